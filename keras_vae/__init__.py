@@ -1,0 +1,28 @@
+"""Variational autoencoders for Keras 3 on TensorFlow."""
+
+import sys
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+# The command imports TensorFlow only when a subcommand needs it, so that --help answers at once. Everyone else
+# gets all parts, registered with Keras, so that keras.saving.load_model knows them.
+if Path(sys.argv[0]).stem != "keras-vae":
+    from keras_vae import data, evaluation, families, models, networks, objectives, plots, priors, training
+    from keras_vae.conditional import Decoder, Encoder
+    from keras_vae.vae import VAE
+
+    __all__ = [
+        "VAE",
+        "Decoder",
+        "Encoder",
+        "data",
+        "evaluation",
+        "families",
+        "models",
+        "networks",
+        "objectives",
+        "plots",
+        "priors",
+        "training",
+    ]

@@ -1,0 +1,170 @@
+"""The command line's arguments, by subcommand."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+
+_MODEL_HELP = "a run directory (its model.keras is used) or a .keras file"
+
+
+def _train(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--run", required=True, metavar="DIR", help="run directory; the same command again resumes it"
+    )
+    data = command.add_argument_group("data")
+    data.add_argument(
+        "--data", default="mnist_5k", help="TFDS name, folder of images or .npz file (default: %(default)s)"
+    )
+    data.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data (default: TFDS's own)")
+    data.add_argument(
+        "--preprocess",
+        choices=("dynamic", "static", "grey", "dequantised"),
+        help="binarise anew each epoch, binarise once, scale to [0, 1], or add noise to 8-bit values "
+        "(default: what the likelihood needs)",
+    )
+    data.add_argument(
+        "--image-size",
+        nargs=2,
+        type=positive,
+        metavar=("HEIGHT", "WIDTH"),
+        help="resize a folder's images to this",
+    )
+    model = command.add_argument_group("model")
+    model.add_argument(
+        "--likelihood",
+        default="bernoulli",
+        choices=("bernoulli", "continuous_bernoulli", "normal"),
+        help="p(x|z): for binary, [0, 1] and real data (default: %(default)s)",
+    )
+    model.add_argument(
+        "--scale", type=_scale, help="of a normal likelihood: learned (default), predicted or a number"
+    )
+    model.add_argument("--latent", type=positive, default=20, help="number of latents (default: %(default)s)")
+    model.add_argument("--network", default="mlp", choices=("mlp", "conv"), help="default: %(default)s")
+    model.add_argument(
+        "--hidden",
+        nargs="+",
+        type=positive,
+        help="encoder's widths (mlp, default: 400 400) or filters (conv, default: 32 64); reversed in the decoder",
+    )
+    model.add_argument(
+        "--samples", type=positive, default=1, help="Monte-Carlo samples an example (default: %(default)s)"
+    )
+    training = command.add_argument_group("training")
+    training.add_argument("--epochs", type=positive, default=20, help="epochs in all (default: %(default)s)")
+    training.add_argument("--batch-size", type=positive, default=100, help="default: %(default)s")
+    training.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default: %(default)s)")
+    training.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
+    training.add_argument(
+        "--seed", type=int, default=0, help="of weights, order and noise (default: %(default)s)"
+    )
+
+
+def _evaluate(command: ArgumentParser) -> None:
+    command.add_argument("model", help=_MODEL_HELP)
+    command.add_argument("--data", help="as in train (default: the run's, or mnist_5k)")
+    command.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data")
+    command.add_argument("--split", default="test", help="default: %(default)s")
+    command.add_argument("--preprocess", choices=("dynamic", "static", "grey", "dequantised"))
+    command.add_argument(
+        "--num-samples",
+        type=positive,
+        default=5000,
+        help="importance samples an example (default: %(default)s)",
+    )
+    command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    command.add_argument("--json", metavar="FILE", help="also write the figures to this file")
+
+
+def _sample(command: ArgumentParser) -> None:
+    command.add_argument("model", help=_MODEL_HELP)
+    _images(command)
+
+
+def _images(command: ArgumentParser) -> None:
+    command.add_argument("--n", type=positive, default=64, help="how many (default: %(default)s)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="first of n consecutive seeds (default: %(default)s)"
+    )
+    command.add_argument(
+        "--out", default="samples.png", metavar="FILE", help=".png, or .npy for arrays (default: %(default)s)"
+    )
+
+
+def _export(command: ArgumentParser) -> None:
+    command.add_argument("model", help=_MODEL_HELP)
+    command.add_argument("to", help="<base path>/<version>, such as models/digits/1")
+    command.add_argument(
+        "--score-samples",
+        type=positive,
+        default=64,
+        help="importance samples of score (default: %(default)s)",
+    )
+
+
+def _generate(command: ArgumentParser) -> None:
+    command.add_argument("--server", default="127.0.0.1:8500", help="host:port (default: %(default)s)")
+    command.add_argument("--model", required=True, help="the served model's name")
+    command.add_argument("--timeout", type=float, default=10.0, help="seconds (default: %(default)s)")
+    _images(command)
+
+
+def _serve(command: ArgumentParser) -> None:
+    """Add nothing: the server's own parser reads its flags."""
+
+
+def _demo(command: ArgumentParser) -> None:
+    command.add_argument("--out", default="out/demo", metavar="DIR", help="default: %(default)s")
+    command.add_argument("--epochs", type=positive, default=60, help="default: %(default)s")
+    command.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data")
+
+
+def positive(text: str) -> int:
+    """Read a positive integer."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"wanted a positive integer; received {text!r}")
+    return int(text)
+
+
+def _scale(text: str) -> float | str:
+    if text in ("learned", "predicted"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"wanted learned, predicted or a number; received {text!r}") from None
+
+
+# Name: summary, example, and what adds the arguments.
+COMMANDS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
+    "demo": ("Train, evaluate, export, serve and generate on real digits", "keras-vae demo", _demo),
+    "train": (
+        "Train a model into a run directory, or go on with one",
+        "keras-vae train --run runs/first --epochs 20",
+        _train,
+    ),
+    "evaluate": (
+        "Report bound and log-likelihood, in nats per example",
+        "keras-vae evaluate runs/first --num-samples 5000",
+        _evaluate,
+    ),
+    "sample": (
+        "Generate from a model in this process",
+        "keras-vae sample runs/first --n 64 --seed 0",
+        _sample,
+    ),
+    "export": (
+        "Write a SavedModel for TensorFlow Serving",
+        "keras-vae export runs/first models/digits/1",
+        _export,
+    ),
+    "serve": (
+        "Serve an export over gRPC on this machine",
+        "keras-vae serve --model_name=digits --model_base_path=models/digits --port=8500",
+        _serve,
+    ),
+    "generate": (
+        "Generate over gRPC from a running server, ours or TensorFlow Serving",
+        "keras-vae generate --server 127.0.0.1:8500 --model digits --n 64 --out samples.png",
+        _generate,
+    ),
+}

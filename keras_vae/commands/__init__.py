@@ -1,0 +1,1 @@
+"""Subcommands: one a file, each with a function `run`."""

@@ -1,0 +1,17 @@
+"""`keras-vae generate`."""
+
+from argparse import Namespace
+
+from keras_vae.commands import output
+from serving import Client, ServingError
+
+
+def run(options: Namespace) -> None:
+    """Generate over gRPC."""
+    output.check(options.out)
+    with Client(options.server, model=options.model, timeout=options.timeout) as client:
+        try:
+            answer = client.generate(options.n, seed=options.seed)
+        except ServingError as error:
+            raise ValueError(str(error)) from error
+    output.write(options.out, answer.mean)

@@ -1,0 +1,14 @@
+"""`keras-vae sample`."""
+
+from argparse import Namespace
+
+import numpy as np
+
+from keras_vae.commands import output, stored
+
+
+def run(options: Namespace) -> None:
+    """Generate in this process."""
+    output.check(options.out)
+    model, _ = stored.load(options.model)
+    output.write(options.out, np.asarray(model.sample(options.n, seed=options.seed)))

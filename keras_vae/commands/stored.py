@@ -1,0 +1,37 @@
+"""Models on disk, as the subcommands' argument names them."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_vae.families import LIKELIHOODS
+from keras_vae.training import Run, RunConfig
+from keras_vae.vae import VAE
+
+
+def load(path: str) -> tuple[VAE, RunConfig | None]:
+    """Load a model from a run directory, with the run's settings, or from a `.keras` file, without.
+
+    Raises:
+        FileNotFoundError: If there is no such file or directory.
+        ValueError: If the file is not a VAE's.
+    """
+    place = Path(path)
+    if place.is_dir():
+        run = Run(place)
+        return _checked(run.load_model(), run.model_path), RunConfig.read(run.config_path)
+    if not place.exists():
+        raise FileNotFoundError(f"{place} does not exist; wanted a run directory or a .keras file")
+    return _checked(keras.saving.load_model(place), place), None
+
+
+def likelihood_name(model: VAE) -> str:
+    """Return the name of the model's likelihood, as in `--likelihood`."""
+    return next(name for name, family in LIKELIHOODS.items() if type(model.decoder.family) is family)
+
+
+def _checked(model: Any, path: Path) -> VAE:
+    if not isinstance(model, VAE):
+        raise ValueError(f"{path} holds a {type(model).__name__}; wanted a keras_vae.VAE")
+    return model

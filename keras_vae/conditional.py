@@ -1,0 +1,127 @@
+"""Conditional distributions: a network and a family."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vae.families.base import Family, Parameters
+
+tfd = tfp.distributions
+
+
+class Conditional(keras.layers.Layer):
+    """A distribution over events given inputs, p(event | inputs).
+
+    The network makes features of the inputs, an output layer makes the family's unconstrained values of the
+    features, and the family makes a distribution of these. Any Keras model that takes `[batch, *input]` can
+    be the network. If its features are a map of the event's height and width, the output layer is a 3×3
+    convolution, otherwise it is dense.
+
+    Args:
+        network: A Keras model or layer.
+        family: What the distribution is.
+
+    Call arguments:
+        inputs: `[..., *input]`; any number of leading axes, all flattened into one large batch.
+
+    Returns:
+        The family's named parameters, each `[..., *event]`, as a dict of float32 tensors.
+    """
+
+    def __init__(self, network: keras.layers.Layer, family: Family, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for part, wanted in ((network, keras.layers.Layer), (family, Family)):
+            if not isinstance(part, wanted):
+                raise TypeError(
+                    f"{type(self).__name__} takes (network, family): a Keras model such as "
+                    "keras_vae.networks.MLP([400]) and a keras_vae.families.Family such as "
+                    f"keras_vae.families.Normal(20); received {part!r}"
+                )
+        self.network = network
+        self.family = family
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the network's and the output layer's weights."""
+        if self.built:
+            return
+        self.input_event_shape = tuple(input_shape)[1:]
+        features = self.network(keras.Input(batch_shape=(None, *self.input_event_shape)))
+        event = self.family.event_shape
+        values = self.family.parameters_shape
+        if len(event) == 3 and tuple(features.shape[1:-1]) == event[:2]:
+            self.head = keras.layers.Conv2D(event[2] * values[-1], 3, padding="same", name="head")
+            self.head.build(features.shape)
+        else:
+            self.head = keras.layers.Dense(math.prod(values), name="head")
+            self.head.build((None, math.prod(features.shape[1:])))
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> Parameters:
+        """Return the family's parameters."""
+        event_rank = len(self.input_event_shape)
+        inputs = tf.convert_to_tensor(inputs)
+        leading = tf.shape(inputs)[: inputs.shape.rank - event_rank]
+        static = inputs.shape[: inputs.shape.rank - event_rank]
+        features = self.network(tf.reshape(inputs, [-1, *self.input_event_shape]), training=training)
+        if isinstance(self.head, keras.layers.Dense):
+            features = tf.reshape(features, [-1, self.head.kernel.shape[0]])
+        values = tf.reshape(self.head(features), tf.concat([leading, self.family.parameters_shape], 0))
+        values = tf.ensure_shape(values, [*static, *self.family.parameters_shape])
+        return self.family(tf.cast(values, self.family.variable_dtype))
+
+    def distribution(self, inputs: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+        """Return the distribution given inputs `[..., *input]`: batch shape `[...]`."""
+        return self.family.distribution(self(inputs, training=training))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "family": keras.saving.serialize_keras_object(self.family),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Conditional":
+        """Rebuild from `get_config`."""
+        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("network", "family")}
+        return cls(**{**config, **parts})
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Encoder(Conditional):
+    """The approximate posterior q(z|x): a network on x and a family over z.
+
+    Args:
+        network: A Keras model on `[batch, *event]`.
+        family: The posterior's family, such as `keras_vae.families.Normal(20)`.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> encoder = kv.Encoder(kv.networks.MLP([64]), kv.families.Normal(20))
+        >>> q = encoder.distribution(np.zeros([8, 28, 28, 1], "float32"))
+        >>> q.batch_shape, q.event_shape
+        (TensorShape([8]), TensorShape([20]))
+    """
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Decoder(Conditional):
+    """The likelihood p(x|z): a network on z and a family over x.
+
+    Args:
+        network: A Keras model on `[batch, latent]`.
+        family: The likelihood's family, such as `keras_vae.families.Bernoulli((28, 28, 1))`.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> decoder = kv.Decoder(kv.networks.MLP([64]), kv.families.Bernoulli((28, 28, 1)))
+        >>> p = decoder.distribution(np.zeros([8, 20], "float32"))
+        >>> p.batch_shape, p.event_shape
+        (TensorShape([8]), TensorShape([28, 28, 1]))
+    """

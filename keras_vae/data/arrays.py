@@ -1,0 +1,93 @@
+"""Checking arrays of images and labels."""
+
+import numpy as np
+
+from keras_vae.data.examples import Examples
+
+_MAX_CHANNELS = 4
+
+
+def from_array(images: np.ndarray, labels: np.ndarray | None = None, name: str = "The array") -> Examples:
+    """Check images and labels, and bring them to the layout of `Examples`.
+
+    Args:
+        images: `[n, height, width]` or `[n, height, width, channels]`; uint8, bool, or float in [0, 1].
+        labels: `[n]` or `[n, 1]` integers, or None.
+        name: What error messages call the images.
+
+    Returns:
+        The examples; uint8 and bool images are not copied.
+
+    Raises:
+        ValueError: If the images are empty, of another rank or dtype, or out of range, or if the labels are
+            not one integer for each image.
+
+    Example:
+        >>> import numpy as np
+        >>> from_array(np.eye(4, dtype=bool)[None]).image_shape
+        (4, 4, 1)
+    """
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            f"{name} has shape {images.shape}; wanted [n, height, width] or [n, height, width, channels]. "
+            "Reshape it, for example with x.reshape(-1, 28, 28, 1)"
+        )
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.size == 0:
+        raise ValueError(
+            f"{name} is empty: its shape is {images.shape}; wanted at least one image of one pixel"
+        )
+    if images.shape[-1] > _MAX_CHANNELS:
+        raise ValueError(
+            f"{name} has shape {images.shape}, which would be {images.shape[-1]} channels; wanted 1 to "
+            f"{_MAX_CHANNELS}, last: [n, height, width, channels]. Move the axis with "
+            "np.moveaxis(x, 1, -1), or unbatch it if there is an axis too many"
+        )
+    return Examples(_pixels(images, name), _labels(labels, len(images), name), name)
+
+
+def _pixels(images: np.ndarray, name: str) -> np.ndarray:
+    if images.dtype == np.bool_:
+        return images
+    if np.issubdtype(images.dtype, np.floating):
+        # A NaN passes through min and max, so two cheap passes find every bad value.
+        low, high = float(images.min()), float(images.max())
+        if not np.isfinite([low, high]).all():
+            raise ValueError(f"{name} holds NaN or infinite values; remove or replace them first")
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"{name} is {images.dtype} with values from {low:g} to {high:g}; wanted floats in [0, 1]. "
+                "Pass 8-bit pixels as uint8, or scale the values"
+            )
+        return images.astype(np.float32)
+    if np.issubdtype(images.dtype, np.integer) and images.max() <= 1 and images.min() >= 0:
+        raise ValueError(
+            f"{name} is {images.dtype} with no value above 1, which as 8-bit pixels would be almost black. "
+            "If the images are binary, pass them as bool: x.astype(bool), or in a tf.data.Dataset "
+            "tf.cast(x, tf.bool)"
+        )
+    if images.dtype != np.uint8:
+        raise ValueError(
+            f"{name} has dtype {images.dtype}; wanted uint8 (0 to 255), bool, or float in [0, 1]. "
+            "Convert it, for example with x.astype('uint8') if its values are 0 to 255"
+        )
+    return images
+
+
+def _labels(labels: np.ndarray | None, count: int, name: str) -> np.ndarray | None:
+    if labels is None:
+        return None
+    if labels.shape not in ((count,), (count, 1)) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"The labels of {name} have shape {labels.shape} and dtype {labels.dtype}; wanted one integer "
+            f"for each image, shape ({count},)"
+        )
+    labels = labels.reshape(count)
+    limits = np.iinfo(np.int32)
+    if labels.min() < limits.min or labels.max() > limits.max:
+        raise ValueError(
+            f"The labels of {name} go from {labels.min()} to {labels.max()}; wanted 32-bit integers. Number "
+            "the classes from 0"
+        )
+    return labels.astype(np.int32)

@@ -1,0 +1,70 @@
+"""Reading a `tf.data.Dataset` of single images into memory."""
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_vae.data.arrays import from_array
+from keras_vae.data.examples import Examples, check_memory
+
+_READ_AT_ONCE = 256
+_SHOW_PROGRESS_ABOVE = 10_000
+
+
+def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") -> Examples:
+    """Read a finite, unbatched dataset of images, or of (image, label) pairs, once.
+
+    Args:
+        dataset: Elements are `[height, width]` or `[height, width, channels]`, all of one size; uint8, bool,
+            or float in [0, 1]; alone or in a pair with an integer label.
+        name: What error messages call it.
+
+    Raises:
+        ValueError: If the elements are of another structure, batched, of different sizes, endless, or more
+            than memory may hold, or if `from_array` refuses the images.
+    """
+    paired = _check(dataset, name)
+    count = int(dataset.cardinality())
+    images, labels, size = [], [], 0
+    with tqdm(total=max(count, 0), desc=name, unit="image", disable=count < _SHOW_PROGRESS_ABOVE) as progress:
+        try:
+            for batch in dataset.batch(_READ_AT_ONCE).as_numpy_iterator():
+                images.append(batch[0] if paired else batch)
+                if paired:
+                    labels.append(batch[1])
+                size += images[-1].nbytes
+                check_memory(size, name)
+                progress.update(len(images[-1]))
+        except tf.errors.InvalidArgumentError as error:
+            if "batch tensors with different shapes" not in error.message:
+                raise
+            raise ValueError(
+                f"{name} holds images of different sizes ({error.message}); wanted one size. Resize them, "
+                "for example with dataset.map(lambda x: tf.cast(tf.image.resize(x, (64, 64)), tf.uint8))"
+            ) from error
+    if not images:
+        raise ValueError(f"{name} is empty; wanted at least one image")
+    return from_array(np.concatenate(images), np.concatenate(labels) if paired else None, name)
+
+
+def _check(dataset: tf.data.Dataset, name: str) -> bool:
+    """Check the structure of the elements; return whether they are pairs."""
+    spec = dataset.element_spec
+    parts = spec if isinstance(spec, tuple) else (spec,)
+    if len(parts) > 2 or not all(isinstance(part, tf.TensorSpec) for part in parts):
+        raise ValueError(
+            f"{name} has elements {spec}; wanted an image or a pair (image, label). Map it to one of these "
+            "(TFDS: tfds.load(..., as_supervised=True))"
+        )
+    rank = parts[0].shape.rank
+    if rank is not None and rank not in (2, 3):
+        advice = "Call .unbatch() on it" if rank == 4 else "Map it to images"
+        raise ValueError(
+            f"{name} has elements of shape {parts[0].shape}; wanted single images, [height, width] or "
+            f"[height, width, channels]. {advice}"
+        )
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            f"{name} is endless; wanted a finite set. Leave out .repeat(), or bound it with .take(n)"
+        )
+    return len(parts) == 2

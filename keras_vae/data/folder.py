@@ -1,0 +1,120 @@
+"""A folder of image files."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from keras_vae.data.arrays import from_array
+from keras_vae.data.examples import Examples, check_memory
+
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_SPLITS = ("train", "test")
+_SHOW_PROGRESS_ABOVE = 1000
+
+
+def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = None) -> Examples:
+    """Read the png, jpg, jpeg, bmp and gif files of a folder and its sub-folders, sorted by path.
+
+    Splits: with a sub-folder `train` or `test`, each split is the sub-folder of its name. Otherwise a file
+    belongs to "test" if the SHA-256 of its path within the folder, as a number, is a multiple of 10, and
+    to "train" if not; so about one in ten, whatever other files there are. "all" is every file.
+
+    Labels: where all files lie in sub-folders (of the split), the label is the position of the sub-folder's
+    name among the sorted names of all of them, in both splits.
+
+    Pixels: grey stays grey; if any image has colours, all become RGB. Transparency is dropped. Of an
+    animation the first frame is read.
+
+    Args:
+        folder: The folder.
+        split: "train", "test" or "all", or the name of a sub-folder beside `train` or `test`.
+        image_size: `(height, width)` to resize to; None wants all images to have one size already.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it has no images for the split, or a file cannot be read, or the sizes differ.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}; wanted a folder of images")
+    if image_size is not None and not _is_size(image_size):
+        raise ValueError(f"image_size={image_size!r}; wanted two positive integers, (height, width)")
+    files, labels = _choose(folder, split)
+    name = f"The folder {str(folder)!r}, split {split!r}"
+    pixels: list[np.ndarray] = []
+    for file in tqdm(files, desc=folder.name, unit="image", disable=len(files) <= _SHOW_PROGRESS_ABOVE):
+        pixels.append(_read(file, image_size))
+        size, first = pixels[-1].shape[:2], pixels[0].shape[:2]
+        if size != first:
+            raise ValueError(
+                f"{files[0]} is {first[0]}x{first[1]} (height x width) and {file} is {size[0]}x{size[1]}; "
+                "wanted one size. Pass image_size=(height, width) to resize them all"
+            )
+        if len(pixels) == 1:
+            check_memory(pixels[0].nbytes * len(files), name)
+    colour = any(p.ndim == 3 for p in pixels)
+    images = np.stack([np.repeat(p[..., None], 3, axis=-1) if colour and p.ndim == 2 else p for p in pixels])
+    return from_array(images, labels, name)
+
+
+def _is_size(size: object) -> bool:
+    return isinstance(size, Sequence) and len(size) == 2 and all(isinstance(s, int) and s > 0 for s in size)
+
+
+def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
+    """Return the split's files, sorted, and their labels."""
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SUFFIXES and _visible(f, folder))
+    if not files:
+        raise ValueError(
+            f"The folder {str(folder)!r} holds no images; wanted files named {', '.join(_SUFFIXES)}"
+        )
+    split_folders = any((folder / s).is_dir() for s in _SPLITS)
+    inner = [f.relative_to(folder).parts[1 if split_folders else 0 :] for f in files]
+    classes = sorted({parts[0] for parts in inner if len(parts) > 1})
+    kept = [i for i, f in enumerate(files) if split == "all" or _split_of(f, folder, split_folders) == split]
+    if not kept:
+        present = sorted({_split_of(f, folder, split_folders) for f in files})
+        raise ValueError(
+            f"The folder {str(folder)!r} has no images for split {split!r}; it has "
+            f"{', '.join(map(repr, present))} and 'all'"
+        )
+    labels = None
+    if all(len(inner[i]) > 1 for i in kept):
+        labels = np.array([classes.index(inner[i][0]) for i in kept])
+    return [files[i] for i in kept], labels
+
+
+def _visible(file: Path, folder: Path) -> bool:
+    """Tell whether no part of the path is hidden: macOS leaves `._name.png` files that hold no image."""
+    return file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _split_of(file: Path, folder: Path, split_folders: bool) -> str:
+    path = file.relative_to(folder)
+    if split_folders:
+        return path.parts[0]
+    digest = hashlib.sha256(path.as_posix().encode()).digest()
+    return "test" if int.from_bytes(digest, "big") % 10 == 0 else "train"
+
+
+def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
+    """Return `[height, width]` for a grey image, `[height, width, 3]` for one with colours."""
+    try:
+        with Image.open(file) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise ValueError(
+                    f"it has more than 8 bits a pixel (mode {opened.mode}); convert it to 8 bits"
+                )
+            image = opened.convert("L" if opened.mode in ("1", "L", "LA") else "RGB")
+            palette = opened.mode in ("P", "PA")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file} cannot be read as an image: {error}") from error
+    if palette and (np.asarray(image) == np.asarray(image)[..., :1]).all():
+        image = image.getchannel(0)
+    if image_size is not None:
+        height, width = image_size
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image)

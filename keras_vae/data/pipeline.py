@@ -1,0 +1,220 @@
+"""The input pipeline: order, batches and noise as functions of (seed, epoch)."""
+
+import itertools
+import os
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import seeds
+from keras_vae.data.examples import Examples
+from keras_vae.data.noise import uniform
+from keras_vae.data.preprocess import binarise, choose, dequantise, grey
+from keras_vae.data.read import Source, read
+
+# Streams of random numbers, apart from those numbered in `keras_vae.seeds`.
+_ORDER, _FRESH, _FIXED = 101, 102, 103
+_BINARISE_AT_ONCE = 1024
+
+
+def load(
+    source: Source,
+    split: str = "train",
+    *,
+    batch_size: int = 100,
+    likelihood: str = "bernoulli",
+    preprocess: str | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    with_labels: bool = False,
+    image_size: tuple[int, int] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> tf.data.Dataset:
+    """Make a dataset of batches whose values a likelihood gives probability to.
+
+    The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a fresh order and fresh noise in
+    each pass; an evaluation set the same order and noise in all passes and at any batch size, so that
+    `evaluate` can be repeated. The set is held in memory as bytes. The last batch may be smaller.
+
+    Args:
+        source: As in `read`: a TFDS name such as "mnist_5k", a folder of images, an `.npz` file, a NumPy
+            array, an unbatched `tf.data.Dataset`, or `Examples`.
+        split: As in `read`.
+        batch_size: Examples in a batch.
+        likelihood: "bernoulli", "continuous_bernoulli" or "normal".
+        preprocess: "dynamic": binarise, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
+            each example, whatever the pass, the order or the batch size. "grey": pixel / 255. "dequantised":
+            (pixel + u) / 256, u ~ Uniform[0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
+            "bernoulli", which allows only it and "static"; else "dequantised". Float and bool images are grey
+            values as they are, and cannot be dequantised.
+        shuffle: True for a training set, False for an evaluation set. None: True if the split is (a part of)
+            "train".
+        seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
+        with_labels: Give pairs (x, label) instead of x alone.
+        image_size: As in `read`.
+        data_dir: As in `read`.
+
+    Returns:
+        A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label
+        `[batch]` int32.
+
+    Raises:
+        FileNotFoundError: As `read`.
+        ValueError: As `read`; if an argument is out of range, the likelihood does not allow the
+            preprocessing, or labels are wanted and the source has none.
+
+    Example:
+        >>> import numpy as np
+        >>> pixels = np.arange(320, dtype="uint8").reshape(5, 8, 8)
+        >>> [x.shape[0] for x in load(pixels, batch_size=2, likelihood="normal")]
+        [2, 2, 1]
+    """
+    examples = read(source, split, image_size=image_size, data_dir=data_dir)
+    passes = itertools.count()
+    # A generator is called afresh for each iterator, so each iteration draws the next number.
+    number = tf.data.Dataset.from_generator(
+        lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64)
+    )
+    batches, steps = _batches(
+        number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def epochs(
+    source: Source,
+    split: str = "train",
+    *,
+    batch_size: int = 100,
+    likelihood: str = "bernoulli",
+    preprocess: str | None = None,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    with_labels: bool = False,
+    image_size: tuple[int, int] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    start_epoch: int = 0,
+) -> tuple[tf.data.Dataset, int]:
+    """Make one endless dataset of epoch after epoch, for training that can be resumed.
+
+    The batches of epoch e depend on the seed and e alone: a run killed and resumed with `start_epoch=e` sees
+    exactly the batches that it would have seen.
+
+    Args:
+        source: As in `load`, like all that follow, up to `start_epoch`.
+        split: As in `load`.
+        batch_size: As in `load`.
+        likelihood: As in `load`.
+        preprocess: As in `load`.
+        shuffle: As in `load`.
+        seed: As in `load`.
+        with_labels: As in `load`.
+        image_size: As in `load`.
+        data_dir: As in `load`.
+        start_epoch: The number, from 0, of the first epoch.
+
+    Returns:
+        The dataset, and the number of batches in an epoch: the `steps_per_epoch` of `fit`.
+
+    Raises:
+        FileNotFoundError: As `load`.
+        ValueError: As `load`, or if `start_epoch` is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> dataset, steps = epochs(np.eye(28, dtype=bool)[None].repeat(250, axis=0), batch_size=100)
+        >>> steps
+        3
+    """
+    start_epoch = _integer("start_epoch", start_epoch, 0)
+    examples = read(source, split, image_size=image_size, data_dir=data_dir)
+    number = tf.data.Dataset.counter(start=start_epoch)
+    batches, steps = _batches(
+        number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)), steps
+
+
+def _batches(
+    epoch_numbers: tf.data.Dataset,
+    examples: Examples,
+    split: str,
+    batch_size: int,
+    likelihood: str,
+    preprocess: str | None,
+    shuffle: bool | None,
+    seed: int,
+    with_labels: bool,
+) -> tuple[tf.data.Dataset, int]:
+    """Return the batches of all numbered epochs, and how many there are in an epoch."""
+    batch_size = _integer("batch_size", batch_size, 1)
+    seed = _integer("seed", seed, 0)
+    preprocess = choose(examples, likelihood, preprocess)
+    if with_labels and examples.labels is None:
+        raise ValueError(
+            f"{examples.name} has no labels, and with_labels=True wants them. Pass a source that has them: "
+            "(image, label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a sub-folder for "
+            "each class"
+        )
+    if shuffle is None:
+        shuffle = split.split("[")[0] == "train"
+
+    images = examples.images
+    if preprocess == "static" or (preprocess == "dynamic" and not shuffle):
+        images, preprocess = _binarise_once(images, seed), "grey"
+    # On the CPU even where there is a GPU: tf.data runs there. Captured by the function below, the array is
+    # passed to it by reference; it is neither copied nor written into the graph.
+    with tf.device("CPU:0"):
+        pixels = tf.constant(images)
+        labels = tf.constant(examples.labels) if with_labels else None
+
+    def make(
+        indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        x = tf.gather(pixels, indices)
+        if preprocess == "grey":
+            x = grey(x)
+        else:
+            u = uniform(noise_seed, start, tf.size(indices), pixels.shape[1:])
+            x = dequantise(x, u) if preprocess == "dequantised" else tf.cast(binarise(x, u), tf.float32)
+        return x if labels is None else (x, tf.gather(labels, indices))
+
+    batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
+    batches = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options), -(-len(images) // batch_size)
+
+
+def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Return the function from an epoch's number to its batches: (indices, first position, noise seed)."""
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        order = tf.range(count, dtype=tf.int64)
+        noise_seed = seeds.fold(seed, _FIXED)
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, seed=seeds.fold(seed, _ORDER, number))
+            noise_seed = seeds.fold(seed, _FRESH, number)
+        starts = tf.data.Dataset.range(0, count, batch_size)
+        return starts.map(lambda start: (order[start : start + batch_size], start, noise_seed))
+
+    return epoch
+
+
+def _binarise_once(images: np.ndarray, seed: int) -> np.ndarray:
+    """Binarise each example with the noise of its own position in the set."""
+    binary = np.empty(images.shape, np.bool_)
+    stream = seeds.fold(seed, _FIXED)
+    with tf.device("CPU:0"):
+        for start in range(0, len(images), _BINARISE_AT_ONCE):
+            part = images[start : start + _BINARISE_AT_ONCE]
+            u = uniform(stream, start, len(part), part.shape[1:])
+            binary[start : start + len(part)] = binarise(tf.constant(part), u)
+    return binary
+
+
+def _integer(name: str, value: object, smallest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not smallest <= value < 2**31:
+        raise ValueError(f"{name}={value!r}; wanted an integer from {smallest} to 2**31 - 1")
+    return int(value)

@@ -1,0 +1,110 @@
+"""Sets by their TFDS name."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from keras_vae.data.datasets import from_dataset
+from keras_vae.data.examples import Examples, check_memory
+
+# name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
+_NAME = re.compile(r"[a-z]\w*(/[\w.\-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", re.IGNORECASE)
+
+
+def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
+    """Return the TFDS builder of a name, or None if TFDS knows no such set.
+
+    The data folder is `data_dir`; or else the first that holds the prepared set, or can be written to, of
+    those registered with TFDS, `TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+
+    Raises:
+        ValueError: If TFDS knows the set but not the version or the configuration.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    import tensorflow_datasets as tfds  # slow, and not needed for files and arrays
+
+    import keras_vae.data.mnist_5k  # noqa: F401  (registers itself)
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        if data_dir is not None or builder.is_prepared():
+            return builder
+        home = Path("~/tensorflow_datasets").expanduser()
+        in_home = tfds.builder(name, data_dir=home)
+    except tfds.core.DatasetNotFoundError:
+        return None
+    except (AssertionError, ValueError) as error:
+        raise ValueError(
+            f"{name!r} is not a version or configuration that TFDS knows: {error} If it is a folder, pass a "
+            "pathlib.Path"
+        ) from error
+    return in_home if in_home.is_prepared() or not _writable(Path(builder.data_dir)) else builder
+
+
+def registered() -> list[str]:
+    """Return the names of all sets that TFDS can build."""
+    import tensorflow_datasets as tfds
+
+    import keras_vae.data.mnist_5k  # noqa: F401  (registers itself)
+
+    return tfds.list_builders(with_community_datasets=False)
+
+
+def from_builder(builder: Any, split: str) -> Examples:
+    """Read a split of a TFDS set into memory, preparing the set if need be.
+
+    Args:
+        builder: From `find`.
+        split: Any split that TFDS understands, such as "test" or "train[:10%]".
+
+    Raises:
+        FileNotFoundError: If the set is not prepared and cannot be, for want of a network for instance.
+        ValueError: If it has no such split, no 8-bit `image` feature, or is larger than memory may hold.
+    """
+    import tensorflow_datasets as tfds
+
+    name = f"The TFDS set {builder.info.full_name!r}, split {split!r},"
+    known = builder.info.features
+    features = dict(known.items()) if isinstance(known, tfds.features.FeaturesDict) else {}
+    image = features.get("image")
+    if not isinstance(image, tfds.features.Image):
+        raise ValueError(f"{name} has no feature 'image' that is an image; its features are {known}")
+    _prepare(builder)
+    try:
+        count = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        splits = ", ".join(map(repr, builder.info.splits))
+        raise ValueError(
+            f"{name} does not exist; wanted one of {splits}, 'all', or a part: 'train[:10%]'"
+        ) from error
+    height, width, channels = (side or 1 for side in image.shape)
+    check_memory(count * height * width * channels * image.np_dtype.itemsize, name)
+    wanted = ["image"]
+    if isinstance(features.get("label"), tfds.features.ClassLabel):
+        wanted.append("label")
+    dataset = builder.as_dataset(
+        split=split, decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
+    )
+    return from_dataset(dataset.map(lambda example: tuple(example[key] for key in wanted)), name)
+
+
+def _prepare(builder: Any) -> None:
+    if builder.is_prepared():
+        return
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # builders run anyone's code
+        raise FileNotFoundError(
+            f"The TFDS set {builder.info.full_name!r} is not prepared in {builder.data_dir}, and preparing "
+            f"it there failed: {type(error).__name__}: {error}. Prepare it where there is a network, with "
+            "tfds build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR; or use 'mnist_5k', "
+            "which needs no network"
+        ) from error
+
+
+def _writable(path: Path) -> bool:
+    """Tell whether a folder could be made at the path."""
+    existing = next(p for p in (path, *path.parents) if p.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK)

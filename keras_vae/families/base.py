@@ -1,0 +1,73 @@
+"""What all families share: unconstrained tensors in, a TFP distribution over one event out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vae.families.support import Support
+from keras_vae.shapes import as_shape
+
+tfd = tfp.distributions
+
+Parameters = dict[str, tf.Tensor]
+
+
+class Family(keras.layers.Layer):
+    """A parametric family of distributions over one event.
+
+    A family is a Keras layer, so that it may own weights (one learned scale, say). `call` applies the link
+    functions to unconstrained values and returns named parameters as tensors, which travel through Keras;
+    `distribution` turns these into a TFP distribution. Both compute in float32 (float64 under a float64
+    policy), whatever the compute dtype of the networks, because densities need the precision.
+
+    Args:
+        event_shape: Shape of one event, without batch axes: an integer or a sequence of integers.
+    """
+
+    support: Support
+    parameters_per_element: int
+
+    def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
+        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
+        super().__init__(**kwargs)
+        self.event_shape = as_shape(event_shape, type(self).__name__)
+        self.built = True
+
+    @property
+    def parameters_shape(self) -> tuple[int, ...]:
+        """Shape of the unconstrained values of one event: `[*event, parameters]`."""
+        return (*self.event_shape, self.parameters_per_element)
+
+    def call(self, unconstrained: tf.Tensor) -> Parameters:
+        """Apply the link functions.
+
+        Args:
+            unconstrained: Real values, `[..., *event, parameters]`.
+
+        Returns:
+            Named parameters, each `[..., *event]` or broadcastable to it.
+        """
+        raise NotImplementedError
+
+    def distribution(self, parameters: Parameters) -> tfd.Distribution:
+        """Build the TFP distribution: batch shape `[...]`, event shape `event_shape`."""
+        raise NotImplementedError
+
+    def mean(self, parameters: Parameters) -> tf.Tensor:
+        """Return the mean, `[..., *event]`."""
+        return self.distribution(parameters).mean()
+
+    def scale(self, parameters: Parameters) -> tf.Tensor:
+        """Return the standard deviation of each element, `[..., *event]`."""
+        return self.distribution(parameters).stddev()
+
+    def independent(self, elementwise: tfd.Distribution) -> tfd.Independent:
+        """Read the event's axes of an element-wise distribution as one event."""
+        return tfd.Independent(elementwise, reinterpreted_batch_ndims=len(self.event_shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "event_shape": list(self.event_shape)}

@@ -1,0 +1,77 @@
+"""The diagonal normal family, for real data and for latents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vae.families.base import Family, Parameters
+from keras_vae.families.support import REAL
+
+tfd = tfp.distributions
+
+# exp(±15): far beyond any trained scale, and safe from overflow in float32.
+MAX_LOG_VARIANCE = 30.0
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Normal(Family):
+    """Independent normal elements N(loc, scale²).
+
+    With a predicted scale the network's second output is the log-variance, as in Kingma & Welling (2014),
+    appendices B and C.2 (equation 12).
+
+    Args:
+        event_shape: Shape of one event: the number of latents, or `(28, 28, 1)`.
+        scale: `"predicted"`, a scale for each element from the network (the default, and what a posterior
+            needs); `"learned"`, one scale for all elements, a weight; or a positive number, fixed.
+
+    Raises:
+        ValueError: If `scale` is none of these.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> family = Normal(2)
+        >>> q = family.distribution(family(tf.zeros([1, 2, 2])))  # loc 0, log-variance 0
+        >>> round(float(q.log_prob([[0.0, 0.0]])[0]), 4)  # −log 2π, in nats
+        -1.8379
+    """
+
+    support = REAL
+
+    def __init__(
+        self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any
+    ) -> None:
+        super().__init__(event_shape, **kwargs)
+        fixed = isinstance(scale, int | float) and not isinstance(scale, bool) and 0 < scale < float("inf")
+        if not fixed and scale not in ("predicted", "learned"):
+            raise ValueError(
+                f'Normal: scale must be "predicted", "learned" or a positive finite number; received {scale!r}'
+            )
+        self.scale_spec = scale
+        self.parameters_per_element = 2 if scale == "predicted" else 1
+        if scale == "learned":
+            self.log_scale = self.add_weight(shape=(), initializer="zeros", name="log_scale")
+
+    def call(self, unconstrained: tf.Tensor) -> Parameters:
+        """Return `loc`, `[..., *event]`, and `scale`, the same shape or ones in the event's place."""
+        loc = unconstrained[..., 0]
+        if self.scale_spec == "predicted":
+            log_variance = tf.clip_by_value(unconstrained[..., 1], -MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
+            return {"loc": loc, "scale": tf.exp(0.5 * log_variance)}
+        if self.scale_spec == "learned":
+            one_scale = tf.exp(tf.convert_to_tensor(self.log_scale))
+        else:
+            one_scale = tf.constant(self.scale_spec, loc.dtype)
+        batch = tf.shape(loc)[: loc.shape.rank - len(self.event_shape)]
+        return {"loc": loc, "scale": tf.fill(tf.concat([batch, [1] * len(self.event_shape)], 0), one_scale)}
+
+    def distribution(self, parameters: Parameters) -> tfd.Distribution:
+        """Build the distribution from `loc` and `scale`."""
+        return self.independent(tfd.Normal(parameters["loc"], parameters["scale"]))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "scale": self.scale_spec}

@@ -1,0 +1,83 @@
+"""Ready-made models: each composes parts."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_vae.conditional import Decoder, Encoder
+from keras_vae.families import LIKELIHOODS, Normal
+from keras_vae.names import lookup
+from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
+from keras_vae.objectives import ELBO
+from keras_vae.shapes import as_shape
+from keras_vae.vae import VAE
+
+NETWORKS = ("mlp", "conv")
+
+
+def vae(
+    event_shape: int | Sequence[int],
+    *,
+    latent_size: int = 20,
+    likelihood: str = "bernoulli",
+    network: str = "mlp",
+    hidden: Sequence[int] | None = None,
+    scale: float | str | None = None,
+    num_samples: int = 1,
+    seed: int | None = None,
+) -> VAE:
+    """Compose the VAE of Kingma & Welling (2014): normal posterior, standard normal prior, ELBO.
+
+    Args:
+        event_shape: Shape of one x, such as `(28, 28, 1)`.
+        latent_size: Number of latents.
+        likelihood: `"bernoulli"`, `"continuous_bernoulli"` or `"normal"`.
+        network: `"mlp"`, or `"conv"` for images.
+        hidden: Encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`); the decoder's are
+            the same in reverse.
+        scale: Of a normal likelihood: `"learned"` (its default), `"predicted"` or a number.
+        num_samples: L, Monte-Carlo samples for each example.
+        seed: Of all noise.
+
+    Returns:
+        An uncompiled `keras_vae.VAE`.
+
+    Raises:
+        ValueError: If a name or a value is unknown, or `scale` is given for a likelihood that has none.
+
+    Example:
+        >>> model = vae((28, 28, 1), likelihood="continuous_bernoulli", latent_size=10)
+        >>> model.latent_shape, model.event_shape
+        ((10,), (28, 28, 1))
+    """
+    event = as_shape(event_shape, "vae")
+    family = lookup(likelihood, LIKELIHOODS, "likelihood")
+    if scale is not None and family is not Normal:
+        raise ValueError(
+            f"scale={scale!r} belongs to the normal likelihood; received likelihood={likelihood!r}"
+        )
+    observed = (
+        Normal(event, scale="learned" if scale is None else scale) if family is Normal else family(event)
+    )
+    encoder, decoder = _networks(network, event, hidden)
+    return VAE(
+        encoder=Encoder(encoder, Normal(latent_size)),
+        decoder=Decoder(decoder, observed),
+        objective=ELBO(num_samples),
+        seed=seed,
+    )
+
+
+def _networks(
+    name: str, event: tuple[int, ...], hidden: Sequence[int] | None
+) -> tuple[keras.Model, keras.Model]:
+    lookup(name, dict.fromkeys(NETWORKS), "network")
+    if name == "mlp":
+        units = list(hidden if hidden is not None else (400, 400))
+        return MLP(units), MLP(units[::-1])
+    if len(event) != 3:
+        raise ValueError(
+            f'network="conv" needs images, event_shape (height, width, channels); received {event}. Use "mlp"'
+        )
+    filters = list(hidden if hidden is not None else (32, 64))
+    return ConvEncoder(filters), ConvDecoder(event[:2], filters[::-1])

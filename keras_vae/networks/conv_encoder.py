@@ -1,0 +1,70 @@
+"""A convolutional encoder network in the manner of DCGAN's discriminator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class ConvEncoder(keras.Model):
+    """Strided convolutions that halve the image at each layer, then a dense layer.
+
+    After Radford, Metz & Chintala (2016): strides in place of pooling, leaky ReLU. Unlike it, no batch
+    normalisation: an example's bound must not depend on the other examples of its batch.
+
+    Args:
+        filters: Channels of each convolution.
+        units: Width of the dense layer after them.
+
+    Call arguments:
+        inputs: Images, `[batch, height, width, channels]`.
+
+    Returns:
+        `[batch, units]`.
+
+    Example:
+        >>> import numpy as np
+        >>> ConvEncoder([16, 32], units=64)(np.zeros([8, 28, 28, 1], "float32")).shape
+        TensorShape([8, 64])
+    """
+
+    def __init__(self, filters: Sequence[int] = (32, 64), units: int = 256, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.filters = [int(f) for f in filters]
+        self.units = int(units)
+        self.convolutions = [
+            keras.layers.Conv2D(f, 4, strides=2, padding="same", activation="leaky_relu")
+            for f in self.filters
+        ]
+        self.flatten = keras.layers.Flatten()
+        self.dense = keras.layers.Dense(self.units, activation="leaky_relu")
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the weights for images of this shape.
+
+        Raises:
+            ValueError: If the input is not a batch of images.
+        """
+        shape = tuple(input_shape)
+        if len(shape) != 4:
+            raise ValueError(
+                "ConvEncoder: the input must be images, [batch, height, width, channels]; received shape "
+                f"{shape}. For other data use MLP"
+            )
+        for layer in self.convolutions:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+        self.dense.build(self.flatten.compute_output_shape(shape))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Apply the layers in turn."""
+        features = inputs
+        for layer in self.convolutions:
+            features = layer(features)
+        return self.dense(self.flatten(features))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "filters": self.filters, "units": self.units}

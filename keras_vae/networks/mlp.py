@@ -1,0 +1,58 @@
+"""The multi-layer perceptron."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class MLP(keras.Model):
+    """Dense layers on flattened features.
+
+    The output layer belongs to the `Encoder` or `Decoder`, which knows how many parameters its family takes;
+    with no hidden layers the whole conditional distribution is therefore linear in its input.
+
+    Args:
+        units: Width of each hidden layer; may be empty.
+        activation: Of every hidden layer, as in `keras.layers.Dense`.
+
+    Call arguments:
+        inputs: `[batch, *features]`.
+
+    Returns:
+        `[batch, units[-1]]`, or the flattened input if there are no hidden layers.
+
+    Example:
+        >>> import numpy as np
+        >>> MLP([400, 300])(np.zeros([8, 28, 28, 1], "float32")).shape
+        TensorShape([8, 300])
+    """
+
+    def __init__(self, units: Sequence[int] = (), activation: str = "relu", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = [int(u) for u in units]
+        if any(u < 1 for u in self.units):
+            raise ValueError(f"MLP: units must be positive integers; received {list(units)!r}")
+        self.activation = activation
+        self.flatten = keras.layers.Flatten()
+        self.hidden = [keras.layers.Dense(u, activation=activation) for u in self.units]
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create the weights for inputs of this shape."""
+        features = self.flatten.compute_output_shape(tuple(input_shape))
+        for layer in self.hidden:
+            layer.build(features)
+            features = layer.compute_output_shape(features)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Apply the layers in turn."""
+        features = self.flatten(inputs)
+        for layer in self.hidden:
+            features = layer(features)
+        return features
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "units": self.units, "activation": self.activation}

@@ -1,0 +1,28 @@
+"""The standard normal prior."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vae.priors.base import Prior
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class StandardNormal(Prior):
+    """p(z) = N(0, I) (Kingma & Welling 2014, section 3).
+
+    Args:
+        event_shape: Shape of one latent, such as 20.
+
+    Example:
+        >>> prior = StandardNormal(2)
+        >>> round(float(prior.distribution().log_prob([0.0, 0.0])), 4)  # −log 2π, in nats
+        -1.8379
+    """
+
+    def distribution(self) -> tfd.Distribution:
+        """Return N(0, I)."""
+        zeros = tf.zeros(self.event_shape, self.variable_dtype)
+        return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), len(self.event_shape))

@@ -1,0 +1,26 @@
+"""Seeds: all noise is a function of named integers, so that it can be repeated anywhere."""
+
+import numpy as np
+import tensorflow as tf
+
+# One stream of noise for each use, so that no two uses share their numbers.
+TRAIN, TEST, GENERATE, SCORE, EVALUATE = range(5)
+
+
+def draw() -> int:
+    """Draw a seed that `keras.utils.set_random_seed` controls."""
+    return int(np.random.randint(2**31 - 1))
+
+
+def fold(seed: int, stream: int, *numbers: tf.Tensor) -> tf.Tensor:
+    """Make a stateless seed, `[2]` int32, of a seed, a stream and any number of integer scalars."""
+    folded = tf.constant([seed, stream], tf.int32)
+    for number in numbers:
+        folded = tf.random.experimental.stateless_fold_in(folded, tf.cast(number, tf.int32))
+    return folded
+
+
+def for_row(seed: tf.Tensor, stream: int) -> tf.Tensor:
+    """Make a stateless seed, `[2]` int32, of one request's 64-bit seed."""
+    halves = tf.bitcast(tf.cast(seed, tf.int64), tf.int32)
+    return tf.random.experimental.stateless_fold_in(halves, stream)

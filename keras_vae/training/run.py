@@ -1,0 +1,158 @@
+"""A run directory: everything one training leaves behind, and what it needs to go on."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_vae import data, models
+from keras_vae.files import whole
+from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
+from keras_vae.training.history_file import HistoryFile
+from keras_vae.training.pictures import Pictures
+from keras_vae.training.run_config import RunConfig
+
+
+class Run:
+    """A directory with `config.json`, `model.keras`, `history.json`, `checkpoints/` and `logs/`.
+
+    Args:
+        directory: The run's; it need not exist yet.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+        self.config_path = self.directory / "config.json"
+        self.model_path = self.directory / "model.keras"
+        self.history_path = self.directory / "history.json"
+        self.checkpoint_dir = self.directory / "checkpoints"
+        self.log_dir = self.directory / "logs"
+
+    def train(
+        self, config: RunConfig, epochs: int, data_dir: str | None = None, verbose: Any = "auto"
+    ) -> Any:
+        """Train for `epochs` epochs in all, going on from the last finished one.
+
+        Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
+        what an undisturbed one sees. An interrupt (Ctrl-C) leaves a usable model in `model.keras`.
+
+        Args:
+            config: The settings.
+            epochs: Epochs in all, those of an earlier start included.
+            data_dir: Where TensorFlow Datasets keeps its data.
+            verbose: As in `keras.Model.fit`; by default a bar on a terminal and a line an epoch elsewhere.
+
+        Returns:
+            The trained `keras_vae.VAE`.
+
+        Raises:
+            ValueError: If the directory holds a run with other settings, or data or settings are refused.
+        """
+        if epochs < 1:
+            raise ValueError(f"epochs must be a positive integer; received {epochs}")
+        self._claim(config)
+        keras.config.set_dtype_policy(config.precision)
+        keras.utils.set_random_seed(config.seed)
+        train, test, shape = _load(config, data_dir)
+        restored = restore(self.checkpoint_dir)
+        model, epoch = restored if restored else (_new_model(config, shape), 0)
+        if epoch:
+            print(f"Resuming {self.directory} after epoch {epoch} of {epochs}", file=sys.stderr)
+        if epoch < epochs:
+            batches, steps = data.epochs(*train[0], start_epoch=epoch, **train[1])
+            pictures = np.concatenate([x for x in test.unbatch().batch(16).take(1).as_numpy_iterator()])
+            with self._usable_model(model):
+                model.fit(
+                    batches,
+                    steps_per_epoch=steps,
+                    initial_epoch=epoch,
+                    epochs=epochs,
+                    validation_data=test,
+                    verbose=(1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose,
+                    callbacks=self._callbacks(epoch, pictures),
+                )
+        self._publish(model)
+        return model
+
+    def load_model(self) -> Any:
+        """Load `model.keras`.
+
+        Raises:
+            FileNotFoundError: If no epoch has been finished yet.
+        """
+        if not self.model_path.exists():
+            raise FileNotFoundError(
+                f"{self.directory} holds no model.keras; train first: keras-vae train --run {self.directory}"
+            )
+        return keras.saving.load_model(self.model_path)
+
+    def _claim(self, config: RunConfig) -> None:
+        if self.config_path.exists():
+            changed = RunConfig.read(self.config_path).differences(config)
+            if changed:
+                raise ValueError(
+                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Give the same "
+                    "settings to continue it, or another --run"
+                )
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config.write(self.config_path)
+
+    def _callbacks(self, epoch: int, pictures: np.ndarray) -> list[keras.callbacks.Callback]:
+        return [
+            HistoryFile(self.history_path, epoch),
+            keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
+            *([Pictures(self.log_dir / "pictures", pictures)] if pictures.ndim == 4 else []),
+            Checkpoint(self.checkpoint_dir),
+        ]
+
+    @contextlib.contextmanager
+    def _usable_model(self, model: Any) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            newest = checkpoints(self.checkpoint_dir)
+            if newest:
+                with whole(self.model_path) as unfinished:
+                    shutil.copyfile(newest[0], unfinished)
+            else:
+                model.save(self.model_path)
+            raise
+
+    def _publish(self, model: Any) -> None:
+        model.save(self.model_path)
+
+
+def _load(
+    config: RunConfig, data_dir: str | None
+) -> tuple[tuple[tuple[Any, ...], dict[str, Any]], Any, tuple[int, ...]]:
+    settings = {
+        "batch_size": config.batch_size,
+        "likelihood": config.likelihood,
+        "preprocess": config.preprocess,
+        "seed": config.seed,
+        "image_size": config.image_size,
+        "data_dir": data_dir,
+    }
+    test = data.load(config.data, "test", **settings)
+    return ((config.data, "train"), settings), test, tuple(test.element_spec.shape[1:])
+
+
+def _new_model(config: RunConfig, shape: tuple[int, ...]) -> Any:
+    model = models.vae(
+        shape,
+        latent_size=config.latent_size,
+        likelihood=config.likelihood,
+        network=config.network,
+        hidden=config.hidden,
+        scale=config.scale,
+        num_samples=config.num_samples,
+        seed=config.seed,
+    )
+    model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
+    return model

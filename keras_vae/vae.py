@@ -1,0 +1,354 @@
+"""The variational autoencoder: a composition of encoder, decoder, prior and objective."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vae import files, guard, rows
+from keras_vae import seeds as streams
+from keras_vae.conditional import Decoder, Encoder
+from keras_vae.export import export_saved_model
+from keras_vae.objectives import ELBO, Objective
+from keras_vae.priors import Prior, StandardNormal
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class VAE(keras.Model):
+    """A variational autoencoder (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014).
+
+    A Keras model like any other: `compile`, `fit`, `evaluate`, `predict`, `save`. `fit` takes x alone, as an
+    array `[n, *event]` or a batched `tf.data.Dataset` of x or (x, y); y is ignored. The loss and the metrics
+    come from the objective, in nats per example; `compile` takes no `loss`.
+
+    Args:
+        encoder: q(z|x), a `keras_vae.Encoder`.
+        decoder: p(x|z), a `keras_vae.Decoder`.
+        prior: p(z); a standard normal by default.
+        objective: The bound to maximise; the ELBO by default.
+        seed: Of all noise in training and evaluation; by default drawn from NumPy's generator, which
+            `keras.utils.set_random_seed` controls.
+
+    Call arguments:
+        inputs: x, `[batch, *event]`.
+
+    Returns:
+        The mean reconstruction, `[batch, *event]`: the likelihood's mean at the posterior's mean. `predict`
+        returns the same as a NumPy array.
+
+    Raises:
+        TypeError: If a part is not of its kind.
+        ValueError: If the prior and the posterior disagree on the latent's shape.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> import keras_vae as kv
+        >>> vae = kv.VAE(
+        ...     encoder=kv.Encoder(kv.networks.MLP([32]), kv.families.Normal(2)),
+        ...     decoder=kv.Decoder(kv.networks.MLP([32]), kv.families.Bernoulli((8,))),
+        ... )
+        >>> vae.compile(optimizer="adam")
+        >>> x = (np.random.default_rng(0).random([64, 8]) < 0.5).astype("float32")
+        >>> history = vae.fit(x, batch_size=16, epochs=2, verbose=0)
+        >>> sorted(history.history)
+        ['bound', 'kl', 'loss', 'reconstruction']
+        >>> vae.sample(4, seed=7).shape
+        TensorShape([4, 8])
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        prior: Prior | None = None,
+        objective: Objective | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, part, kind in (
+            ("encoder", encoder, Encoder),
+            ("decoder", decoder, Decoder),
+            ("prior", prior, Prior | None),
+            ("objective", objective, Objective | None),
+        ):
+            if not isinstance(part, kind):
+                raise TypeError(f"VAE: {name} must be a keras_vae {kind}; received {part!r}")
+        latent = encoder.family.event_shape
+        if prior is not None and prior.event_shape != latent:
+            raise ValueError(
+                f"VAE: the posterior's latent has shape {latent}, but the prior's has {prior.event_shape}; give "
+                "both families the same event_shape"
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior if prior is not None else StandardNormal(latent)
+        self.objective = objective if objective is not None else ELBO()
+        self.seed = streams.draw() if seed is None else int(seed)
+        self._loss_mean = keras.metrics.Mean(name="loss")
+        self._term_means = {name: keras.metrics.Mean(name=name) for name in self.objective.metrics}
+        self.build((None, *self.event_shape))
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create all weights; the parts know their shapes, so the constructor calls it."""
+        if not self.encoder.built:
+            self.encoder.build(tuple(input_shape))
+        if not self.decoder.built:
+            self.decoder.build((None, *self.latent_shape))
+        self.built = True
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """Shape of one x."""
+        return self.decoder.family.event_shape
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one z."""
+        return self.encoder.family.event_shape
+
+    # The three distributions.
+
+    def posterior(self, x: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+        """Return q(z|x), batch shape `[batch]`, for x `[batch, *event]`."""
+        return self.encoder.distribution(x, training=training)
+
+    def likelihood(self, z: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+        """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
+        return self.decoder.distribution(z, training=training)
+
+    def log_weights(self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Return log p(x, z) − log q(z|x) for z ~ q(z|x), `[num_samples, batch]`, in nats.
+
+        The mean is the ELBO, the log-mean-exp the importance-weighted bound (Burda, Grosse & Salakhutdinov
+        2016, equation 8).
+
+        Args:
+            x: `[batch, *event]`.
+            num_samples: How many z for each x.
+            seed: A stateless seed, `[2]` int32; without one the noise is that of step 0 of evaluation.
+        """
+        if seed is None:
+            seed = streams.fold(self.seed, streams.EVALUATE)
+        posterior = self.posterior(x)
+        z = posterior.sample(num_samples, seed=seed)
+        return self.log_joint(x, z) - posterior.log_prob(z)
+
+    def log_joint(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Return log p(x|z) + log p(z), `[samples, batch]`, for x `[batch, *event]`, z `[samples, batch, *latent]`."""
+        return self.likelihood(z).log_prob(x) + self.prior.distribution().log_prob(z)
+
+    # What a user does with a trained model.
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return the mean reconstruction."""
+        parameters = self.encoder(inputs, training=training)
+        z = self.encoder.family.mean(parameters)
+        return self.decoder.family.mean(self.decoder(z, training=training))
+
+    def encode(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`."""
+        parameters = self.encoder(x)
+        family = self.encoder.family
+        return {"mean": family.mean(parameters), "scale": family.scale(parameters)}
+
+    def decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`."""
+        parameters = self.decoder(z)
+        return {"mean": self.decoder.family.mean(parameters), **parameters}
+
+    def reconstruct(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`."""
+        return self(x)
+
+    def generate(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return one z from the prior for each seed, and the likelihood's mean there.
+
+        Args:
+            seeds: `[batch]` integers. The same seed gives the same z to the last bit, in any batch.
+
+        Returns:
+            `z`, `[batch, *latent]`, and `mean`, `[batch, *event]`.
+        """
+        z = rows.sample_prior(self.prior.distribution(), tf.cast(seeds, tf.int64))
+        return {"mean": self.decoder.family.mean(self.decoder(z)), "z": z}
+
+    def sample(self, num_samples: int, seed: int | None = None) -> tf.Tensor:
+        """Return the likelihood's means at z ~ p(z), `[num_samples, *event]`.
+
+        For observations rather than means: `vae.likelihood(vae.generate(seeds)["z"]).sample()`.
+
+        Args:
+            num_samples: How many.
+            seed: The first of `num_samples` consecutive seeds of `generate`; by default drawn at random.
+
+        Raises:
+            ValueError: If `num_samples` is not a positive integer.
+        """
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(f"VAE.sample: num_samples must be a positive integer; received {num_samples!r}")
+        first = streams.draw() if seed is None else seed
+        return self.generate(tf.range(first, first + num_samples, dtype=tf.int64))["mean"]
+
+    def score(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int = 64) -> tf.Tensor:
+        """Return the importance-weighted bound on log p(x), `[batch]`, in nats; row by row repeatable.
+
+        Args:
+            x: `[batch, *event]`.
+            seeds: `[batch]` integers, each the seed of its row's noise.
+            num_samples: How many z for each x; more bring it nearer to log p(x), from below on average.
+        """
+        parameters = self.encoder(x)
+        family = self.encoder.family
+        z = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
+        log_weights = self.log_joint(x, z) - family.distribution(parameters).log_prob(z)
+        return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(tf.cast(num_samples, log_weights.dtype))
+
+    # Keras.
+
+    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+        """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
+
+        Raises:
+            ValueError: If `loss` or `metrics` are given.
+        """
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"VAE.compile: received {name}={kwargs[name]!r}, but the objective "
+                    f"({type(self.objective).__name__}) is the loss and brings its metrics. Give another "
+                    "objective to the constructor instead"
+                )
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as the saved model was compiled."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The loss and the objective's terms, as means over examples, in nats."""
+        return [self._loss_mean, *self._term_means.values()]
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """Take one step on a batch."""
+        x, weight = _unpack(data, self.decoder.family.variable_dtype)
+        seed = streams.fold(self.seed, streams.TRAIN, self.optimizer.iterations)
+        with tf.GradientTape() as tape:
+            terms = self.objective(self, x, seed=seed, training=True)
+            loss = _mean(terms["loss"], weight)
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            # Replicas' gradients are summed, so each takes its share of the mean.
+            scaled = self.optimizer.scale_loss(loss / replicas)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+        return self._update(terms, weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Compute the objective's terms on a batch."""
+        x, weight = _unpack(data, self.decoder.family.variable_dtype)
+        # The examples seen since the last reset tell the batches of one evaluation apart, and repeat in the next.
+        seed = streams.fold(self.seed, streams.TEST, self._loss_mean.count)
+        return self._update(self.objective(self, x, seed=seed, training=False), weight)
+
+    def _update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
+        self._loss_mean.update_state(terms["loss"], sample_weight=weight)
+        for name, mean in self._term_means.items():
+            mean.update_state(terms[name], sample_weight=weight)
+        return self.get_metrics_result()
+
+    def fit(self, x: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
+        """Train, as `keras.Model.fit`.
+
+        Raises:
+            ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
+        """
+        if validation_data is not None:
+            validation_data = self._guard_validation(validation_data)
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which a dataset ignores
+        with guard.clear_errors():
+            x = guard.guarded(x, self.decoder.family)
+            return super().fit(x, *args, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss and the objective's terms, as `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: As `fit`.
+        """
+        with guard.clear_errors():
+            return super().evaluate(guard.guarded(x, self.decoder.family), *args, **kwargs)
+
+    def _guard_validation(self, data: Any) -> Any:
+        if isinstance(data, tuple | list):
+            return (guard.guarded(data[0], self.decoder.family), *data[1:])
+        return guard.guarded(data, self.decoder.family)
+
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
+        """Save as `keras.Model.save`; the file appears whole or not at all."""
+        with files.whole(filepath, overwrite=overwrite) as unfinished:
+            super().save(unfinished, **kwargs)
+
+    def export(  # type: ignore[override]
+        self, filepath: str | Path, format: str = "tf_saved_model", *, score_samples: int = 64
+    ) -> Path:
+        """Write a SavedModel for TensorFlow Serving, with signatures for the encoder and the decoder.
+
+        | signature | inputs | outputs |
+        |---|---|---|
+        | `generate` (and `serving_default`) | `seed` [batch] int64 | `mean` [batch, *event], `z` [batch, *latent] |
+        | `encode` | `x` [batch, *event] | `mean`, `scale` [batch, *latent] |
+        | `decode` | `z` [batch, *latent] | `mean` [batch, *event] and the likelihood's parameters |
+        | `reconstruct` | `x` | `mean` [batch, *event] |
+        | `score` | `x`, `seed` | `log_likelihood_bound` [batch], in nats |
+
+        Row i of an answer depends on row i of the request alone. The directory appears whole or not at all,
+        after it has been loaded back and compared with this model; warm-up requests are written with it.
+
+        Args:
+            filepath: `<base path>/<version>`, such as `"models/digits/1"`.
+            format: `"tf_saved_model"`, the only one.
+            score_samples: Importance samples behind `score`.
+
+        Returns:
+            The path written.
+
+        Raises:
+            ValueError: If the path does not end in a version, or an argument is unknown.
+            FileExistsError: If the version exists: it is never overwritten.
+            keras_vae.export.ExportMismatchError: If the export does not answer as this model does.
+        """
+        if format != "tf_saved_model":
+            raise ValueError(f"VAE.export: format must be 'tf_saved_model'; received {format!r}")
+        return export_saved_model(self, filepath, score_samples)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        parts = {name: getattr(self, name) for name in ("encoder", "decoder", "prior", "objective")}
+        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {**super().get_config(), **serialized, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "VAE":
+        """Rebuild from `get_config`."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
+            for name in ("encoder", "decoder", "prior", "objective")
+        }
+        return cls(**{**config, **parts})
+
+
+def _unpack(data: Any, dtype: str) -> tuple[tf.Tensor, tf.Tensor | None]:
+    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
+    return tf.cast(x, dtype), None if weight is None else tf.cast(weight, dtype)
+
+
+def _mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
+    return tf.reduce_mean(per_example if weight is None else per_example * weight)

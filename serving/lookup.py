@@ -1,0 +1,48 @@
+"""Finds what a request's `ModelSpec` asks for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tensorflow_serving.apis import model_pb2
+
+from serving.request_error import invalid_argument, not_found
+from serving.servable import Servable
+from serving.served_model import ServedModel
+
+
+def model_spec_of(request: Any) -> model_pb2.ModelSpec:
+    """Returns a request's `ModelSpec`.
+
+    Raises:
+        RequestError: If it has none.
+    """
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+    return request.model_spec
+
+
+def find_servable(models: Mapping[str, ServedModel], spec: model_pb2.ModelSpec) -> Servable:
+    """Finds the version of a model that is to answer.
+
+    Args:
+        models: The models served, by name.
+        spec: The model's name and, if one in particular is wanted, its version.
+
+    Returns:
+        The version asked for, or the one being served.
+
+    Raises:
+        RequestError: If the spec names no model, or one that is not served.
+    """
+    if not spec.name:
+        raise invalid_argument("ModelSpec has no name specified.")
+    choice = spec.WhichOneof("version_choice")
+    if choice == "version_label":
+        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+    version = spec.version.value if choice == "version" else None
+    model = models.get(spec.name)
+    servable = model.servable(version) if model else None
+    if servable is None:
+        wanted = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
+        raise not_found(f"Servable not found for request: {wanted}")
+    return servable

@@ -1,0 +1,72 @@
+"""What a server says its signatures take and give."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from serving import tensors
+
+
+class TensorSpec(NamedTuple):
+    """A tensor's dtype and shape.
+
+    Attributes:
+        dtype: The NumPy dtype; `object`, holding bytes, for strings.
+        shape: The sizes, None where any will do; None where any number of dimensions will.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int | None, ...] | None
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {format_shape(self.shape)}"
+
+    def admits(self, shape: tuple[int, ...]) -> bool:
+        """Tells whether an array's shape fits."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            wanted in (None, size) for size, wanted in zip(shape, self.shape, strict=True)
+        )
+
+
+class SignatureSpec(NamedTuple):
+    """A signature's inputs and outputs, by name."""
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+def format_shape(shape: tuple[int | None, ...] | None) -> str:
+    """Writes a shape as `[?,28,28]`."""
+    if shape is None:
+        return "[...]"
+    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def read_signatures(signature_map: Any) -> dict[str, SignatureSpec]:
+    """Reads the signatures out of a `SignatureDefMap`.
+
+    Args:
+        signature_map: The message.
+
+    Returns:
+        The signatures by name; those with a tensor NumPy has no dtype for are left out, such as the one
+        that every SavedModel carries for its own initialisation.
+    """
+    signatures = {}
+    for name, definition in signature_map.signature_def.items():
+        tensor_infos = [*definition.inputs.values(), *definition.outputs.values()]
+        if all(tensors.numpy_dtype(info.dtype) is not None for info in tensor_infos):
+            signatures[name] = SignatureSpec(_read_specs(definition.inputs), _read_specs(definition.outputs))
+    return signatures
+
+
+def _read_specs(infos: Any) -> dict[str, TensorSpec]:
+    specs = {}
+    for name, info in infos.items():
+        dtype = tensors.numpy_dtype(info.dtype)
+        assert dtype is not None, "checked by the caller"
+        sizes = tuple(dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim)
+        specs[name] = TensorSpec(dtype, None if info.tensor_shape.unknown_rank else sizes)
+    return specs

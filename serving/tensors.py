@@ -1,0 +1,132 @@
+"""NumPy arrays to and from TensorFlow's `TensorProto`, for the server and the client alike."""
+
+import math
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+from tensorflow.core.framework import tensor_pb2, types_pb2
+
+from serving.limits import MAX_FILLED_TENSOR_BYTES
+
+
+class _Codec(NamedTuple):
+    """How one dtype's values lie in a `TensorProto`'s typed field.
+
+    A value of the field has dtype `wire`, is cut to `cell`, and its bits are those of `dtype`: float16, for
+    instance, travels as the bits of a uint16 in an int32 field.
+    """
+
+    dtype: np.dtype
+    field: str
+    wire: type
+    cell: type
+
+
+def _codec(dtype: type, field: str, wire: type | None = None, cell: type | None = None) -> _Codec:
+    return _Codec(np.dtype(dtype), field, wire or dtype, cell or dtype)
+
+
+_CODECS = {
+    types_pb2.DT_FLOAT: _codec(np.float32, "float_val"),
+    types_pb2.DT_DOUBLE: _codec(np.float64, "double_val"),
+    types_pb2.DT_HALF: _codec(np.float16, "half_val", np.int32, np.uint16),
+    types_pb2.DT_BFLOAT16: _codec(ml_dtypes.bfloat16, "half_val", np.int32, np.uint16),
+    types_pb2.DT_INT8: _codec(np.int8, "int_val", np.int32),
+    types_pb2.DT_INT16: _codec(np.int16, "int_val", np.int32),
+    types_pb2.DT_INT32: _codec(np.int32, "int_val"),
+    types_pb2.DT_INT64: _codec(np.int64, "int64_val"),
+    types_pb2.DT_UINT8: _codec(np.uint8, "int_val", np.int32),
+    types_pb2.DT_UINT16: _codec(np.uint16, "int_val", np.int32),
+    types_pb2.DT_UINT32: _codec(np.uint32, "uint32_val"),
+    types_pb2.DT_UINT64: _codec(np.uint64, "uint64_val"),
+    types_pb2.DT_BOOL: _codec(np.bool_, "bool_val"),
+    types_pb2.DT_COMPLEX64: _codec(np.complex64, "scomplex_val", np.float32, np.float32),
+    types_pb2.DT_COMPLEX128: _codec(np.complex128, "dcomplex_val", np.float64, np.float64),
+    types_pb2.DT_STRING: _codec(np.object_, "string_val"),
+}
+
+_ENUMS = {codec.dtype: enum for enum, codec in _CODECS.items()}
+
+
+def numpy_dtype(enum: int) -> np.dtype | None:
+    """Returns the NumPy dtype of a TensorFlow `DataType`, None if there is none; strings are objects."""
+    codec = _CODECS.get(enum)
+    return codec.dtype if codec else None
+
+
+def dtype_name(enum: int) -> str:
+    """Returns TensorFlow's own name for a `DataType`, such as `float` or `double`."""
+    return types_pb2.DataType.Name(enum).removeprefix("DT_").lower()
+
+
+def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
+    """Reads a tensor, checking what it claims before memory is taken for it.
+
+    As in TensorFlow, a typed field with fewer values than the shape asks for repeats its last one, an
+    empty one means zeros, and surplus values are ignored.
+
+    Args:
+        proto: The tensor, with its values in `tensor_content` or in its dtype's typed field.
+
+    Returns:
+        The array; one read from `tensor_content` is a read-only view of those bytes.
+
+    Raises:
+        ValueError: If the dtype is unknown, the shape is impossible or absurd, or the content does not
+            fill it.
+    """
+    codec = _CODECS.get(proto.dtype)
+    if codec is None:
+        raise ValueError(f"unsupported dtype {proto.dtype}")
+    if proto.tensor_shape.unknown_rank:
+        raise ValueError("unknown rank")
+    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"negative dimension in shape {shape}")
+    count = math.prod(shape)
+    if proto.tensor_content:
+        if codec.dtype.hasobject:
+            raise ValueError("strings in tensor_content")
+        if len(proto.tensor_content) != count * codec.dtype.itemsize:
+            raise ValueError(f"{len(proto.tensor_content)} bytes do not make shape {shape}")
+        return np.frombuffer(proto.tensor_content, codec.dtype).reshape(shape)
+    values = (
+        np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False).view(codec.dtype)
+    )
+    if len(values) < count:
+        return _filled(values, shape, count, codec.dtype)
+    return values[:count].reshape(shape)
+
+
+def _filled(values: np.ndarray, shape: tuple[int, ...], count: int, dtype: np.dtype) -> np.ndarray:
+    """Fills a shape with the values, then with the last of them."""
+    if count * dtype.itemsize > MAX_FILLED_TENSOR_BYTES:
+        raise ValueError(f"shape {shape} is too large to be filled from {len(values)} values")
+    if not len(values):
+        values = np.array([b""], np.object_) if dtype.hasobject else np.zeros(1, dtype)
+    array = np.full(count, values[-1], dtype)
+    array[: len(values)] = values
+    return array.reshape(shape)
+
+
+def to_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into an empty tensor; numbers as bytes in `tensor_content`.
+
+    Args:
+        array: The array; an object array must hold bytes.
+        proto: The message to fill, usually one in a request's map, which saves copying it there.
+
+    Raises:
+        ValueError: If TensorFlow Serving has no dtype for the array's.
+    """
+    enum = _ENUMS.get(array.dtype)
+    if enum is None:
+        raise ValueError(f"dtype {array.dtype} cannot be sent")
+    proto.dtype = enum
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    if array.dtype.hasobject:
+        proto.string_val.extend(array.ravel())
+    else:
+        proto.tensor_content = array.tobytes()
