@@ -2,11 +2,10 @@
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
-from keras_vae import __version__, arguments
+from keras_vae import __version__, arguments, quiet
 
 # A user's mistake, or a fault of the machine that a user can mend: one line, no traceback.
 _PLAIN_ERRORS = (ValueError, OSError)
@@ -22,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["serve"]:
         return _serve(words[1:])
     options = parser().parse_args(words)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
+        quiet.import_tensorflow()
         # Each subcommand is a module of keras_vae.commands with a function `run`.
         importlib.import_module(f"keras_vae.commands.{options.command}").run(options)
     except KeyboardInterrupt:

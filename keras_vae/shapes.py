@@ -1,6 +1,7 @@
 """Reading shapes that users give."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 
 def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
@@ -9,10 +10,10 @@ def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     Raises:
         ValueError: If it is empty or holds anything but positive integers.
     """
-    dims = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not dims or not all(isinstance(d, int) and not isinstance(d, bool) and d > 0 for d in dims):
+    dims = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not dims or not all(isinstance(d, Integral) and not isinstance(d, bool) and d > 0 for d in dims):
         raise ValueError(
             f"{owner}: event_shape must be a positive integer or a non-empty sequence of them, such as 20 "
             f"or (28, 28, 1); received {shape!r}"
         )
-    return dims
+    return tuple(int(d) for d in dims)

@@ -1,5 +1,6 @@
 """The variational autoencoder: a composition of encoder, decoder, prior and objective."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,16 @@ class VAE(keras.Model):
         Returns:
             `z`, `[batch, *latent]`, and `mean`, `[batch, *event]`.
         """
-        z = rows.sample_prior(self.prior.distribution(), tf.cast(seeds, tf.int64))
+        seeds = tf.cast(seeds, tf.int64)
+        return self._compiled_generate(seeds) if tf.executing_eagerly() else self._generate(seeds)
+
+    @functools.cached_property
+    def _compiled_generate(self) -> Any:
+        # A loop over rows is slow in eager mode.
+        return tf.function(self._generate, input_signature=[tf.TensorSpec([None], tf.int64)])
+
+    def _generate(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+        z = rows.sample_prior(self.prior.distribution(), seeds)
         return {"mean": self.decoder.family.mean(self.decoder(z)), "z": z}
 
     def sample(self, num_samples: int, seed: int | None = None) -> tf.Tensor:
@@ -225,11 +235,11 @@ class VAE(keras.Model):
                     "objective to the constructor instead"
                 )
         super().compile(optimizer=optimizer, **kwargs)
+        self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the saved model was compiled."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -239,7 +249,7 @@ class VAE(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch."""
         x, weight = _unpack(data, self.decoder.family.variable_dtype)
-        seed = streams.fold(self.seed, streams.TRAIN, self.optimizer.iterations)
+        seed = streams.fold(self.seed, streams.TRAIN, self.optimizer.iterations, *_replica())
         with tf.GradientTape() as tape:
             terms = self.objective(self, x, seed=seed, training=True)
             loss = _mean(terms["loss"], weight)
@@ -254,7 +264,7 @@ class VAE(keras.Model):
         """Compute the objective's terms on a batch."""
         x, weight = _unpack(data, self.decoder.family.variable_dtype)
         # The examples seen since the last reset tell the batches of one evaluation apart, and repeat in the next.
-        seed = streams.fold(self.seed, streams.TEST, self._loss_mean.count)
+        seed = streams.fold(self.seed, streams.TEST, self._loss_mean.count, *_replica())
         return self._update(self.objective(self, x, seed=seed, training=False), weight)
 
     def _update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
@@ -263,8 +273,8 @@ class VAE(keras.Model):
             mean.update_state(terms[name], sample_weight=weight)
         return self.get_metrics_result()
 
-    def fit(self, x: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
-        """Train, as `keras.Model.fit`.
+    def fit(self, x: Any = None, y: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
+        """Train, as `keras.Model.fit`; y is ignored.
 
         Raises:
             ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
@@ -274,17 +284,23 @@ class VAE(keras.Model):
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which a dataset ignores
         with guard.clear_errors():
-            x = guard.guarded(x, self.decoder.family)
-            return super().fit(x, *args, validation_data=validation_data, **kwargs)
+            x, y = self._guard_training(x, y, kwargs)
+            return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
 
-    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss and the objective's terms, as `keras.Model.evaluate`.
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss and the objective's terms, as `keras.Model.evaluate`; y is ignored.
 
         Raises:
             ValueError: As `fit`.
         """
         with guard.clear_errors():
-            return super().evaluate(guard.guarded(x, self.decoder.family), *args, **kwargs)
+            x, y = self._guard_training(x, y, kwargs)
+            return super().evaluate(x, y, *args, **kwargs)
+
+    def _guard_training(self, x: Any, y: Any, others: dict[str, Any]) -> tuple[Any, Any]:
+        x = guard.guarded(x, self.decoder.family)
+        # Keras drops sample weights that come without a y.
+        return x, x if y is None and others.get("sample_weight") is not None else y
 
     def _guard_validation(self, data: Any) -> Any:
         if isinstance(data, tuple | list):
@@ -352,3 +368,9 @@ def _unpack(data: Any, dtype: str) -> tuple[tf.Tensor, tf.Tensor | None]:
 
 def _mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
     return tf.reduce_mean(per_example if weight is None else per_example * weight)
+
+
+def _replica() -> list[tf.Tensor]:
+    """Return what tells this replica's noise from the others', if there are others."""
+    context = tf.distribute.get_replica_context()
+    return [context.replica_id_in_sync_group] if context.num_replicas_in_sync > 1 else []

@@ -65,9 +65,7 @@ class Client:
         self._connection = Connection(address, model, version, timeout)
         self._known: tuple[dict[str, SignatureSpec], int] | None = None
 
-    def generate(
-        self, n: int | None = None, *, seeds: npt.ArrayLike | None = None, seed: int = 0
-    ) -> Generated:
+    def generate(self, n: int | None = None, *, seeds: npt.ArrayLike | None = None, seed: int = 0) -> Generated:
         """Generates from seeds; the same seed always gives the same.
 
         Args:
@@ -153,9 +151,7 @@ class Client:
         x = np.asarray(x)
         if seeds is None:
             seeds = np.arange(len(np.atleast_1d(x)), dtype=np.int64)
-        return self.predict("score", {"x": x, "seed": seeds}, ["log_likelihood_bound"])[
-            "log_likelihood_bound"
-        ]
+        return self.predict("score", {"x": x, "seed": seeds}, ["log_likelihood_bound"])["log_likelihood_bound"]
 
     def predict(
         self, signature: str, inputs: Mapping[str, npt.ArrayLike], outputs: Sequence[str] | None = None
@@ -256,6 +252,6 @@ class Client:
 def _consecutive(seed: int, n: int) -> np.ndarray:
     if n < 0:
         raise ValueError(f"cannot generate {n}")
-    if not _SEEDS.min <= seed <= _SEEDS.max - n:
+    if not _SEEDS.min <= seed <= _SEEDS.max - max(n - 1, 0):
         raise ValueError(f"the seeds {seed} to {seed + n - 1} are not all 64-bit integers")
-    return np.arange(seed, seed + n, dtype=np.int64)
+    return seed + np.arange(n, dtype=np.int64)

@@ -78,8 +78,7 @@ class Connection:
         response = self._call(self._prediction.Predict, request, signature)
         # A view of the message's bytes cannot be written to, and callers expect arrays that can.
         arrays = {
-            name: np.require(tensors.to_array(proto), requirements="W")
-            for name, proto in response.outputs.items()
+            name: np.require(tensors.to_array(proto), requirements="W") for name, proto in response.outputs.items()
         }
         return arrays, response.model_spec.version.value
 
@@ -132,9 +131,7 @@ class Connection:
                 states = self.status(max(deadline - time.monotonic(), _POLL_SECONDS))
                 if "AVAILABLE" in states.values():
                     return
-                late = ServingError(
-                    grpc.StatusCode.DEADLINE_EXCEEDED, self.model, None, f"not available but {states}"
-                )
+                late = ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, self.model, None, f"not available but {states}")
             except ServingError as error:
                 # A server that has only just begun does not know its models yet.
                 if error.code is not grpc.StatusCode.NOT_FOUND:

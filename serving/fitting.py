@@ -24,10 +24,7 @@ def fit_inputs(inputs: Mapping[str, Any], signature: SignatureSpec, asked: str) 
     """
     if inputs.keys() != signature.inputs.keys():
         raise ValueError(f"{asked} takes the inputs {sorted(signature.inputs)}; got {sorted(inputs)}")
-    return {
-        name: _fit(value, signature.inputs[name], f"{asked}, input {name!r}")
-        for name, value in inputs.items()
-    }
+    return {name: _fit(value, signature.inputs[name], f"{asked}, input {name!r}") for name, value in inputs.items()}
 
 
 def _fit(value: Any, spec: TensorSpec, asked: str) -> np.ndarray:
@@ -36,9 +33,7 @@ def _fit(value: Any, spec: TensorSpec, asked: str) -> np.ndarray:
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{asked}: expected {spec}; got what is no array: {error}") from error
     if not spec.admits(array.shape):
-        raise ValueError(
-            f"{asked}: expected shape {format_shape(spec.shape)}; got {format_shape(array.shape)}"
-        )
+        raise ValueError(f"{asked}: expected shape {format_shape(spec.shape)}; got {format_shape(array.shape)}")
     return _cast(array, spec, asked)
 
 
@@ -48,9 +43,7 @@ def _cast(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:
     if spec.dtype.hasobject:
         return _as_bytes(array, asked)
     if not _fits(array, spec.dtype):
-        raise ValueError(
-            f"{asked}: expected {spec.dtype}; got {array.dtype}, which cannot be cast without loss"
-        )
+        raise ValueError(f"{asked}: expected {spec.dtype}; got {array.dtype}, which cannot be cast without loss")
     return array.astype(spec.dtype)
 
 

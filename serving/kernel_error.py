@@ -6,9 +6,7 @@ import grpc
 import tensorflow as tf
 
 # What calling a function from Python puts around a kernel's words.
-_PREFIX = re.compile(
-    r"Graph execution error:\s+Detected at node .*\n(?:<stack traces unavailable>\n|[ \t]+.*\n)*"
-)
+_PREFIX = re.compile(r"Graph execution error:\s+Detected at node .*\n(?:<stack traces unavailable>\n|[ \t]+.*\n)*")
 _SUFFIX = re.compile(r"\s*\[Op:[^\]]*\]\s*$")
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}

@@ -68,9 +68,7 @@ class Servable:
         """
         name = name or _DEFAULT_SIGNATURE
         if name not in self._signatures:
-            raise RequestError(
-                grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
-            )
+            raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self._signatures[name]
 
 

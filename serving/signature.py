@@ -31,9 +31,7 @@ class Signature:
         self._shapes = {alias: tf.TensorShape(info.tensor_shape) for alias, info in self._inputs.items()}
         self._outputs = sorted(definition.outputs)
 
-    def run(
-        self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]
-    ) -> dict[str, np.ndarray]:
+    def run(self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]) -> dict[str, np.ndarray]:
         """Runs the function, checking in TensorFlow Serving's order.
 
         Args:
@@ -91,8 +89,7 @@ class Signature:
         expected = self._inputs[alias].dtype
         if dtype != expected:
             raise invalid_argument(
-                f"Expects arg[{index}] to be {tensors.dtype_name(expected)}"
-                f" but {tensors.dtype_name(dtype)} is provided"
+                f"Expects arg[{index}] to be {tensors.dtype_name(expected)} but {tensors.dtype_name(dtype)} is provided"
             )
 
     def _check_shape(self, alias: str, shape: tuple[int, ...]) -> None:

@@ -91,9 +91,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
         if len(proto.tensor_content) != count * codec.dtype.itemsize:
             raise ValueError(f"{len(proto.tensor_content)} bytes do not make shape {shape}")
         return np.frombuffer(proto.tensor_content, codec.dtype).reshape(shape)
-    values = (
-        np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False).view(codec.dtype)
-    )
+    values = np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False).view(codec.dtype)
     if len(values) < count:
         return _filled(values, shape, count, codec.dtype)
     return values[:count].reshape(shape)

@@ -1,4 +1,4 @@
-"""Images as `tf.data`, from TFDS, folders, `.npz` files, arrays or your own datasets, fit for a likelihood."""
+"""Images as `tf.data` from TFDS, folders, `.npz` files, arrays or your datasets, fit for a likelihood."""
 
 from keras_vae.data.examples import Examples
 from keras_vae.data.pipeline import epochs, load

@@ -35,9 +35,7 @@ def from_array(images: np.ndarray, labels: np.ndarray | None = None, name: str =
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.size == 0:
-        raise ValueError(
-            f"{name} is empty: its shape is {images.shape}; wanted at least one image of one pixel"
-        )
+        raise ValueError(f"{name} is empty: its shape is {images.shape}; wanted at least one image of one pixel")
     if images.shape[-1] > _MAX_CHANNELS:
         raise ValueError(
             f"{name} has shape {images.shape}, which would be {images.shape[-1]} channels; wanted 1 to "

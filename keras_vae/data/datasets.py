@@ -23,15 +23,17 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
         ValueError: If the elements are of another structure, batched, of different sizes, endless, or more
             than memory may hold, or if `from_array` refuses the images.
     """
-    paired = _check(dataset, name)
+    _check(dataset, name)
     count = int(dataset.cardinality())
-    images, labels, size = [], [], 0
-    with tqdm(total=max(count, 0), desc=name, unit="image", disable=count < _SHOW_PROGRESS_ABOVE) as progress:
+    images: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    size = 0
+    with tqdm(desc=name, total=count, unit="image", disable=count < _SHOW_PROGRESS_ABOVE) as progress:
         try:
             for batch in dataset.batch(_READ_AT_ONCE).as_numpy_iterator():
-                images.append(batch[0] if paired else batch)
-                if paired:
-                    labels.append(batch[1])
+                parts = batch if isinstance(batch, tuple) else (batch,)
+                images.append(parts[0])
+                labels.extend(parts[1:])
                 size += images[-1].nbytes
                 check_memory(size, name)
                 progress.update(len(images[-1]))
@@ -44,11 +46,10 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
             ) from error
     if not images:
         raise ValueError(f"{name} is empty; wanted at least one image")
-    return from_array(np.concatenate(images), np.concatenate(labels) if paired else None, name)
+    return from_array(np.concatenate(images), np.concatenate(labels) if labels else None, name)
 
 
-def _check(dataset: tf.data.Dataset, name: str) -> bool:
-    """Check the structure of the elements; return whether they are pairs."""
+def _check(dataset: tf.data.Dataset, name: str) -> None:
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)
     if len(parts) > 2 or not all(isinstance(part, tf.TensorSpec) for part in parts):
@@ -64,7 +65,4 @@ def _check(dataset: tf.data.Dataset, name: str) -> bool:
             f"[height, width, channels]. {advice}"
         )
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError(
-            f"{name} is endless; wanted a finite set. Leave out .repeat(), or bound it with .take(n)"
-        )
-    return len(parts) == 2
+        raise ValueError(f"{name} is endless; wanted a finite set. Leave out .repeat(), or bound it with .take(n)")

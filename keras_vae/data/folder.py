@@ -68,9 +68,7 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     """Return the split's files, sorted, and their labels."""
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SUFFIXES and _visible(f, folder))
     if not files:
-        raise ValueError(
-            f"The folder {str(folder)!r} holds no images; wanted files named {', '.join(_SUFFIXES)}"
-        )
+        raise ValueError(f"The folder {str(folder)!r} holds no images; wanted files named {', '.join(_SUFFIXES)}")
     split_folders = any((folder / s).is_dir() for s in _SPLITS)
     inner = [f.relative_to(folder).parts[1 if split_folders else 0 :] for f in files]
     classes = sorted({parts[0] for parts in inner if len(parts) > 1})
@@ -105,9 +103,7 @@ def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
     try:
         with Image.open(file) as opened:
             if opened.mode.startswith(("I", "F")):
-                raise ValueError(
-                    f"it has more than 8 bits a pixel (mode {opened.mode}); convert it to 8 bits"
-                )
+                raise ValueError(f"it has more than 8 bits a pixel (mode {opened.mode}); convert it to 8 bits")
             image = opened.convert("L" if opened.mode in ("1", "L", "LA") else "RGB")
             palette = opened.mode in ("P", "PA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

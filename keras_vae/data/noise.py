@@ -9,9 +9,7 @@ _PHILOX = 1
 _NUMBERS_PER_COUNT = 4
 
 
-def uniform(
-    seed: tf.Tensor, start: tf.Tensor | int, count: tf.Tensor | int, shape: Sequence[int]
-) -> tf.Tensor:
+def uniform(seed: tf.Tensor, start: tf.Tensor | int, count: tf.Tensor | int, shape: Sequence[int]) -> tf.Tensor:
     """Return the noise of `count` consecutive positions from one endless stream.
 
     Philox is a counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011),

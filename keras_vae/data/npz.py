@@ -30,9 +30,7 @@ def from_npz(path: Path, split: str) -> Examples:
         try:
             images, labels = arrays[x], arrays[y] if y in arrays.files else None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-            raise ValueError(
-                f"{path} cannot be read: {error}. Write it with np.savez, without objects"
-            ) from error
+            raise ValueError(f"{path} cannot be read: {error}. Write it with np.savez, without objects") from error
     return from_array(images, labels, f"{path}[{x!r}]")
 
 

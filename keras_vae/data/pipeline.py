@@ -73,12 +73,8 @@ def load(
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     passes = itertools.count()
     # A generator is called afresh for each iterator, so each iteration draws the next number.
-    number = tf.data.Dataset.from_generator(
-        lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64)
-    )
-    batches, steps = _batches(
-        number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
-    )
+    number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
+    batches, steps = _batches(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
     return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
 
@@ -130,9 +126,7 @@ def epochs(
     start_epoch = _integer("start_epoch", start_epoch, 0)
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     number = tf.data.Dataset.counter(start=start_epoch)
-    batches, steps = _batches(
-        number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
-    )
+    batches, steps = _batches(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
     return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)), steps
 
 
@@ -161,7 +155,7 @@ def _batches(
         shuffle = split.split("[")[0] == "train"
 
     images = examples.images
-    if preprocess == "static" or (preprocess == "dynamic" and not shuffle):
+    if preprocess == "static":
         images, preprocess = _binarise_once(images, seed), "grey"
     # On the CPU even where there is a GPU: tf.data runs there. Captured by the function below, the array is
     # passed to it by reference; it is neither copied nor written into the graph.
@@ -169,9 +163,7 @@ def _batches(
         pixels = tf.constant(images)
         labels = tf.constant(examples.labels) if with_labels else None
 
-    def make(
-        indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor
-    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
         x = tf.gather(pixels, indices)
         if preprocess == "grey":
             x = grey(x)
@@ -183,6 +175,8 @@ def _batches(
     batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
     batches = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     options = tf.data.Options()
+    # Rewriting the graph copies the captured array, and there is nothing in this pipeline to rewrite.
+    options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options), -(-len(images) // batch_size)
 

@@ -40,8 +40,8 @@ def read(
     Args:
         source: One of: "mnist_5k" or another TFDS name, with its image in the feature `image`, as `name`,
             `name/config` or `name:version`; a folder of images; an `.npz` file; an array
-            `[n, height, width(, channels)]`; an unbatched `tf.data.Dataset` of images or (image, label) pairs; or `Examples`,
-            returned as they are.
+            `[n, height, width(, channels)]`; an unbatched `tf.data.Dataset` of images or (image, label)
+            pairs; or `Examples`, returned as they are.
         split: "train", "test" or whatever else the source is divided into. An array, a dataset and `Examples`
             are one set whatever the split.
         image_size: `(height, width)`, for folders only: resize the images.
@@ -83,7 +83,7 @@ def read(
         if builder is not None:
             _refuse_image_size(image_size)
             return tfds_source.from_builder(builder, split)
-        if not path.is_dir():
+        if not source or not path.is_dir():
             raise ValueError(_unknown(source))
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}")
@@ -94,9 +94,7 @@ def read(
 
 def _refuse_image_size(image_size: tuple[int, int] | None) -> None:
     if image_size is not None:
-        raise ValueError(
-            f"image_size={image_size!r} is for folders of images; resize other images beforehand"
-        )
+        raise ValueError(f"image_size={image_size!r} is for folders of images; resize other images beforehand")
 
 
 def _unknown(source: str) -> str:

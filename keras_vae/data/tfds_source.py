@@ -1,9 +1,13 @@
 """Sets by their TFDS name."""
 
+import contextlib
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from keras_vae.data.datasets import from_dataset
 from keras_vae.data.examples import Examples, check_memory
@@ -29,7 +33,7 @@ def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-        if data_dir is not None or builder.is_prepared():
+        if data_dir is not None or builder.data_path.exists():
             return builder
         home = Path("~/tensorflow_datasets").expanduser()
         in_home = tfds.builder(name, data_dir=home)
@@ -40,7 +44,7 @@ def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
             f"{name!r} is not a version or configuration that TFDS knows: {error} If it is a folder, pass a "
             "pathlib.Path"
         ) from error
-    return in_home if in_home.is_prepared() or not _writable(Path(builder.data_dir)) else builder
+    return in_home if in_home.data_path.exists() or not _writable(Path(builder.data_dir)) else builder
 
 
 def registered() -> list[str]:
@@ -65,36 +69,36 @@ def from_builder(builder: Any, split: str) -> Examples:
     """
     import tensorflow_datasets as tfds
 
-    name = f"The TFDS set {builder.info.full_name!r}, split {split!r},"
+    name = f"The TFDS set {builder.info.full_name!r}, split {split!r}"
     known = builder.info.features
     features = dict(known.items()) if isinstance(known, tfds.features.FeaturesDict) else {}
     image = features.get("image")
     if not isinstance(image, tfds.features.Image):
-        raise ValueError(f"{name} has no feature 'image' that is an image; its features are {known}")
+        raise ValueError(
+            f"{name} has no feature 'image' that is an image; its features are {', '.join(features) or known}"
+        )
     _prepare(builder)
     try:
         count = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
         splits = ", ".join(map(repr, builder.info.splits))
-        raise ValueError(
-            f"{name} does not exist; wanted one of {splits}, 'all', or a part: 'train[:10%]'"
-        ) from error
+        raise ValueError(f"{name} does not exist; wanted one of {splits}, 'all', or a part: 'train[:10%]'") from error
     height, width, channels = (side or 1 for side in image.shape)
-    check_memory(count * height * width * channels * image.np_dtype.itemsize, name)
+    check_memory(count * height * width * channels * np.dtype(image.np_dtype).itemsize, name)
     wanted = ["image"]
     if isinstance(features.get("label"), tfds.features.ClassLabel):
         wanted.append("label")
-    dataset = builder.as_dataset(
-        split=split, decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
-    )
+    dataset = builder.as_dataset(split=split)
     return from_dataset(dataset.map(lambda example: tuple(example[key] for key in wanted)), name)
 
 
 def _prepare(builder: Any) -> None:
-    if builder.is_prepared():
+    if builder.data_path.exists():
         return
     try:
-        builder.download_and_prepare()
+        # TFDS announces itself on stdout, where a program's own results may go.
+        with contextlib.redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
     except Exception as error:  # builders run anyone's code
         raise FileNotFoundError(
             f"The TFDS set {builder.info.full_name!r} is not prepared in {builder.data_dir}, and preparing "

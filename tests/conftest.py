@@ -1,0 +1,28 @@
+"""Shared fixtures."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _clean_state():
+    """Leave no dtype policy or seed behind for the next test."""
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session")
+def binary_images() -> np.ndarray:
+    """64 binary images with structure, [64, 8, 8, 1]: bars at random places."""
+    rng = np.random.default_rng(0)
+    x = np.zeros([64, 8, 8, 1], np.float32)
+    for image in x:
+        image[rng.integers(8), :, 0] = 1
+        image[:, rng.integers(8), 0] = 1
+    return x

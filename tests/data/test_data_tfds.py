@@ -1,0 +1,125 @@
+"""Names of TFDS sets, and the folder that a set is found in."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from keras_vae import data
+from keras_vae.data import tfds_source
+
+
+class Shapes(tfds.core.GeneratorBasedBuilder):
+    """A set of two images that counts how often it is prepared, or fails to be."""
+
+    name = "keras_vae_test_shapes"
+    VERSION = tfds.core.Version("1.0.0")
+    pkg_dir_path = Path(__file__).parent
+    fails = False
+
+    def _info(self):
+        features = {"image": tfds.features.Image(shape=(4, 5, 3)), "other": tfds.features.Scalar(np.int64)}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        if self.fails:
+            raise ConnectionError("no route to host")
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for i in range(2):
+            yield i, {"image": np.full((4, 5, 3), 9 * i + 2, np.uint8), "other": i}
+
+
+class Sounds(tfds.core.GeneratorBasedBuilder):
+    """A set without images."""
+
+    name = "keras_vae_test_sounds"
+    VERSION = tfds.core.Version("1.0.0")
+    pkg_dir_path = Path(__file__).parent
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict({"audio": tfds.features.Scalar(np.int64)})
+        )
+
+    def _split_generators(self, dl_manager):
+        raise AssertionError("prepared a set that cannot be used")
+
+    def _generate_examples(self):
+        yield from ()
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """A default folder of TFDS that cannot be made, and a home."""
+    (tmp_path / "file").write_text("")
+    blocked = tmp_path / "file" / "tensorflow_datasets"
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(blocked))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return blocked, tmp_path / "home" / "tensorflow_datasets"
+
+
+def test_any_set_with_an_image(tmp_path):
+    read = data.read("keras_vae_test_shapes", data_dir=tmp_path)
+    assert read.images.shape == (2, 4, 5, 3)
+    assert sorted(np.unique(read.images)) == [2, 11]
+    assert read.labels is None
+    assert "keras_vae_test_shapes/1.0.0" in read.name
+    with pytest.raises(ValueError, match=r"split 'test' does not exist; wanted one of 'train', 'all'"):
+        data.read("keras_vae_test_shapes", "test", data_dir=tmp_path)
+    with pytest.raises(ValueError, match="is for folders"):
+        data.read("keras_vae_test_shapes", image_size=(2, 2), data_dir=tmp_path)
+
+
+def test_a_set_without_images(tmp_path):
+    with pytest.raises(ValueError, match=r"no feature 'image'.*audio"):
+        data.read("keras_vae_test_sounds", data_dir=tmp_path)
+
+
+def test_home_stands_in_for_a_folder_that_cannot_be_written(folders):
+    _, home = folders
+    assert len(data.read("keras_vae_test_shapes")) == 2
+    assert (home / "keras_vae_test_shapes" / "1.0.0").is_dir()
+    assert len(data.read("keras_vae_test_shapes")) == 2
+
+
+def test_default_folder_comes_before_home(folders, tmp_path, monkeypatch):
+    _, home = folders
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "default"))
+    data.read("keras_vae_test_shapes")
+    assert (tmp_path / "default" / "keras_vae_test_shapes").is_dir()
+    assert not home.exists()
+
+
+def test_set_that_cannot_be_prepared(tmp_path, monkeypatch):
+    monkeypatch.setattr(Shapes, "fails", True)
+    with pytest.raises(FileNotFoundError) as caught:
+        data.read("keras_vae_test_shapes", data_dir=tmp_path)
+    for part in ("keras_vae_test_shapes", str(tmp_path), "no route to host", "data_dir", "mnist_5k"):
+        assert part in str(caught.value)
+
+
+def test_unknown_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"'mnist_5'.*Did you mean 'mnist_5k' or 'mnist'.*\.npz file"):
+        data.read("mnist_5")
+    for name in ("huggingface:mnist", "some/folder", "", "a b"):
+        with pytest.raises(ValueError, match="neither a set that TFDS knows nor an existing folder"):
+            data.read(name, data_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"'mnist_5k:9\.9\.9' is not a version"):
+        data.read("mnist_5k:9.9.9", data_dir=tmp_path)
+
+
+def test_a_name_that_tfds_does_not_know_may_be_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_images").mkdir()
+    with pytest.raises(ValueError, match="'my_images' holds no images"):
+        data.read("my_images")
+
+
+def test_all_names_are_recognised():
+    known = tfds_source.registered()
+    assert {"mnist_5k", "mnist", "cifar10"} <= set(known)
+    assert all(tfds_source._NAME.fullmatch(name) for name in known)

@@ -1,0 +1,301 @@
+"""The client: what it sends, what it refuses to send, and what it makes of errors."""
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from serving_testing import EVENT, LATENT, SEEDS, X, publish, wait_for
+
+import serving
+from serving import tensors
+from serving.retry import call_with_retry
+from serving.specs import TensorSpec, read_signatures
+
+
+@pytest.fixture(scope="module")
+def model(exports):
+    return tf.saved_model.load(str(exports[1]))
+
+
+def test_methods_equal_the_calls_in_process(client, model):
+    def call(signature, **inputs):
+        outputs = model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    generated = client.generate(seeds=SEEDS)
+    wanted = call("generate", seed=SEEDS)
+    np.testing.assert_array_equal(generated.mean, wanted["mean"], strict=True)
+    np.testing.assert_array_equal(generated.z, wanted["z"], strict=True)
+    encoded = client.encode(X)
+    wanted = call("encode", x=X)
+    np.testing.assert_array_equal(encoded.mean, wanted["mean"], strict=True)
+    np.testing.assert_array_equal(encoded.scale, wanted["scale"], strict=True)
+    decoded = client.decode(encoded.mean)
+    np.testing.assert_array_equal(decoded, call("decode", z=encoded.mean)["mean"], strict=True)
+    reconstructed = call("reconstruct", x=X)["mean"]
+    np.testing.assert_array_equal(client.reconstruct(X), reconstructed, strict=True)
+    for seeds in (None, [5, 3]):
+        seed = np.array([0, 1] if seeds is None else seeds, np.int64)
+        bound = call("score", x=X, seed=seed)["log_likelihood_bound"]
+        np.testing.assert_array_equal(client.score(X, seeds), bound, strict=True)
+
+
+def test_consecutive_seeds(client):
+    np.testing.assert_array_equal(client.generate(3, seed=6).z, client.generate(seeds=[6, 7, 8]).z)
+    np.testing.assert_array_equal(client.generate(2).z, client.generate(seeds=(0, 1)).z)
+    assert client.generate(0).mean.shape == (0, EVENT)
+    last = 2**63 - 1
+    np.testing.assert_array_equal(client.generate(1, seed=last).z, client.generate(seeds=[last]).z)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"n": 1, "seeds": [1]}, {"n": -1}, {"n": 2, "seed": 2**63 - 1}, {"seeds": [2**63]}, {"seeds": [0.5]}],
+)
+def test_generate_refuses(client, arguments):
+    with pytest.raises(ValueError, match=r"generate|64-bit|without loss"):
+        client.generate(**arguments)
+
+
+def test_predict_filters_outputs(client):
+    assert client.predict("encode", {"x": X}, ["scale"]).keys() == {"scale"}
+    assert client.predict("encode", {"x": X}).keys() == {"mean", "scale"}
+
+
+def test_answers_can_be_written_to(client):
+    mean = client.encode(X).mean
+    mean += 1
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float16, np.int64, np.uint8, np.bool_, list])
+def test_casts_what_loses_nothing(client, kind):
+    whole = np.array([[1, 0, 1]])
+    x = whole.tolist() if kind is list else whole.astype(kind)
+    np.testing.assert_array_equal(client.encode(x).mean, client.encode(whole.astype(np.float32)).mean)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint64, list])
+def test_casts_integers(client, kind):
+    seeds = [1, 2] if kind is list else np.array([1, 2], kind)
+    np.testing.assert_array_equal(client.generate(seeds=seeds).z, client.generate(2, seed=1).z)
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs"),
+    [
+        ("encode", {"x": np.full([1, EVENT], 1e300)}),
+        ("encode", {"x": np.full([1, EVENT], 2**24 + 1)}),
+        ("encode", {"x": np.full([1, EVENT], 1j)}),
+        ("encode", {"x": [["a", "b", "c"]]}),
+        ("generate", {"seed": np.array([1.0])}),
+        ("generate", {"seed": np.array([2**63], np.uint64)}),
+    ],
+)
+def test_refuses_a_cast_with_loss(client, signature, inputs):
+    with pytest.raises(ValueError, match="cannot be cast without loss"):
+        client.predict(signature, inputs)
+
+
+def test_infinity_and_nan_are_cast(client):
+    mean = client.encode(np.array([[np.inf, 0.0, 0.0], [np.nan, 0.0, 0.0]])).mean
+    assert np.isposinf(mean[0]).all()
+    assert np.isnan(mean[1]).all()
+
+
+def test_strings(client):
+    for words in (["a", "é"], np.array([b"a", "é".encode()]), np.array(["a", b"\xc3\xa9"], object)):
+        answer = client.predict("join", {"words": words})
+        assert answer["joined"].tolist() == [b"a-a", b"\xc3\xa9-\xc3\xa9"]
+        assert answer["count"] == 2
+    for wrong in ([1, 2], np.array(["a", None], object)):
+        with pytest.raises(ValueError, match="expected strings"):
+            client.predict("join", {"words": wrong})
+
+
+@pytest.mark.parametrize("shape", [(EVENT,), (2, EVENT + 1), (2, EVENT, 1), ()])
+def test_a_wrong_shape_is_named(client, shape):
+    with pytest.raises(ValueError, match="shape") as caught:
+        client.encode(np.zeros(shape))
+    sent = ",".join(map(str, shape))
+    assert str(caught.value) == (
+        f"model 'vae', signature 'encode', input 'x': expected shape [?,{EVENT}]; got [{sent}]"
+    )
+
+
+def test_what_is_no_array_is_refused(client):
+    with pytest.raises(ValueError, match=r"input 'x'.*no array"):
+        client.encode([[1, 2, 3], [4]])
+
+
+def test_wrong_names_are_refused(client):
+    with pytest.raises(ValueError, match=r"'score' takes the inputs \['seed', 'x'\]; got \['x'\]"):
+        client.predict("score", {"x": X})
+
+
+def test_metadata(client):
+    signatures = client.metadata()
+    assert signatures["score"].inputs == {
+        "x": TensorSpec(np.dtype(np.float32), (None, EVENT)),
+        "seed": TensorSpec(np.dtype(np.int64), (None,)),
+    }
+    assert signatures["decode"].outputs["logits"] == TensorSpec(np.dtype(np.float32), (None, EVENT))
+    assert signatures["serving_default"] == signatures["generate"]
+    assert str(signatures["decode"].inputs["z"]) == f"float32 [?,{LATENT}]"
+    assert not any(name.startswith("__") for name in signatures)
+
+
+def test_unknown_rank_takes_any_shape(stubs):
+    from tensorflow_serving.apis import get_model_metadata_pb2
+
+    signature_map = get_model_metadata_pb2.SignatureDefMap()
+    info = signature_map.signature_def["any"].inputs["x"]
+    info.dtype = tf.float32.as_datatype_enum
+    info.tensor_shape.unknown_rank = True
+    spec = read_signatures(signature_map)["any"].inputs["x"]
+    assert spec.admits(())
+    assert spec.admits((1, 2, 3))
+    assert str(spec) == "float32 [...]"
+
+
+def test_errors_say_what_was_asked(client, server):
+    with pytest.raises(serving.ServingError) as caught:
+        client.predict("nope", {"x": X})
+    error = caught.value
+    assert (error.code, error.model, error.signature) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "vae",
+        "nope",
+    )
+    assert error.details == 'Serving signature key "nope" not found.'
+    assert str(error) == (
+        "model 'vae', signature 'nope': FAILED_PRECONDITION: Serving signature key \"nope\" not found."
+    )
+    assert isinstance(error.__cause__, grpc.RpcError)
+    with (
+        serving.Client(f"127.0.0.1:{server.port}", model="vae", version=4) as other,
+        pytest.raises(serving.ServingError, match=r"NOT_FOUND: Servable.*Specific\(vae, 4\)"),
+    ):
+        other.encode(X)
+
+
+def test_status_and_readiness(client, server):
+    client.wait_until_ready(30)
+    assert client.status() == {5: "AVAILABLE"}
+    for model, version in (("vae", 4), ("nope", None)):
+        with (
+            serving.Client(f"127.0.0.1:{server.port}", model=model, version=version) as other,
+            pytest.raises(serving.ServingError, match="NOT_FOUND: Could not find"),
+        ):
+            other.wait_until_ready(0.3)
+
+
+def test_metadata_is_asked_for_once(client, monkeypatch):
+    asked = []
+    metadata = client._connection.metadata
+    monkeypatch.setattr(client._connection, "metadata", lambda: asked.append(1) or metadata())
+    client.encode(X)
+    client.decode(X[:, :LATENT])
+    assert len(asked) == 1
+    with pytest.raises(serving.ServingError):
+        client.predict("multiply", {"table": np.ones([2, 7])})
+    client.encode(X)
+    assert len(asked) == 2
+
+
+def test_a_new_version_with_another_shape_is_understood(exports, tmp_path):
+    class Other(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, EVENT + 1], tf.float32, "x")])
+        def encode(self, x):
+            return {"mean": x, "scale": x}
+
+    publish(exports[1], tmp_path / "vae", 1)
+    server = serving.Server(
+        model_name="vae", model_base_path=tmp_path / "vae", port=0, file_system_poll_wait_seconds=0.02
+    )
+    with server, serving.Client(f"127.0.0.1:{server.port}", model="vae", timeout=30) as client:
+        client.encode(X)
+        other = Other()
+        tf.saved_model.save(other, str(tmp_path / "other"), {"encode": other.encode})
+        publish(tmp_path / "other", tmp_path / "vae", 2)
+        wait_for(lambda: client.status().get(2) == "AVAILABLE")
+        assert client.encode(np.ones([2, EVENT + 1])).mean.shape == (2, EVENT + 1)
+        with pytest.raises(ValueError, match=r"expected shape \[\?,4\]; got \[2,3\]"):
+            client.encode(X)
+
+
+def test_reads_the_typed_fields_genuine_tensorflow_serving_answers_with(client, monkeypatch):
+    written = []
+
+    def write_typed(array, proto):
+        proto.dtype = tf.as_dtype(array.dtype).as_datatype_enum
+        for size in array.shape:
+            proto.tensor_shape.dim.add(size=size)
+        proto.float_val.extend(array.ravel().tolist())
+        written.append(array)
+
+    wanted = client.encode(X)
+    predict = client._connection._prediction.Predict
+
+    def retyped(request, timeout):
+        response = predict(request, timeout=timeout)
+        for proto in response.outputs.values():
+            array = tf.make_ndarray(proto)
+            proto.Clear()
+            write_typed(array, proto)
+        return response
+
+    monkeypatch.setattr(client._connection._prediction, "Predict", retyped)
+    answer = client.encode(X)
+    np.testing.assert_array_equal(answer.mean, wanted.mean, strict=True)
+    np.testing.assert_array_equal(answer.scale, wanted.scale, strict=True)
+    assert len(written) == 2
+    answer.mean[0] = 0  # these too can be written to
+
+
+class _Refusal(grpc.RpcError):
+    def __init__(self, code):
+        self._code = code
+
+    def code(self):
+        return self._code
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_only_unavailable_is_tried_again(code):
+    attempts = []
+
+    def rpc(request, timeout):
+        attempts.append(timeout)
+        if len(attempts) < 3:
+            raise _Refusal(code)
+        return request
+
+    if code is grpc.StatusCode.UNAVAILABLE:
+        assert call_with_retry(rpc, "request", 30) == "request"
+        assert len(attempts) == 3
+        assert 30 >= attempts[0] > attempts[1] > attempts[2] > 0
+    else:
+        with pytest.raises(_Refusal):
+            call_with_retry(rpc, "request", 30)
+        assert len(attempts) == 1
+
+
+def test_gives_up_at_the_timeout():
+    with serving.Client("127.0.0.1:1", model="vae", timeout=0.3) as client:
+        with pytest.raises(serving.ServingError, match="UNAVAILABLE"):
+            client.encode(X)
+        with pytest.raises(serving.ServingError, match="UNAVAILABLE"):
+            client.wait_until_ready(0.3)
+
+
+def test_the_request_carries_its_values_as_bytes(client, monkeypatch):
+    sent = []
+    predict = client._connection._prediction.Predict
+    monkeypatch.setattr(
+        client._connection._prediction,
+        "Predict",
+        lambda request, timeout: sent.append(request) or predict(request, timeout=timeout),
+    )
+    client.encode(X.astype(np.float64))
+    assert sent[0].inputs["x"].tensor_content == X.tobytes()
+    assert tensors.dtype_name(sent[0].inputs["x"].dtype) == "float"

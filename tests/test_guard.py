@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vae as kv
+
+
+@pytest.fixture(scope="module")
+def vae():
+    model = kv.models.vae((4, 4, 1), latent_size=2, hidden=[8])
+    model.compile(jit_compile=False)
+    return model
+
+
+ZEROS = np.zeros([20, 4, 4, 1], np.float32)
+
+
+def spoiled(value, where=17):
+    x = ZEROS.copy()
+    x[where, 1, 2, 0] = value
+    return x
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 2.0, np.nan, np.inf])
+@pytest.mark.parametrize("as_dataset", [False, True], ids=["array", "dataset"])
+def test_values_outside_the_support_are_found_wherever_they_are(vae, value, as_dataset):
+    x = spoiled(value)
+    data = tf.data.Dataset.from_tensor_slices(x).batch(5) if as_dataset else x
+    shown = f"{value:.2f}".rstrip("0").rstrip(".")
+    for use in (
+        lambda: vae.fit(data, verbose=0),
+        lambda: vae.fit(ZEROS, validation_data=data, verbose=0),
+        lambda: vae.evaluate(data, verbose=0),
+        lambda: kv.evaluation.log_likelihood(vae, data, 2, verbose=False),
+    ):
+        with pytest.raises(ValueError, match="wants every value exactly 0 or 1") as error:
+            use()
+        assert f"found the value {shown}" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_grey_pixels_under_bernoulli_point_to_the_cure(vae):
+    with pytest.raises(ValueError, match=r"ContinuousBernoulli.*preprocess='dynamic'"):
+        vae.fit(np.full_like(ZEROS, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (ZEROS[..., 0], r"shape \(20, 4, 4\); wanted \(batch, 4, 4, 1\). Add the channel axis"),
+        (ZEROS[0], r"shape \(4, 4, 1\)"),
+        (ZEROS.astype(complex), "dtype complex128; wanted numbers"),
+        (np.full(ZEROS.shape, "a"), "dtype string; wanted numbers"),
+        (ZEROS[:0], "empty"),
+        (tf.data.Dataset.from_tensor_slices(ZEROS), "Batch the dataset"),
+        (tf.data.Dataset.from_tensor_slices(ZEROS[:0]).batch(5), "empty"),
+        (tf.data.Dataset.from_tensor_slices({"image": ZEROS}).batch(5), "must be x"),
+    ],
+)
+def test_shapes_dtypes_and_emptiness(vae, x, message):
+    with pytest.raises(ValueError, match=message):
+        vae.fit(x, verbose=0)
+
+
+def test_binary_data_of_any_number_type_passes(vae):
+    for dtype in (bool, np.uint8, np.int64, np.float64):
+        vae.fit(ZEROS.astype(dtype), verbose=0)
+        vae.fit(tf.data.Dataset.from_tensor_slices(ZEROS.astype(dtype)).batch(5), verbose=0)
+
+
+def test_supports():
+    binary, unit, real = (
+        kv.families.Bernoulli.support,
+        kv.families.ContinuousBernoulli.support,
+        kv.families.Normal.support,
+    )
+    x = tf.constant([0.0, 1.0, 0.5, -0.1, 1.1, np.nan, np.inf])
+    assert binary.contains(x).numpy().tolist() == [True, True, False, False, False, False, False]
+    assert unit.contains(x).numpy().tolist() == [True, True, True, False, False, False, False]
+    assert real.contains(x).numpy().tolist() == [True, True, True, True, True, False, False]
