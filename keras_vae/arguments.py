@@ -7,9 +7,7 @@ _MODEL_HELP = "a run directory (its model.keras is used) or a .keras file"
 
 
 def _train(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--run", required=True, metavar="DIR", help="run directory; the same command again resumes it"
-    )
+    command.add_argument("--run", required=True, metavar="DIR", help="run directory; the same command again resumes it")
     data = command.add_argument_group("data")
     data.add_argument(
         "--data", default="mnist_5k", help="TFDS name, folder of images or .npz file (default: %(default)s)"
@@ -35,9 +33,7 @@ def _train(command: ArgumentParser) -> None:
         choices=("bernoulli", "continuous_bernoulli", "normal"),
         help="p(x|z): for binary, [0, 1] and real data (default: %(default)s)",
     )
-    model.add_argument(
-        "--scale", type=_scale, help="of a normal likelihood: learned (default), predicted or a number"
-    )
+    model.add_argument("--scale", type=_scale, help="of a normal likelihood: learned (default), predicted or a number")
     model.add_argument("--latent", type=positive, default=20, help="number of latents (default: %(default)s)")
     model.add_argument("--network", default="mlp", choices=("mlp", "conv"), help="default: %(default)s")
     model.add_argument(
@@ -54,9 +50,7 @@ def _train(command: ArgumentParser) -> None:
     training.add_argument("--batch-size", type=positive, default=100, help="default: %(default)s")
     training.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default: %(default)s)")
     training.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
-    training.add_argument(
-        "--seed", type=int, default=0, help="of weights, order and noise (default: %(default)s)"
-    )
+    training.add_argument("--seed", type=int, default=0, help="of weights, order and noise (default: %(default)s)")
 
 
 def _evaluate(command: ArgumentParser) -> None:
@@ -82,9 +76,7 @@ def _sample(command: ArgumentParser) -> None:
 
 def _images(command: ArgumentParser) -> None:
     command.add_argument("--n", type=positive, default=64, help="how many (default: %(default)s)")
-    command.add_argument(
-        "--seed", type=int, default=0, help="first of n consecutive seeds (default: %(default)s)"
-    )
+    command.add_argument("--seed", type=int, default=0, help="first of n consecutive seeds (default: %(default)s)")
     command.add_argument(
         "--out", default="samples.png", metavar="FILE", help=".png, or .npy for arrays (default: %(default)s)"
     )

@@ -37,9 +37,7 @@ def guarded(data: Any, family: Family) -> Any:
             raise ValueError(f"{_MARK}the dataset's elements are empty tuples; wanted x or (x, y)")
         x_spec = spec[0] if isinstance(spec, tuple | list) else spec
         if not isinstance(x_spec, tf.TensorSpec):
-            raise ValueError(
-                f"{_MARK}the dataset's elements must be x, (x, y) or (x, y, weight); received {spec!r}"
-            )
+            raise ValueError(f"{_MARK}the dataset's elements must be x, (x, y) or (x, y, weight); received {spec!r}")
         _check_shape(x_spec.shape, x_spec.dtype, family)
         if int(data.cardinality()) == 0:
             raise ValueError(f"{_MARK}the dataset is empty; wanted at least one batch")
@@ -50,9 +48,7 @@ def guarded(data: Any, family: Family) -> Any:
     if isinstance(data, np.ndarray | tf.Tensor):
         _check_shape(data.shape, tf.as_dtype(data.dtype), family)
         if data.shape[0] == 0:
-            raise ValueError(
-                f"{_MARK}the array is empty, shape {tuple(data.shape)}; wanted at least one example"
-            )
+            raise ValueError(f"{_MARK}the array is empty, shape {tuple(data.shape)}; wanted at least one example")
         with clear_errors():
             return _check_values(tf.convert_to_tensor(data), family)
     return data

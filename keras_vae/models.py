@@ -53,12 +53,8 @@ def vae(
     event = as_shape(event_shape, "vae")
     family = lookup(likelihood, LIKELIHOODS, "likelihood")
     if scale is not None and family is not Normal:
-        raise ValueError(
-            f"scale={scale!r} belongs to the normal likelihood; received likelihood={likelihood!r}"
-        )
-    observed = (
-        Normal(event, scale="learned" if scale is None else scale) if family is Normal else family(event)
-    )
+        raise ValueError(f"scale={scale!r} belongs to the normal likelihood; received likelihood={likelihood!r}")
+    observed = Normal(event, scale="learned" if scale is None else scale) if family is Normal else family(event)
     encoder, decoder = _networks(network, event, hidden)
     return VAE(
         encoder=Encoder(encoder, Normal(latent_size)),
@@ -68,9 +64,7 @@ def vae(
     )
 
 
-def _networks(
-    name: str, event: tuple[int, ...], hidden: Sequence[int] | None
-) -> tuple[keras.Model, keras.Model]:
+def _networks(name: str, event: tuple[int, ...], hidden: Sequence[int] | None) -> tuple[keras.Model, keras.Model]:
     lookup(name, dict.fromkeys(NETWORKS), "network")
     if name == "mlp":
         units = list(hidden if hidden is not None else (400, 400))

@@ -70,11 +70,11 @@ def save_reconstructions(path: str | os.PathLike[str], x: Any, reconstructions: 
         reconstructions: The same shape.
     """
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
-    figure = Figure(figsize=(min(16, 0.75 * len(x)), 2.1), layout="constrained")
+    figure = Figure(figsize=(min(16, 0.75 * len(x)), 1.8), layout="constrained")
     axes = figure.subplots(2, 1)
     for axis, images, name in zip(axes, (x, reconstructions), ("data", "reconstruction"), strict=True):
         _show(axis, tile(images, len(images)))
-        axis.set_ylabel(name)
+        axis.set_ylabel(name, fontsize=8)
     _save(figure, path)
 
 
@@ -107,9 +107,7 @@ def save_traversals(path: str | os.PathLike[str], model: Any, x: Any, latents: i
         [f"$z_{{{latent}}}$  {variance[latent]:.2f}" for latent in chosen],
     )
     axis.set_xticks([width * (i + 0.5) for i in range(len(values))], [f"{v:.1f}" for v in values])
-    axis.set_title(
-        "One latent changed at a time (beside its name: variance of its posterior mean)", fontsize=9
-    )
+    axis.set_title("One latent changed at a time (beside its name: variance of its posterior mean)", fontsize=9)
     _save(figure, path)
 
 
@@ -149,4 +147,4 @@ def _show(axis: Any, canvas: np.ndarray) -> None:
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     with whole(path) as unfinished:
-        figure.savefig(unfinished, dpi=150)
+        figure.savefig(unfinished, dpi=150, bbox_inches="tight", pad_inches=0.05)

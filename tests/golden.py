@@ -40,9 +40,7 @@ GOLDEN: dict[str, Golden] = {
     "bernoulli-conv": Golden(lambda: _vae(kv.families.Bernoulli(IMAGE), conv=True), binary=True),
     "bernoulli-5-samples": Golden(lambda: _vae(kv.families.Bernoulli(IMAGE), num_samples=5), binary=True),
     "continuous-bernoulli": Golden(lambda: _vae(kv.families.ContinuousBernoulli(IMAGE)), binary=False),
-    "continuous-bernoulli-conv": Golden(
-        lambda: _vae(kv.families.ContinuousBernoulli(IMAGE), conv=True), binary=False
-    ),
+    "continuous-bernoulli-conv": Golden(lambda: _vae(kv.families.ContinuousBernoulli(IMAGE), conv=True), binary=False),
     "normal-fixed": Golden(lambda: _vae(kv.families.Normal(IMAGE, scale=0.5)), binary=False),
     "normal-learned": Golden(lambda: _vae(kv.families.Normal(IMAGE, scale="learned")), binary=False),
     "normal-predicted-conv": Golden(lambda: _vae(kv.families.Normal(IMAGE), conv=True), binary=False),

@@ -132,7 +132,10 @@ def test_one_and_two_replicas_take_the_same_step(tmp_path):
     result = subprocess.run(
         [sys.executable, script, *GOLDEN],
         cwd=script.parent.parent,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(script.parent.parent), os.environ.get("PYTHONPATH", "")])},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(script.parent.parent), os.environ.get("PYTHONPATH", "")]),
+        },
         capture_output=True,
         text=True,
         check=False,

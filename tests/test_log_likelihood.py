@@ -7,7 +7,6 @@ import tensorflow as tf
 import keras_vae as kv
 from tests import linear_gaussian
 
-
 # The function of the same name hides the module.
 module = sys.modules["keras_vae.evaluation.log_likelihood"]
 
@@ -25,9 +24,7 @@ def test_exact_posterior_gives_the_exact_value_from_any_number_of_samples():
 
 def test_inexact_posterior_converges_from_below():
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(200)
-    means = [
-        kv.evaluation.log_likelihood(vae, x, num_samples, verbose=False).mean for num_samples in (1, 10, 5000)
-    ]
+    means = [kv.evaluation.log_likelihood(vae, x, num_samples, verbose=False).mean for num_samples in (1, 10, 5000)]
     wanted = np.mean(exact(x))
     assert means[0] < means[1] < wanted + 0.01
     # The weights' variance is below 1, so the bias at 5,000 samples is below 1e-3 and the noise below 0.01.

@@ -43,12 +43,10 @@ def run(options: Namespace) -> None:
         Server(model_name="digits", model_base_path=version.parent, port=0) as server,
         Client(f"127.0.0.1:{server.port}", model="digits") as client,
     ):
-        client.wait_until_ready()
+        client.wait_until_ready(timeout=30)
         answer = client.generate(64, seed=0)
     local = np.asarray(model.sample(64, seed=0))
-    print(
-        f"64 digits received; largest difference from the model in memory: {np.abs(answer.mean - local).max():.1e}"
-    )
+    print(f"64 digits received; largest difference from the model in memory: {np.abs(answer.mean - local).max():.1e}")
 
     _say("5/5  Drawing")
     digits = _one_of_each(options.data_dir)

@@ -28,9 +28,7 @@ def run(options: Namespace) -> None:
         directory.train(config, options.epochs, options.data_dir)
     except KeyboardInterrupt:
         if directory.model_path.exists():
-            print(
-                f"\nStopped. {directory.model_path} can be used; the same command resumes.", file=sys.stderr
-            )
+            print(f"\nStopped. {directory.model_path} can be used; the same command resumes.", file=sys.stderr)
         raise
     last = read_history(directory.history_path)[-1]
     print(

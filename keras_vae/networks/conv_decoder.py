@@ -50,8 +50,7 @@ class ConvDecoder(keras.Model):
         self.project = keras.layers.Dense(math.prod(self.base) * self.filters[0], activation="relu")
         self.fold = keras.layers.Reshape((*self.base, self.filters[0]))
         self.convolutions = [
-            keras.layers.Conv2DTranspose(f, 4, strides=2, padding="same", activation="relu")
-            for f in self.filters
+            keras.layers.Conv2DTranspose(f, 4, strides=2, padding="same", activation="relu") for f in self.filters
         ]
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -35,8 +35,7 @@ class ConvEncoder(keras.Model):
         self.filters = [int(f) for f in filters]
         self.units = int(units)
         self.convolutions = [
-            keras.layers.Conv2D(f, 4, strides=2, padding="same", activation="leaky_relu")
-            for f in self.filters
+            keras.layers.Conv2D(f, 4, strides=2, padding="same", activation="leaky_relu") for f in self.filters
         ]
         self.flatten = keras.layers.Flatten()
         self.dense = keras.layers.Dense(self.units, activation="leaky_relu")

@@ -63,13 +63,9 @@ def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None
         try:
             return keras.saving.load_model(path), _epoch(path)
         except Exception as error:
-            warnings.warn(
-                f"The checkpoint {path} cannot be loaded ({error}); trying the one before", stacklevel=2
-            )
+            warnings.warn(f"The checkpoint {path} cannot be loaded ({error}); trying the one before", stacklevel=2)
     if found:
-        raise ValueError(
-            f"None of the checkpoints in {directory} can be loaded; remove the directory to start anew"
-        )
+        raise ValueError(f"None of the checkpoints in {directory} can be loaded; remove the directory to start anew")
     return None
 
 

@@ -16,6 +16,7 @@ from keras_vae.files import whole
 from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
 from keras_vae.training.history_file import HistoryFile
 from keras_vae.training.pictures import Pictures
+from keras_vae.training.progress import Progress
 from keras_vae.training.run_config import RunConfig
 
 
@@ -34,9 +35,7 @@ class Run:
         self.checkpoint_dir = self.directory / "checkpoints"
         self.log_dir = self.directory / "logs"
 
-    def train(
-        self, config: RunConfig, epochs: int, data_dir: str | None = None, verbose: Any = "auto"
-    ) -> Any:
+    def train(self, config: RunConfig, epochs: int, data_dir: str | None = None) -> Any:
         """Train for `epochs` epochs in all, going on from the last finished one.
 
         Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
@@ -46,7 +45,6 @@ class Run:
             config: The settings.
             epochs: Epochs in all, those of an earlier start included.
             data_dir: Where TensorFlow Datasets keeps its data.
-            verbose: As in `keras.Model.fit`; by default a bar on a terminal and a line an epoch elsewhere.
 
         Returns:
             The trained `keras_vae.VAE`.
@@ -66,7 +64,7 @@ class Run:
             print(f"Resuming {self.directory} after epoch {epoch} of {epochs}", file=sys.stderr)
         if epoch < epochs:
             batches, steps = data.epochs(*train[0], start_epoch=epoch, **train[1])
-            pictures = np.concatenate([x for x in test.unbatch().batch(16).take(1).as_numpy_iterator()])
+            pictures = next(test.unbatch().batch(16).as_numpy_iterator())
             with self._usable_model(model):
                 model.fit(
                     batches,
@@ -74,7 +72,7 @@ class Run:
                     initial_epoch=epoch,
                     epochs=epochs,
                     validation_data=test,
-                    verbose=(1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose,
+                    verbose=0,  # Progress shows it better
                     callbacks=self._callbacks(epoch, pictures),
                 )
         self._publish(model)
@@ -105,6 +103,7 @@ class Run:
 
     def _callbacks(self, epoch: int, pictures: np.ndarray) -> list[keras.callbacks.Callback]:
         return [
+            Progress(),
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
             *([Pictures(self.log_dir / "pictures", pictures)] if pictures.ndim == 4 else []),

@@ -52,13 +52,12 @@ class Sounds(tfds.core.GeneratorBasedBuilder):
 
 
 @pytest.fixture
-def folders(tmp_path, monkeypatch):
-    """A default folder of TFDS that cannot be made, and a home."""
+def home(tmp_path, monkeypatch):
+    """Set a default folder of TFDS that cannot be made; return the one in a home of the test's own."""
     (tmp_path / "file").write_text("")
-    blocked = tmp_path / "file" / "tensorflow_datasets"
-    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(blocked))
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "file" / "tensorflow_datasets"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return blocked, tmp_path / "home" / "tensorflow_datasets"
+    return tmp_path / "home" / "tensorflow_datasets"
 
 
 def test_any_set_with_an_image(tmp_path):
@@ -78,15 +77,17 @@ def test_a_set_without_images(tmp_path):
         data.read("keras_vae_test_sounds", data_dir=tmp_path)
 
 
-def test_home_stands_in_for_a_folder_that_cannot_be_written(folders):
-    _, home = folders
+@pytest.mark.parametrize("kind", ["cannot be made", "marked read-only"])
+def test_home_stands_in_for_a_folder_that_cannot_be_written(home, kind, tmp_path, monkeypatch):
+    if kind == "marked read-only":  # which does not stop root
+        (tmp_path / "shared").mkdir(mode=0o555)
+        monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "shared"))
     assert len(data.read("keras_vae_test_shapes")) == 2
     assert (home / "keras_vae_test_shapes" / "1.0.0").is_dir()
     assert len(data.read("keras_vae_test_shapes")) == 2
 
 
-def test_default_folder_comes_before_home(folders, tmp_path, monkeypatch):
-    _, home = folders
+def test_default_folder_comes_before_home(home, tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "default"))
     data.read("keras_vae_test_shapes")
     assert (tmp_path / "default" / "keras_vae_test_shapes").is_dir()
