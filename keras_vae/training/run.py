@@ -57,13 +57,14 @@ class Run:
         self._claim(config)
         keras.config.set_dtype_policy(config.precision)
         keras.utils.set_random_seed(config.seed)
-        train, test, shape = _load(config, data_dir)
+        examples, pipeline = _data(config, data_dir)
         restored = restore(self.checkpoint_dir)
-        model, epoch = restored if restored else (_new_model(config, shape), 0)
+        model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
         if epoch:
             print(f"Resuming {self.directory} after epoch {epoch} of {epochs}", file=sys.stderr)
         if epoch < epochs:
-            batches, steps = data.epochs(*train[0], start_epoch=epoch, **train[1])
+            batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
+            test = data.load(examples["test"], "test", **pipeline)
             pictures = next(test.unbatch().batch(16).as_numpy_iterator())
             with self._usable_model(model):
                 model.fit(
@@ -75,7 +76,7 @@ class Run:
                     verbose=0,  # Progress shows it better
                     callbacks=self._callbacks(epoch, pictures),
                 )
-        self._publish(model)
+        model.save(self.model_path)
         return model
 
     def load_model(self) -> Any:
@@ -123,28 +124,20 @@ class Run:
                 model.save(self.model_path)
             raise
 
-    def _publish(self, model: Any) -> None:
-        model.save(self.model_path)
 
-
-def _load(
-    config: RunConfig, data_dir: str | None
-) -> tuple[tuple[tuple[Any, ...], dict[str, Any]], Any, tuple[int, ...]]:
-    settings = {
-        "batch_size": config.batch_size,
-        "likelihood": config.likelihood,
-        "preprocess": config.preprocess,
-        "seed": config.seed,
-        "image_size": config.image_size,
-        "data_dir": data_dir,
+def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examples], dict[str, Any]]:
+    """Return the examples by split, and the settings of the pipeline."""
+    examples = {
+        split: data.read(config.data, split, image_size=config.image_size, data_dir=data_dir)
+        for split in ("train", "test")
     }
-    test = data.load(config.data, "test", **settings)
-    return ((config.data, "train"), settings), test, tuple(test.element_spec.shape[1:])
+    names = ("batch_size", "likelihood", "preprocess", "seed")
+    return examples, {name: getattr(config, name) for name in names}
 
 
-def _new_model(config: RunConfig, shape: tuple[int, ...]) -> Any:
+def _new_model(config: RunConfig, event_shape: tuple[int, ...]) -> Any:
     model = models.vae(
-        shape,
+        event_shape,
         latent_size=config.latent_size,
         likelihood=config.likelihood,
         network=config.network,
