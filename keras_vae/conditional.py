@@ -6,11 +6,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
-
-tfd = tfp.distributions
 
 
 class Conditional(keras.layers.Layer):

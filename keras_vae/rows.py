@@ -1,12 +1,10 @@
 """Noise by rows: row i of an answer depends on row i of the request alone, whatever batch it rode in."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae import seeds as streams
 from keras_vae.families.base import Family, Parameters
-
-tfd = tfp.distributions
 
 
 def sample_prior(prior: tfd.Distribution, seeds: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae import files, guard, rows
 from keras_vae import seeds as streams
@@ -15,8 +15,6 @@ from keras_vae.conditional import Decoder, Encoder
 from keras_vae.export import export_saved_model
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
-
-tfd = tfp.distributions
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -312,9 +310,7 @@ class VAE(keras.Model):
         with files.whole(filepath, overwrite=overwrite) as unfinished:
             super().save(unfinished, **kwargs)
 
-    def export(  # type: ignore[override]
-        self, filepath: str | Path, format: str = "tf_saved_model", *, score_samples: int = 64
-    ) -> Path:
+    def export(self, filepath: str | Path, format: str = "tf_saved_model", *, score_samples: int = 64) -> Path:
         """Write a SavedModel for TensorFlow Serving, with signatures for the encoder and the decoder.
 
         | signature | inputs | outputs |

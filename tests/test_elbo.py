@@ -3,13 +3,11 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 import keras_vae as kv
 from keras_vae.objectives.kl import closed_form_kl
 from tests import linear_gaussian
-
-tfd = tfp.distributions
 
 
 @pytest.mark.parametrize(("m", "s"), [(0.0, 1.0), (1.5, 0.3), (-2.0, 2.0)])

@@ -153,10 +153,14 @@ def test_a_failed_write_leaves_nothing(tmp_path):
 
 
 def test_two_exports_at_once_give_one_whole_version(tmp_path):
-    with pytest.raises(FileExistsError, match="never overwritten"), whole_version(tmp_path / "1") as slow:
-        (slow / "file").write_text("slow")
-        (tmp_path / "1").mkdir()  # the other was faster
-        (tmp_path / "1" / "file").write_text("fast")
+    def slower():
+        with whole_version(tmp_path / "1") as slow:
+            (slow / "file").write_text("slow")
+            (tmp_path / "1").mkdir()  # the other was faster
+            (tmp_path / "1" / "file").write_text("fast")
+
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        slower()
     assert (tmp_path / "1" / "file").read_text() == "fast"
     assert [p.name for p in tmp_path.iterdir()] == ["1"]
 

@@ -111,7 +111,10 @@ def test_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(binary_images,
         assert restore(tmp_path)[1] == 2
     for path in checkpoints(tmp_path):
         path.write_bytes(b"rubbish")
-    with pytest.warns(UserWarning), pytest.raises(ValueError, match="None of the checkpoints"):
+    with (
+        pytest.warns(UserWarning, match="cannot be loaded"),
+        pytest.raises(ValueError, match="None of the checkpoints"),
+    ):
         restore(tmp_path)
     assert restore(tmp_path / "nowhere") is None
 

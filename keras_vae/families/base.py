@@ -5,12 +5,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.support import Support
 from keras_vae.shapes import as_shape
-
-tfd = tfp.distributions
 
 Parameters = dict[str, tf.Tensor]
 

@@ -2,12 +2,10 @@
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import BINARY
-
-tfd = tfp.distributions
 
 
 @keras.saving.register_keras_serializable("keras_vae")

@@ -4,12 +4,10 @@ import math
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import UNIT_INTERVAL
-
-tfd = tfp.distributions
 
 # Loaiza-Ganem & Cunningham (2019) keep λ within [1e-4, 1 − 1e-4]; unbounded, the density of a pixel that is
 # always black would grow without limit.

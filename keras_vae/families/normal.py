@@ -5,12 +5,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import REAL
-
-tfd = tfp.distributions
 
 # exp(±15): far beyond any trained scale, and safe from overflow in float32.
 MAX_LOG_VARIANCE = 30.0

@@ -3,9 +3,7 @@
 from typing import Any, Protocol
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 Terms = dict[str, tf.Tensor]
 

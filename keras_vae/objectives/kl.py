@@ -1,9 +1,7 @@
 """The Kullback–Leibler divergence from posterior to prior, in closed form where there is one."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
 def closed_form_kl(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor | None:

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
 
 from keras_vae.shapes import as_shape
-
-tfd = tfp.distributions
 
 
 class Prior(keras.layers.Layer):

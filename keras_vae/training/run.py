@@ -54,7 +54,7 @@ class Run:
         """
         if epochs < 1:
             raise ValueError(f"epochs must be a positive integer; received {epochs}")
-        self._claim(config)
+        self._refuse_other_settings(config)
         keras.config.set_dtype_policy(config.precision)
         keras.utils.set_random_seed(config.seed)
         examples, pipeline = _data(config, data_dir)
@@ -62,9 +62,12 @@ class Run:
         model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
         if epoch:
             print(f"Resuming {self.directory} after epoch {epoch} of {epochs}", file=sys.stderr)
+        batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
+        test = data.load(examples["test"], "test", **pipeline)
+        # Only now: a command with a mistake in it must not leave a run behind.
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config.write(self.config_path)
         if epoch < epochs:
-            batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
-            test = data.load(examples["test"], "test", **pipeline)
             pictures = next(test.unbatch().batch(16).as_numpy_iterator())
             with self._usable_model(model):
                 model.fit(
@@ -91,7 +94,7 @@ class Run:
             )
         return keras.saving.load_model(self.model_path)
 
-    def _claim(self, config: RunConfig) -> None:
+    def _refuse_other_settings(self, config: RunConfig) -> None:
         if self.config_path.exists():
             changed = RunConfig.read(self.config_path).differences(config)
             if changed:
@@ -99,8 +102,6 @@ class Run:
                     f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Give the same "
                     "settings to continue it, or another --run"
                 )
-        self.directory.mkdir(parents=True, exist_ok=True)
-        config.write(self.config_path)
 
     def _callbacks(self, epoch: int, pictures: np.ndarray) -> list[keras.callbacks.Callback]:
         return [

@@ -1,0 +1,45 @@
+# The README's commands. Each sets up .venv first, if it is not there or pyproject.toml is newer.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint types doctest wheel notebook figures clean
+
+demo: .venv/installed
+	$(BIN)/keras-vae demo
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+doctest: .venv/installed
+	$(BIN)/python -m pytest --doctest-modules keras_vae serving
+
+wheel: .venv/installed
+	$(BIN)/python -m build --outdir dist
+
+# Execute the notebooks and store their outputs.
+notebook: .venv/installed
+	$(BIN)/pip install --quiet nbclient ipykernel nbformat
+	$(BIN)/python notebooks/execute.py
+
+# The figures and pictures of the README: half an hour on two cores, most of it importance sampling on MNIST.
+figures: .venv/installed
+	$(BIN)/python benchmarks/linear_vae.py
+	$(BIN)/python benchmarks/mnist.py bernoulli
+	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
+	$(BIN)/keras-vae demo
+	cp out/demo/samples.png out/demo/reconstructions.png out/demo/traversals.png docs/images/
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv out build dist *.egg-info
