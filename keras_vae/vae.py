@@ -9,16 +9,18 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import files, guard, rows
+from keras_vae import files, rows
 from keras_vae import seeds as streams
 from keras_vae.conditional import Decoder, Encoder
 from keras_vae.export import export_saved_model
+from keras_vae.families import Family
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
+from keras_vae.trainer import ObjectiveTrainer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
-class VAE(keras.Model):
+class VAE(ObjectiveTrainer):
     """A variational autoencoder (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014).
 
     A Keras model like any other: `compile`, `fit`, `evaluate`, `predict`, `save`. `fit` takes x alone, as an
@@ -69,7 +71,6 @@ class VAE(keras.Model):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
         for name, part, kind in (
             ("encoder", encoder, Encoder),
             ("decoder", decoder, Decoder),
@@ -84,13 +85,10 @@ class VAE(keras.Model):
                 f"VAE: the posterior's latent has shape {latent}, but the prior's has {prior.event_shape}; give "
                 "both families the same event_shape"
             )
+        super().__init__(objective if objective is not None else ELBO(), seed, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.prior = prior if prior is not None else StandardNormal(latent)
-        self.objective = objective if objective is not None else ELBO()
-        self.seed = streams.draw() if seed is None else int(seed)
-        self._loss_mean = keras.metrics.Mean(name="loss")
-        self._term_means = {name: keras.metrics.Mean(name=name) for name in self.objective.metrics}
         self.build((None, *self.event_shape))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -110,6 +108,11 @@ class VAE(keras.Model):
     def latent_shape(self) -> tuple[int, ...]:
         """Shape of one z."""
         return self.encoder.family.event_shape
+
+    @property
+    def observed_family(self) -> Family:
+        """The likelihood's family."""
+        return self.decoder.family
 
     # The three distributions.
 
@@ -217,93 +220,7 @@ class VAE(keras.Model):
         log_weights = self.log_joint(x, z) - family.distribution(parameters).log_prob(z)
         return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(tf.cast(num_samples, log_weights.dtype))
 
-    # Keras.
-
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
-
-        Raises:
-            ValueError: If `loss` or `metrics` are given.
-        """
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"VAE.compile: received {name}={kwargs[name]!r}, but the objective "
-                    f"({type(self.objective).__name__}) is the loss and brings its metrics. Give another "
-                    "objective to the constructor instead"
-                )
-        super().compile(optimizer=optimizer, **kwargs)
-        self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the saved model was compiled."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """The loss and the objective's terms, as means over examples, in nats."""
-        return [self._loss_mean, *self._term_means.values()]
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """Take one step on a batch."""
-        x, weight = _unpack(data, self.decoder.family.variable_dtype)
-        seed = streams.fold(self.seed, streams.TRAIN, self.optimizer.iterations, *_replica())
-        with tf.GradientTape() as tape:
-            terms = self.objective(self, x, seed=seed, training=True)
-            loss = _mean(terms["loss"], weight)
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            # Replicas' gradients are summed, so each takes its share of the mean.
-            scaled = self.optimizer.scale_loss(loss / replicas)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        return self._update(terms, weight)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Compute the objective's terms on a batch."""
-        x, weight = _unpack(data, self.decoder.family.variable_dtype)
-        # The examples seen since the last reset tell the batches of one evaluation apart, and repeat in the next.
-        seed = streams.fold(self.seed, streams.TEST, self._loss_mean.count, *_replica())
-        return self._update(self.objective(self, x, seed=seed, training=False), weight)
-
-    def _update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
-        self._loss_mean.update_state(terms["loss"], sample_weight=weight)
-        for name, mean in self._term_means.items():
-            mean.update_state(terms[name], sample_weight=weight)
-        return self.get_metrics_result()
-
-    def fit(self, x: Any = None, y: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
-        """Train, as `keras.Model.fit`; y is ignored.
-
-        Raises:
-            ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
-        """
-        if validation_data is not None:
-            validation_data = self._guard_validation(validation_data)
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which a dataset ignores
-        with guard.clear_errors():
-            x, y = self._guard_training(x, y, kwargs)
-            return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
-
-    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss and the objective's terms, as `keras.Model.evaluate`; y is ignored.
-
-        Raises:
-            ValueError: As `fit`.
-        """
-        with guard.clear_errors():
-            x, y = self._guard_training(x, y, kwargs)
-            return super().evaluate(x, y, *args, **kwargs)
-
-    def _guard_training(self, x: Any, y: Any, others: dict[str, Any]) -> tuple[Any, Any]:
-        x = guard.guarded(x, self.decoder.family)
-        # Keras drops sample weights that come without a y.
-        return x, x if y is None and others.get("sample_weight") is not None else y
-
-    def _guard_validation(self, data: Any) -> Any:
-        if isinstance(data, tuple | list):
-            return (guard.guarded(data[0], self.decoder.family), *data[1:])
-        return guard.guarded(data, self.decoder.family)
+    # Files.
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """Save as `keras.Model.save`; the file appears whole or not at all."""
@@ -355,18 +272,3 @@ class VAE(keras.Model):
             for name in ("encoder", "decoder", "prior", "objective")
         }
         return cls(**{**config, **parts})
-
-
-def _unpack(data: Any, dtype: str) -> tuple[tf.Tensor, tf.Tensor | None]:
-    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-    return tf.cast(x, dtype), None if weight is None else tf.cast(weight, dtype)
-
-
-def _mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
-    return tf.reduce_mean(per_example if weight is None else per_example * weight)
-
-
-def _replica() -> list[tf.Tensor]:
-    """Return what tells this replica's noise from the others', if there are others."""
-    context = tf.distribute.get_replica_context()
-    return [context.replica_id_in_sync_group] if context.num_replicas_in_sync > 1 else []

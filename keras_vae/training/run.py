@@ -61,7 +61,8 @@ class Run:
         restored = restore(self.checkpoint_dir)
         model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
         if epoch:
-            print(f"Resuming {self.directory} after epoch {epoch} of {epochs}", file=sys.stderr)
+            state = f"Resuming after epoch {epoch} of" if epoch < epochs else f"Trained already: {epoch} epochs of"
+            print(f"{self.directory}: {state} {epochs}", file=sys.stderr)
         batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
         test = data.load(examples["test"], "test", **pipeline)
         # Only now: a command with a mistake in it must not leave a run behind.
