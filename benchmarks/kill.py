@@ -42,7 +42,7 @@ def kill_training(folder: Path, rng: random.Random) -> dict[str, object]:
     for _ in range(KILLS):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         process.stdout.readline()  # the first epoch of this start is done: from now on any moment will do
-        time.sleep(rng.uniform(0, 0.5))
+        time.sleep(rng.uniform(0, 2))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         epochs.append(len(read_history(folder / "killed" / "history.json")))

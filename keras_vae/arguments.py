@@ -48,7 +48,7 @@ def _train(command: ArgumentParser) -> None:
     training = command.add_argument_group("training")
     training.add_argument("--epochs", type=positive, default=20, help="epochs in all (default: %(default)s)")
     training.add_argument("--batch-size", type=positive, default=100, help="default: %(default)s")
-    training.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default: %(default)s)")
+    training.add_argument("--learning-rate", type=_rate, default=1e-3, help="of Adam (default: %(default)s)")
     training.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     training.add_argument("--seed", type=int, default=0, help="of weights, order and noise (default: %(default)s)")
 
@@ -115,6 +115,16 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"wanted a positive integer; received {text!r}")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1e3:
+        raise ArgumentTypeError(f"wanted a positive number, such as 1e-3; received {text!r}")
+    return rate
 
 
 def _scale(text: str) -> float | str:

@@ -61,7 +61,7 @@ def _serve(words: list[str]) -> int:
     # The server's flags are TensorFlow Serving's, so its own parser reads them.
     from serving.main import main as serve
 
-    return serve(words)
+    return serve(words, prog="keras-vae serve")
 
 
 if __name__ == "__main__":

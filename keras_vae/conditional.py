@@ -28,6 +28,9 @@ class Conditional(keras.layers.Layer):
 
     Returns:
         The family's named parameters, each `[..., *event]`, as a dict of float32 tensors.
+
+    Raises:
+        ValueError: If the inputs have another shape.
     """
 
     def __init__(self, network: keras.layers.Layer, family: Family, **kwargs: Any) -> None:
@@ -50,17 +53,26 @@ class Conditional(keras.layers.Layer):
         features = self.network(keras.Input(batch_shape=(None, *self.input_event_shape)))
         event = self.family.event_shape
         values = self.family.parameters_shape
+        if not self.family.built:
+            self.family.build((None, *values))
         if len(event) == 3 and tuple(features.shape[1:-1]) == event[:2]:
-            self.head = keras.layers.Conv2D(event[2] * values[-1], 3, padding="same", name="head")
+            self.head = keras.layers.Conv2D(
+                event[2] * values[-1], 3, padding="same", dtype=self.dtype_policy, name="head"
+            )
             self.head.build(features.shape)
         else:
-            self.head = keras.layers.Dense(math.prod(values), name="head")
+            self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
             self.head.build((None, math.prod(features.shape[1:])))
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> Parameters:
         """Return the family's parameters."""
         event_rank = len(self.input_event_shape)
         inputs = tf.convert_to_tensor(inputs)
+        if not inputs.shape[-event_rank:].is_compatible_with(self.input_event_shape):
+            raise ValueError(
+                f"{type(self).__name__}: received inputs of shape {tuple(inputs.shape)}; wanted "
+                f"(..., {', '.join(map(str, self.input_event_shape))})"
+            )
         leading = tf.shape(inputs)[: inputs.shape.rank - event_rank]
         static = inputs.shape[: inputs.shape.rank - event_rank]
         features = self.network(tf.reshape(inputs, [-1, *self.input_event_shape]), training=training)

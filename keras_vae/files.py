@@ -2,8 +2,12 @@
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+# In the temporary names, so that what a killed process leaves can be found.
+UNFINISHED = ".unfinished-"
 
 
 @contextlib.contextmanager
@@ -29,7 +33,7 @@ def whole(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path
         raise FileExistsError(f"{target} exists already; remove it or choose another name")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"The folder {target.parent} does not exist; make it first")
-    unfinished = target.with_name(f".{target.stem}.unfinished-{os.getpid()}{target.suffix}")
+    unfinished = target.with_name(f".{target.stem}{UNFINISHED}{uuid.uuid4().hex[:12]}{target.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, target)

@@ -1,9 +1,11 @@
 """Refusing data that the likelihood gives no probability to, before it spoils a model."""
 
 import contextlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,45 +14,41 @@ from keras_vae.families.support import Support
 
 # Marks our message inside the error that tf.data wraps around it.
 _MARK = "keras_vae refuses this data: "
+_SLICE = 1024
 
 
 def guarded(data: Any, family: Family) -> Any:
-    """Return `data` with every batch checked against the likelihood's event shape and support.
+    """Return `data` with every value checked against the likelihood's event shape and support.
 
-    Arrays are checked at once; a `tf.data.Dataset` is checked batch by batch as it flows, so that a bad value
-    late in an epoch is found too. Anything else (generators, distributed datasets) passes unchecked.
+    Arrays are checked at once. Datasets, `keras.utils.PyDataset`s and generators are checked batch by batch as
+    they flow, so that a bad value late in an epoch is found too. A distributed dataset passes unchecked.
 
     Args:
-        data: Arrays `[n, *event]`, or a batched dataset of x, (x, y) or (x, y, weight).
+        data: An array `[n, *event]`, or batches of x, (x, y) or (x, y, weight).
         family: The likelihood's family.
 
     Returns:
-        The data, x as floats.
+        The data.
 
     Raises:
         ValueError: If there are no examples, or x has another shape or dtype, or values outside the support
             (for a dataset raised as it flows: see `clear_errors`).
     """
     if isinstance(data, tf.data.Dataset):
-        spec = data.element_spec
-        if isinstance(spec, tuple | list) and not spec:
-            raise ValueError(f"{_MARK}the dataset's elements are empty tuples; wanted x or (x, y)")
-        x_spec = spec[0] if isinstance(spec, tuple | list) else spec
-        if not isinstance(x_spec, tf.TensorSpec):
-            raise ValueError(f"{_MARK}the dataset's elements must be x, (x, y) or (x, y, weight); received {spec!r}")
-        _check_shape(x_spec.shape, x_spec.dtype, family)
-        if int(data.cardinality()) == 0:
-            raise ValueError(f"{_MARK}the dataset is empty; wanted at least one batch")
-        return data.map(
-            lambda *parts: _replace_x(parts, _check_values(parts[0], family)),
-            num_parallel_calls=tf.data.AUTOTUNE,
+        return _guarded_dataset(data, family)
+    if isinstance(data, keras.utils.PyDataset):
+        return _GuardedPyDataset(data, family)
+    if inspect.isgenerator(data):
+        return (_guarded_batch(batch, family) for batch in data)
+    if isinstance(data, tf.Variable | keras.Variable):
+        data = tf.convert_to_tensor(data)
+    if isinstance(data, list | tuple | dict):
+        raise ValueError(
+            f"{_MARK}x is a {type(data).__name__}, which Keras reads as several inputs; wanted one array: "
+            "numpy.stack(x)"
         )
     if isinstance(data, np.ndarray | tf.Tensor):
-        _check_shape(data.shape, tf.as_dtype(data.dtype), family)
-        if data.shape[0] == 0:
-            raise ValueError(f"{_MARK}the array is empty, shape {tuple(data.shape)}; wanted at least one example")
-        with clear_errors():
-            return _check_values(tf.convert_to_tensor(data), family)
+        _check_array(data, family)
     return data
 
 
@@ -65,6 +63,60 @@ def clear_errors() -> Iterator[None]:
             raise
         message = text[text.index(_MARK) :].split("\n")[0].rstrip("\"'] ")
         raise ValueError(message.replace("\\'", "'")) from None
+
+
+def _guarded_dataset(data: tf.data.Dataset, family: Family) -> tf.data.Dataset:
+    spec = data.element_spec
+    x_spec = spec[0] if isinstance(spec, tuple | list) and spec else spec
+    if not isinstance(x_spec, tf.TensorSpec):
+        raise ValueError(f"{_MARK}the dataset's elements must be x, (x, y) or (x, y, weight); received {spec!r}")
+    _check_shape(x_spec.shape, x_spec.dtype, family)
+    if int(data.cardinality()) == 0:
+        raise ValueError(f"{_MARK}the dataset is empty; wanted at least one batch")
+    return data.map(
+        lambda *parts: _replace_x(parts, _check_values(parts[0], family)), num_parallel_calls=tf.data.AUTOTUNE
+    )
+
+
+class _GuardedPyDataset(keras.utils.PyDataset):
+    """Another PyDataset, checked batch by batch."""
+
+    def __init__(self, inner: keras.utils.PyDataset, family: Family) -> None:
+        super().__init__(inner.workers, inner.use_multiprocessing, inner.max_queue_size)
+        self.inner = inner
+        self.family = family
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.inner.num_batches
+
+    def __getitem__(self, index: int) -> Any:
+        return _guarded_batch(self.inner[index], self.family)
+
+    def on_epoch_begin(self) -> None:
+        self.inner.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        self.inner.on_epoch_end()
+
+
+def _guarded_batch(batch: Any, family: Family) -> Any:
+    x = batch[0] if isinstance(batch, tuple) else batch
+    _check_array(np.asarray(x), family)
+    return batch
+
+
+def _check_array(x: Any, family: Family) -> None:
+    _check_shape(x.shape, tf.as_dtype(x.dtype), family)
+    if x.shape[0] == 0:
+        raise ValueError(f"{_MARK}the array is empty, shape {tuple(x.shape)}; wanted at least one example")
+    # In slices, and on the host: the array may be far larger than what a copy of it should take.
+    with clear_errors(), tf.device("CPU:0"):
+        for start in range(0, x.shape[0], _SLICE):
+            _check_values(tf.convert_to_tensor(x[start : start + _SLICE]), family)
 
 
 def _replace_x(parts: tuple[Any, ...], x: tf.Tensor) -> Any:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_vae.checks import as_shape
 from keras_vae.conditional import Decoder, Encoder
 from keras_vae.families import LIKELIHOODS, Normal
 from keras_vae.names import lookup
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
 from keras_vae.objectives import ELBO
-from keras_vae.shapes import as_shape
 from keras_vae.vae import VAE
 
 NETWORKS = ("mlp", "conv")

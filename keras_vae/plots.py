@@ -81,8 +81,8 @@ def save_reconstructions(path: str | os.PathLike[str], x: Any, reconstructions: 
 def save_traversals(path: str | os.PathLike[str], model: Any, x: Any, latents: int = 10) -> None:
     """Save what each latent does: one image's latents changed one at a time, from −3 to 3.
 
-    The latents shown are those whose posterior mean varies most over `x` (Burda, Grosse & Salakhutdinov 2016,
-    section 5.3: a latent is active if that variance is above 0.01).
+    The latents shown are those whose posterior mean varies most over `x` (Burda, Grosse & Salakhutdinov 2016:
+    a latent is active if that variance is above 0.01).
 
     Args:
         path: Where to.

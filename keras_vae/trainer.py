@@ -1,5 +1,6 @@
 """Training by an objective: what Keras asks of a model, without a loss of Keras's."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 from keras_vae import guard
 from keras_vae import seeds as streams
 from keras_vae.families import Family
+from keras_vae.meters import Meters
 from keras_vae.objectives import Objective
 
 
@@ -23,8 +25,17 @@ class ObjectiveTrainer(keras.Model):
         super().__init__(**kwargs)
         self.objective = objective
         self.seed = streams.draw() if seed is None else int(seed)
-        self._loss_mean = keras.metrics.Mean(name="loss")
-        self._term_means = {name: keras.metrics.Mean(name=name) for name in objective.metrics}
+        # Saved with the model, so that a resumed run draws the noise of an undisturbed one. The optimizer's own
+        # count stands still while it accumulates gradients.
+        self._steps = self.add_weight(
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="steps",
+        )
+        self._meters = Meters(objective.metrics)
 
     @property
     def observed_family(self) -> Family:
@@ -45,6 +56,7 @@ class ObjectiveTrainer(keras.Model):
                     "objective to the constructor instead"
                 )
         super().compile(optimizer=optimizer, **kwargs)
+        self._meters = Meters(self.objective.metrics)  # another objective may have been set
         self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -54,34 +66,47 @@ class ObjectiveTrainer(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The loss and the objective's terms, as means over examples, in nats."""
-        return [self._loss_mean, *self._term_means.values()]
+        return self._meters.means
+
+    def reset_metrics(self) -> None:
+        """Start the means anew, and the noise of evaluation with them."""
+        self._meters.reset()
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch."""
         x, weight = _unpack(data, self.observed_family.variable_dtype)
-        seed = streams.fold(self.seed, streams.TRAIN, self.optimizer.iterations, *_replica())
+        seed = streams.fold(self.seed, streams.TRAIN, self._steps, *_replica())
         with tf.GradientTape() as tape:
-            terms = self.objective(self, x, seed=seed, training=True)
-            loss = _mean(terms["loss"], weight)
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            # Replicas' gradients are summed, so each takes its share of the mean.
-            scaled = self.optimizer.scale_loss(loss / replicas)
+            terms = self._terms(x, seed, training=True)
+            loss = _share_of_mean(terms["loss"], weight)
+            scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+        self._steps.assign_add(1)
         return self._update(terms, weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the objective's terms on a batch."""
         x, weight = _unpack(data, self.observed_family.variable_dtype)
-        # The examples seen since the last reset tell the batches of one evaluation apart, and repeat in the next.
-        seed = streams.fold(self.seed, streams.TEST, self._loss_mean.count, *_replica())
-        return self._update(self.objective(self, x, seed=seed, training=False), weight)
+        # The batches seen since the last reset tell those of one evaluation apart, and repeat in the next.
+        seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total, *_replica())
+        return self._update(self._terms(x, seed, training=False), weight)
+
+    def _terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        terms = self.objective(self, x, seed=seed, training=training)
+        penalties = self.losses  # of the networks' regularisers; they belong to the loss, not to the bound
+        return {**terms, "loss": terms["loss"] + tf.add_n(penalties)} if penalties else terms
 
     def _update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
-        self._loss_mean.update_state(terms["loss"], sample_weight=weight)
-        for name, mean in self._term_means.items():
-            mean.update_state(terms[name], sample_weight=weight)
+        self._meters.update(terms, weight)
         return self.get_metrics_result()
+
+    def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the model is built by its constructor.
+
+        Keras would trace a step with one batch first, which fails under `tf.distribute` if the batch does not
+        divide by the replicas.
+        """
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
         """Train, as `keras.Model.fit`; y is ignored.
@@ -91,8 +116,8 @@ class ObjectiveTrainer(keras.Model):
         """
         if validation_data is not None:
             validation_data = self._guard_validation(validation_data)
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which a dataset ignores
+        if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
+            kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which these ignore
         with guard.clear_errors():
             x, y = self._guard_training(x, y, kwargs)
             return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
@@ -123,8 +148,12 @@ def _unpack(data: Any, dtype: str) -> tuple[tf.Tensor, tf.Tensor | None]:
     return tf.cast(x, dtype), None if weight is None else tf.cast(weight, dtype)
 
 
-def _mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
-    return tf.reduce_mean(per_example if weight is None else per_example * weight)
+def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
+    """Return this replica's share of the mean over the global batch: replicas' gradients are summed."""
+    count = tf.cast(tf.shape(per_example)[0], per_example.dtype)
+    if _replica():
+        count = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return tf.reduce_sum(per_example if weight is None else per_example * weight) / count
 
 
 def _replica() -> list[tf.Tensor]:

@@ -1,16 +1,19 @@
 """The variational autoencoder: a composition of encoder, decoder, prior and objective."""
 
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae import files, rows
 from keras_vae import seeds as streams
+from keras_vae.checks import positive_integer
 from keras_vae.conditional import Decoder, Encoder
 from keras_vae.export import export_saved_model
 from keras_vae.families import Family
@@ -124,7 +127,9 @@ class VAE(ObjectiveTrainer):
         """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
         return self.decoder.distribution(z, training=training)
 
-    def log_weights(self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def log_weights(
+        self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
         """Return log p(x, z) − log q(z|x) for z ~ q(z|x), `[num_samples, batch]`, in nats.
 
         The mean is the ELBO, the log-mean-exp the importance-weighted bound (Burda, Grosse & Salakhutdinov
@@ -133,17 +138,26 @@ class VAE(ObjectiveTrainer):
         Args:
             x: `[batch, *event]`.
             num_samples: How many z for each x.
-            seed: A stateless seed, `[2]` int32; without one the noise is that of step 0 of evaluation.
+            seed: A stateless seed, `[2]` int32; by default made of the model's own, so that it repeats.
+            training: Passed on to the networks.
         """
-        if seed is None:
-            seed = streams.fold(self.seed, streams.EVALUATE)
-        posterior = self.posterior(x)
-        z = posterior.sample(num_samples, seed=seed)
-        return self.log_joint(x, z) - posterior.log_prob(z)
+        posterior = self.posterior(x, training=training)
+        z = posterior.sample(num_samples, seed=streams.fold(self.seed, streams.EVALUATE) if seed is None else seed)
+        return self.log_weights_at(x, z, posterior, training=training)
 
-    def log_joint(self, x: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        """Return log p(x|z) + log p(z), `[samples, batch]`, for x `[batch, *event]`, z `[samples, batch, *latent]`."""
-        return self.likelihood(z).log_prob(x) + self.prior.distribution().log_prob(z)
+    def log_weights_at(
+        self, x: tf.Tensor, z: tf.Tensor, posterior: tfd.Distribution, training: bool | None = None
+    ) -> tf.Tensor:
+        """Return log p(x|z) + log p(z) − log q(z|x), `[samples, batch]`, at given z.
+
+        Args:
+            x: `[batch, *event]`.
+            z: `[samples, batch, *latent]`.
+            posterior: q(z|x), batch shape `[batch]`.
+            training: Passed on to the decoder.
+        """
+        likelihood = self.likelihood(z, training=training)
+        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z) - posterior.log_prob(z)
 
     # What a user does with a trained model.
 
@@ -199,12 +213,13 @@ class VAE(ObjectiveTrainer):
             seed: The first of `num_samples` consecutive seeds of `generate`; by default drawn at random.
 
         Raises:
-            ValueError: If `num_samples` is not a positive integer.
+            ValueError: If `num_samples` is not a positive integer, or a seed has more than 64 bits.
         """
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"VAE.sample: num_samples must be a positive integer; received {num_samples!r}")
-        first = streams.draw() if seed is None else seed
-        return self.generate(tf.range(first, first + num_samples, dtype=tf.int64))["mean"]
+        num_samples = positive_integer(num_samples, "VAE.sample: num_samples")
+        first = streams.draw() if seed is None else int(seed)
+        if not -(2**63) <= first <= 2**63 - num_samples:
+            raise ValueError(f"VAE.sample: seeds must fit in 64 bits; received seed={seed}, num_samples={num_samples}")
+        return self.generate(np.arange(first, first + num_samples, dtype=np.int64))["mean"]
 
     def score(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int = 64) -> tf.Tensor:
         """Return the importance-weighted bound on log p(x), `[batch]`, in nats; row by row repeatable.
@@ -217,13 +232,20 @@ class VAE(ObjectiveTrainer):
         parameters = self.encoder(x)
         family = self.encoder.family
         z = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
-        log_weights = self.log_joint(x, z) - family.distribution(parameters).log_prob(z)
-        return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(tf.cast(num_samples, log_weights.dtype))
+        log_weights = self.log_weights_at(x, z, family.distribution(parameters))
+        return tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
 
     # Files.
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """Save as `keras.Model.save`; the file appears whole or not at all."""
+        """Save as `keras.Model.save`; the file appears whole or not at all.
+
+        Raises:
+            ValueError: If the name does not end in `.keras`.
+            FileExistsError: If the file exists and `overwrite` is false.
+        """
+        if Path(filepath).suffix != ".keras":
+            raise ValueError(f"VAE.save: the name must end in .keras; received {filepath}")
         with files.whole(filepath, overwrite=overwrite) as unfinished:
             super().save(unfinished, **kwargs)
 

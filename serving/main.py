@@ -34,9 +34,9 @@ def _port(text: str) -> int:
     return port
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m serving",
+        prog=prog,
         description="Serves a SavedModel over gRPC as TensorFlow Serving does.",
         allow_abbrev=False,
     )
@@ -58,16 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
     """Serves until SIGTERM or SIGINT.
 
     Args:
         argv: The command line without the program's name; the process's own by default.
+        prog: The program's name in its help.
 
     Returns:
         The exit code: 0 once stopped, 1 if serving could not begin.
     """
-    args = _parser().parse_args(argv)
+    args = _parser(prog).parse_args(argv)
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

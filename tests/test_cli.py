@@ -81,6 +81,7 @@ def test_train_again_continues(run, digits, capsys):
         (["export", "{run}", "{run}/digits"], "must end in a version"),
         (["train", "--run", "{run}", "--data", "mnist_6k"], "other settings"),
         (["train", "--run", "{run}2", "--data", "mnist_6k"], "mnist_6k"),
+        (["demo", "--out", "{run}"], "holds other files than a demo's"),
         (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "grey"], "continuous"),
         (["generate", "--model", "m", "--server", "127.0.0.1:1", "--timeout", "0.3"], "127.0.0.1:1"),
     ],
@@ -96,7 +97,15 @@ def test_a_mistake_gives_one_clear_line(run, words, message, capsys):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["fly"], ["train"], ["train", "--run", "r", "--latent", "0"], ["train", "--run", "r", "--scale", "x"]]
+    "words",
+    [
+        [],
+        ["fly"],
+        ["train"],
+        ["train", "--run", "r", "--latent", "0"],
+        ["train", "--run", "r", "--scale", "x"],
+        ["train", "--run", "r", "--learning-rate", "nan"],
+    ],
 )
 def test_a_wrong_call_exits_with_2(words, capsys):
     with pytest.raises(SystemExit) as end:

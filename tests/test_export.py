@@ -55,8 +55,11 @@ def test_signatures_have_named_tensors_and_an_unknown_batch_dimension(exported):
 
 
 def test_no_python_ops(exported):
-    graph = tf.saved_model.load(str(exported)).signatures["score"].graph.as_graph_def()
-    ops = {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
+    ops = set()
+    for function in tf.saved_model.load(str(exported)).signatures.values():
+        graph = function.graph.as_graph_def()
+        ops |= {node.op for node in graph.node} | {n.op for f in graph.library.function for n in f.node_def}
+    assert "MatMul" in ops
     assert not {op for op in ops if "Py" in op}
 
 
@@ -163,6 +166,25 @@ def test_two_exports_at_once_give_one_whole_version(tmp_path):
         slower()
     assert (tmp_path / "1" / "file").read_text() == "fast"
     assert [p.name for p in tmp_path.iterdir()] == ["1"]
+
+
+def test_what_a_dead_process_left_is_swept_and_a_live_export_is_not(tmp_path):
+    left = tmp_path / ".exporting-1-abc"
+    left.mkdir()
+    with whole_version(tmp_path / "1") as first:
+        assert not left.exists()
+        (first / "file").write_text("first")
+        with whole_version(tmp_path / "2") as second:
+            assert first.exists()
+            (second / "file").write_text("second")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+    assert (tmp_path / "1").stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def test_killed_exports_leave_no_half_version_and_are_swept(vae, tmp_path):

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -60,6 +61,41 @@ def test_grey_pixels_under_bernoulli_point_to_the_cure(vae):
 def test_shapes_dtypes_and_emptiness(vae, x, message):
     with pytest.raises(ValueError, match=message):
         vae.fit(x, verbose=0)
+
+
+class _Batches(keras.utils.PyDataset):
+    """Two batches, the second spoiled or not."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.batches = [ZEROS[:10], spoiled(value, 3)[:10]]
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return (self.batches[index],)
+
+
+def _stream(value):
+    for batch in _Batches(value).batches:
+        yield (batch,)
+
+
+@pytest.mark.parametrize("make", [_Batches, _stream])
+def test_other_iterables_are_checked_as_they_flow(vae, make):
+    assert np.isfinite(vae.fit(make(1.0), verbose=0).history["loss"][0])
+    with pytest.raises(ValueError, match=r"found the value 0\.5"):
+        vae.fit(make(0.5), verbose=0)
+
+
+def test_variables_and_lists(vae):
+    vae.fit(tf.Variable(ZEROS), verbose=0)
+    with pytest.raises(ValueError, match=r"found the value 0\.5"):
+        vae.fit(tf.Variable(spoiled(0.5)), verbose=0)
+    for several in ([ZEROS], list(ZEROS), (ZEROS,), {"x": ZEROS}):
+        with pytest.raises(ValueError, match="reads as several inputs; wanted one array"):
+            vae.fit(several, verbose=0)
 
 
 def test_binary_data_of_any_number_type_passes(vae):

@@ -42,14 +42,14 @@ def test_one_sample_is_the_elbo_on_average():
 def test_chunks_do_not_change_the_answer(monkeypatch):
     vae, x = linear_gaussian.model(exact_posterior=True), linear_gaussian.data(10)
     whole = kv.evaluation.log_likelihood(vae, x, 50, verbose=False)
-    monkeypatch.setattr(module, "_CHUNK_VALUES", 10 * linear_gaussian.DATA * 7)  # seven samples at once
+    monkeypatch.setattr(module, "_CHUNK_ROWS", 10 * 7)  # seven samples at once
     chunked = kv.evaluation.log_likelihood(vae, x, 50, verbose=False)
     np.testing.assert_allclose(chunked.per_example, whole.per_example, rtol=1e-4, atol=1e-4)
 
 
 def test_chunks_draw_fresh_noise(monkeypatch):
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(50)
-    monkeypatch.setattr(module, "_CHUNK_VALUES", 1)  # one sample at once
+    monkeypatch.setattr(module, "_CHUNK_ROWS", 1)  # one sample at once
     found = kv.evaluation.log_likelihood(vae, x, 200, verbose=False)
     one = kv.evaluation.log_likelihood(vae, x, 1, verbose=False)
     # Repeated noise would leave the estimate at that of one sample, about 0.1 nats lower.

@@ -1,6 +1,4 @@
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
+from keras_vae.locks import locked
 from keras_vae.training import Checkpoint, HistoryFile, Run, RunConfig, read_history, restore
 from keras_vae.training.checkpoint import checkpoints
 
@@ -98,7 +97,6 @@ def test_ctrl_c_leaves_a_usable_model_and_the_run_goes_on(digits, tmp_path, monk
 def test_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(binary_images, tmp_path):
     vae = kv.models.vae((8, 8, 1), latent_size=2, hidden=[8], seed=0)
     vae.compile()
-    (tmp_path / ".epoch-00009.unfinished-1.keras").write_bytes(b"half")
     vae.fit(binary_images, epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch-00002.keras", "epoch-00003.keras"]
     model, epoch = restore(tmp_path)
@@ -127,6 +125,48 @@ def test_history_drops_what_a_resumed_run_repeats(tmp_path):
     assert read_history(path) == [{"epoch": 1, "bound": 1.0}, {"epoch": 2, "bound": 2.0}, {"epoch": 3, "bound": -1.0}]
 
 
+def test_a_damaged_history_is_named(tmp_path):
+    path = tmp_path / "history.json"
+    for text in ("[{", "[1]", '[{"bound": 1}]'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"history\.json is not a history"):
+            read_history(path)
+
+
+class _Spoil(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.model.decoder.head.bias.assign(np.full(64, np.nan))
+
+
+def test_a_loss_that_turns_nan_stops_before_the_checkpoint(digits, tmp_path, monkeypatch):
+    run = Run(tmp_path / "run")
+    run.train(config(digits), epochs=1)
+    callbacks = Run._callbacks
+    monkeypatch.setattr(Run, "_callbacks", lambda *a: [_Spoil(), *callbacks(*a)])
+    with pytest.raises(ValueError, match="loss became nan in epoch 2"):
+        run.train(config(digits), epochs=3)
+    assert [p.name for p in checkpoints(run.checkpoint_dir)] == ["epoch-00001.keras"]
+    assert np.all(np.isfinite(weights(run.load_model())))
+
+
+def test_a_run_in_use_is_refused(digits, tmp_path):
+    run = Run(tmp_path / "run")
+    run.train(config(digits), epochs=1)
+    left = run.checkpoint_dir / ".epoch-00009.unfinished-1.keras"
+    left.write_bytes(b"half")
+    run.train(config(digits), epochs=1)
+    assert not left.exists()
+    with locked(run.directory), pytest.raises(ValueError, match="another process is training"):
+        run.train(config(digits), epochs=2)
+
+
+def test_training_leaves_the_dtype_policy_alone_and_the_model_keeps_its_own(digits, tmp_path):
+    run = Run(tmp_path / "run")
+    model = run.train(config(digits, precision="mixed_bfloat16"), epochs=1)
+    assert keras.config.dtype_policy().name == "float32"
+    assert {model.encoder.head.compute_dtype, model.decoder.network.hidden[0].compute_dtype} == {"bfloat16"}
+
+
 def test_a_config_that_is_none_is_refused(tmp_path):
     path = tmp_path / "config.json"
     for text in ("{", "[]", '{"data": "mnist_5k"}', '{"surprise": 1, "hidden": null, "image_size": null}'):
@@ -144,7 +184,7 @@ def test_kill_9_resumes_to_the_same_history(digits, tmp_path):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and len(read_history(history)) < epochs:
             time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         keras.saving.load_model(checkpoints(tmp_path / "killed" / "checkpoints")[0]) if epochs > 1 else None
     subprocess.run(command, check=True, capture_output=True)

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -189,8 +191,135 @@ def test_compile_refuses_what_would_be_ignored(argument):
 
 
 def test_bad_sample_arguments_are_refused():
-    with pytest.raises(ValueError, match="num_samples"):
-        small().sample(0)
+    for bad in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="num_samples"):
+            small().sample(bad)
+    with pytest.raises(ValueError, match="64 bits"):
+        small().sample(2, seed=2**63 - 1)
+
+
+def test_numpy_numbers_are_numbers():
+    assert small(num_samples=np.int64(2)).sample(np.int64(3), seed=np.int64(1)).shape == (3, 8, 8, 1)
+    assert kv.families.Normal(2, scale=np.float32(0.5)).scale_spec == 0.5
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
+def test_a_saved_model_keeps_its_precision(policy, binary_images, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    vae = compiled()
+    keras.config.set_dtype_policy("float32")
+    vae.fit(binary_images, verbose=0)
+    vae.save(tmp_path / "vae.keras")
+    loaded = keras.saving.load_model(tmp_path / "vae.keras")
+    policies = [[layer.dtype_policy.name for layer in model._flatten_layers()] for model in (vae, loaded)]
+    assert policies[0] == policies[1]
+    assert policy in policies[0]
+    np.testing.assert_array_equal(loaded.predict(binary_images, verbose=0), vae.predict(binary_images, verbose=0))
+
+
+def test_seeds_stay_apart():
+    seeds = tf.concat([tf.range(2**16, dtype=tf.int64), tf.range(2**16, dtype=tf.int64) * 2**40 - 2**62], 0)
+    for stream in (streams.GENERATE, streams.SCORE):
+        folded = streams.for_row(seeds, stream)
+        assert len(np.unique(folded.numpy(), axis=0)) == len(np.unique(seeds))
+
+
+def test_accumulated_gradients_have_fresh_noise(binary_images):
+    vae = small()
+    vae.compile(keras.optimizers.SGD(0.0, gradient_accumulation_steps=4), jit_compile=False)
+    losses = [vae.train_on_batch(binary_images)[0] for _ in range(4)]
+    assert len(set(losses)) == 4
+
+
+def test_evaluation_noise_does_not_depend_on_weights(binary_images):
+    same = np.repeat(binary_images[:1], 128, axis=0)
+    weight = np.full(128, 0.001, "float32")
+    one, two = (compiled().evaluate(same[:n], sample_weight=weight[:n], batch_size=64, verbose=0)[0] for n in (64, 128))
+    assert one != two
+
+
+def test_penalties_of_the_networks_belong_to_the_loss_and_not_to_the_bound(binary_images):
+    network = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, kernel_regularizer="l2")])
+    vae = kv.VAE(
+        kv.Encoder(network, kv.families.Normal(2)),
+        kv.Decoder(kv.networks.MLP([4]), kv.families.Bernoulli((8, 8, 1))),
+    )
+    vae.compile(keras.optimizers.SGD(1.0), jit_compile=False)
+    found = vae.evaluate(binary_images, verbose=0, return_dict=True)
+    penalty = 0.01 * np.sum(network.layers[1].kernel.numpy() ** 2)
+    assert found["loss"] == pytest.approx(penalty - found["bound"], rel=1e-5)
+
+    gradient = {}
+    for factor in (0.0, 100.0):
+        network.layers[1].kernel.regularizer = keras.regularizers.L2(factor)
+        x, seed = tf.constant(binary_images), tf.constant([1, 2])
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(vae._terms(x, seed, training=True)["loss"])
+        gradient[factor] = tape.gradient(loss, network.layers[1].kernel.value).numpy()
+    # d(100 Σ w²)/dw
+    np.testing.assert_allclose(gradient[100.0] - gradient[0.0], 200 * network.layers[1].kernel, rtol=1e-3, atol=1e-3)
+
+
+def test_another_objective_after_compiling_anew(binary_images):
+    class Reconstruction(kv.objectives.Objective):
+        metrics = ("error",)
+
+        def __call__(self, model, x, seed, training=None):
+            error = -model.likelihood(model.posterior(x).sample(seed=seed)).log_prob(x)
+            return {"loss": error, "error": error}
+
+    vae = compiled()
+    vae.objective = Reconstruction()
+    vae.compile(jit_compile=False)
+    assert set(vae.fit(binary_images, verbose=0).history) == {"loss", "error"}
+
+
+def test_a_posterior_without_reparametrised_samples_is_refused(binary_images):
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP([4]), kv.families.Bernoulli(2)),
+        kv.Decoder(kv.networks.MLP([4]), kv.families.Bernoulli((8, 8, 1))),
+    )
+    vae.compile(jit_compile=False)
+    with pytest.raises(ValueError, match="needs a reparametrised posterior"):
+        vae.fit(binary_images, verbose=0)
+
+
+def test_inputs_of_another_shape_are_refused(binary_images):
+    vae = compiled()
+    for bad in (binary_images[:, :4], binary_images[..., 0]):
+        with pytest.raises(ValueError, match=r"Encoder: received inputs of shape .* wanted \(\.\.\., 8, 8, 1\)"):
+            vae.predict(bad, verbose=0)
+    with pytest.raises(ValueError, match=r"Decoder: .* wanted \(\.\.\., 3\)"):
+        vae.decode(np.zeros([2, 4], "float32"))
+
+
+def test_a_family_may_make_weights_in_build(binary_images):
+    class Shifted(kv.families.Bernoulli):
+        def build(self, input_shape):
+            self.shift = self.add_weight(shape=(), initializer="ones", name="shift")
+
+        def call(self, unconstrained):
+            return {"logits": super().call(unconstrained)["logits"] + self.shift}
+
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP([4]), kv.families.Normal(2)), kv.Decoder(kv.networks.MLP([4]), Shifted((8, 8, 1)))
+    )
+    vae.compile(jit_compile=False)
+    vae.fit(binary_images, verbose=0)
+    assert "shift" in [w.name for w in vae.trainable_weights]
+
+
+def test_two_threads_may_save_to_one_path(tmp_path):
+    vae = compiled()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: vae.save(tmp_path / "vae.keras"), range(8)))
+    assert keras.saving.load_model(tmp_path / "vae.keras").seed == vae.seed
+    assert [p.name for p in tmp_path.iterdir()] == ["vae.keras"]
+
+
+def test_another_suffix_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.keras; received .*vae\.h5"):
+        compiled().save(tmp_path / "vae.h5")
 
 
 def test_save_leaves_the_old_file_if_writing_fails(binary_images, tmp_path, monkeypatch):

@@ -19,8 +19,7 @@ _IMPORTANCE_SAMPLES = 500
 def run(options: Namespace) -> None:
     """Train, evaluate, export, serve, generate; leave pictures and figures in `options.out`."""
     out = Path(options.out)
-    _clear(out)
-    out.mkdir(parents=True, exist_ok=True)
+    _prepare(out)
 
     _say("1/5  Training a VAE on 4,000 handwritten digits (mnist_5k), binarised anew each epoch")
     training = Run(out / "run")
@@ -65,14 +64,22 @@ def run(options: Namespace) -> None:
     }
     with whole(out / "metrics.json") as unfinished:
         unfinished.write_text(json.dumps(figures, indent=1) + "\n")
-    for name in sorted(p.name for p in out.iterdir()):
+    for name in sorted(p.name for p in out.iterdir() if not p.name.startswith(".")):
         print(out / name)
 
 
-def _clear(out: Path) -> None:
-    """Remove an earlier demo's results, and nothing else."""
-    for name in ("run", "models"):
-        shutil.rmtree(out / name, ignore_errors=True)
+def _prepare(out: Path) -> None:
+    """Make the folder, or empty it of an earlier demo's results.
+
+    Raises:
+        ValueError: If the folder holds anything but a demo's results.
+    """
+    marker = out / ".keras-vae-demo"
+    if out.exists() and any(out.iterdir()) and not marker.exists():
+        raise ValueError(f"{out} holds other files than a demo's; give an empty folder or a new name with --out")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    marker.touch()
 
 
 def _one_of_each(data_dir: str | None) -> np.ndarray:

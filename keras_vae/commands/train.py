@@ -30,8 +30,9 @@ def run(options: Namespace) -> None:
         if directory.model_path.exists():
             print(f"\nStopped. {directory.model_path} can be used; the same command resumes.", file=sys.stderr)
         raise
-    last = read_history(directory.history_path)[-1]
-    print(
-        f"{directory.model_path}: test bound {last['val_bound']:.2f} nats per example after {last['epoch']} epochs\n"
-        f"next: keras-vae evaluate {directory.directory}"
-    )
+    history = read_history(directory.history_path)
+    if history:
+        last = history[-1]
+        figure = f"test bound {last['val_bound']:.2f} nats per example after {last['epoch']} epochs"
+        print(f"{directory.model_path}: {figure}")
+    print(f"next: keras-vae evaluate {directory.directory}")

@@ -11,10 +11,14 @@ from tqdm import tqdm
 
 from keras_vae import guard
 from keras_vae import seeds as streams
+from keras_vae.checks import positive_integer
 from keras_vae.vae import VAE
 
-# About this many decoder output values are held at once (64 MiB in float32).
-_CHUNK_VALUES = 2**24
+# At most this many (sample, example) pairs go through the decoder at once: enough for full-speed matrix
+# products, and few enough for convolutions, whose inner maps are far larger than their output.
+_CHUNK_ROWS = 4096
+# And at most this many output values, for large events.
+_CHUNK_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,7 @@ def log_likelihood(
         >>> result.per_example.shape
         (10,)
     """
-    if not isinstance(num_samples, int) or num_samples < 1:
-        raise ValueError(f"log_likelihood: num_samples must be a positive integer; received {num_samples!r}")
+    num_samples = positive_integer(num_samples, "log_likelihood: num_samples")
     estimate = _compiled(model, num_samples)
     found = []
     with guard.clear_errors():
@@ -118,12 +121,13 @@ def _compiled(model: VAE, num_samples: int) -> Any:
         x = tf.cast(x, dtype)
         batch = tf.shape(x)[0]
         posterior = model.posterior(x)
-        chunk = tf.clip_by_value(_CHUNK_VALUES // (batch * math.prod(model.event_shape)), 1, num_samples)
+        rows = min(_CHUNK_ROWS, _CHUNK_VALUES // math.prod(model.event_shape))
+        chunk = tf.clip_by_value(rows // batch, 1, num_samples)
 
         def add_chunk(done: tf.Tensor, log_sum: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             size = tf.minimum(chunk, num_samples - done)
             z = posterior.sample(size, seed=tf.random.experimental.stateless_fold_in(seed, done))
-            log_weights = model.log_joint(x, z) - posterior.log_prob(z)
+            log_weights = model.log_weights_at(x, z, posterior)
             return done + size, tf.reduce_logsumexp(tf.concat([log_sum[None], log_weights], 0), axis=0)
 
         nothing = tf.fill([batch], tf.constant(-math.inf, dtype))

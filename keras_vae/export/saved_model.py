@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_vae.checks import positive_integer
 from keras_vae.export.signatures import example_requests, signatures
 from keras_vae.export.verify import verify
 from keras_vae.export.version_directory import whole_version
@@ -18,9 +19,7 @@ _LOW_PRECISION_TOLERANCE = 0.1
 
 def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: int) -> Path:
     """Write `model` to `path`, `<base path>/<version>`; see `keras_vae.VAE.export`."""
-    if not isinstance(score_samples, int) or score_samples < 1:
-        raise ValueError(f"export: score_samples must be a positive integer; received {score_samples!r}")
-    live = signatures(model, score_samples)
+    live = signatures(model, positive_integer(score_samples, "export: score_samples"))
     with whole_version(path) as directory:
         archive = keras.export.ExportArchive()
         archive.track(model)

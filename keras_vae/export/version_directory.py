@@ -3,9 +3,11 @@
 import contextlib
 import os
 import shutil
-import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from keras_vae.locks import locked
 
 _PREFIX = ".exporting-"
 
@@ -15,7 +17,7 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a directory to write to; when the block ends well, rename it to `path`.
 
     The temporary directory lies beside `path` under a name that is no integer, which model servers skip.
-    What a killed export on this host left behind is removed first.
+    What a killed export left behind is removed first; one that still runs holds a lock.
 
     Args:
         path: `<model's base path>/<version>`, the version a positive integer.
@@ -32,10 +34,13 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
         )
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target.parent)
-    unfinished = target.parent / f"{_PREFIX}{version}-{socket.gethostname()}-{os.getpid()}"
-    unfinished.mkdir()
-    try:
+    with contextlib.ExitStack() as held:
+        with locked(target.parent, wait=True):  # so that nobody sweeps the new directory before it is locked
+            _sweep(target.parent)
+            unfinished = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{version}-", dir=target.parent))
+            held.callback(shutil.rmtree, unfinished, ignore_errors=True)
+            held.enter_context(locked(unfinished))
+        unfinished.chmod(0o777 & ~_umask())  # mkdtemp keeps others out, a model server too
         yield unfinished
         _refuse_existing(target)
         try:
@@ -43,8 +48,6 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
         except OSError:
             _refuse_existing(target)  # another export was faster
             raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _refuse_existing(target: Path) -> None:
@@ -57,18 +60,13 @@ def _refuse_existing(target: Path) -> None:
 
 
 def _sweep(base: Path) -> None:
-    host = socket.gethostname()
-    for left in base.glob(f"{_PREFIX}*-{host}-*"):
-        pid = left.name.rsplit("-", 1)[1]
-        if pid.isdecimal() and not _alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
+    for left in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError), locked(left) as abandoned:
+            if abandoned:
+                shutil.rmtree(left, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

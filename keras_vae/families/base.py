@@ -7,8 +7,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.checks import as_shape
+from keras_vae.densities import density_dtype
 from keras_vae.families.support import Support
-from keras_vae.shapes import as_shape
 
 Parameters = dict[str, tf.Tensor]
 
@@ -18,8 +19,8 @@ class Family(keras.layers.Layer):
 
     A family is a Keras layer, so that it may own weights (one learned scale, say). `call` applies the link
     functions to unconstrained values and returns named parameters as tensors, which travel through Keras;
-    `distribution` turns these into a TFP distribution. Both compute in float32 (float64 under a float64
-    policy), whatever the compute dtype of the networks, because densities need the precision.
+    `distribution` turns these into a TFP distribution. Both compute in float32 (float64 where
+    variables are float64), whatever the compute dtype of the networks, because densities need the precision.
 
     Args:
         event_shape: Shape of one event, without batch axes: an integer or a sequence of integers.
@@ -29,10 +30,9 @@ class Family(keras.layers.Layer):
     parameters_per_element: int
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", keras.config.dtype_policy().variable_dtype)
+        kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         self.event_shape = as_shape(event_shape, type(self).__name__)
-        self.built = True
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ class ContinuousBernoulli(Family):
     """Independent continuous Bernoulli elements, for grey values in [0, 1].
 
     p(x|λ) = C(λ) λˣ (1 − λ)¹⁻ˣ with C(λ) = 2 artanh(1 − 2λ)/(1 − 2λ), C(½) = 2
-    (Loaiza-Ganem & Cunningham 2019, equations 5 and 6). λ is not the mean: use `mean`.
+    (Loaiza-Ganem & Cunningham 2019, section 3). λ is not the mean: use `mean`.
 
     The logits of λ are bounded smoothly, c·tanh(u/c), such that λ stays within [1e-4, 1 − 1e-4] as in the
     paper, without the dead gradient of clipping.

@@ -1,6 +1,7 @@
 """The diagonal normal family, for real data and for latents."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ class Normal(Family):
     """Independent normal elements N(loc, scale²).
 
     With a predicted scale the network's second output is the log-variance, as in Kingma & Welling (2014),
-    appendices B and C.2 (equation 12).
+    appendix C.2 (equation 12).
 
     Args:
         event_shape: Shape of one event: the number of latents, or `(28, 28, 1)`.
@@ -41,12 +42,12 @@ class Normal(Family):
 
     def __init__(self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
-        fixed = isinstance(scale, int | float) and not isinstance(scale, bool) and 0 < scale < float("inf")
+        fixed = isinstance(scale, Real) and not isinstance(scale, bool) and 0 < scale < float("inf")
         if not fixed and scale not in ("predicted", "learned"):
             raise ValueError(
                 f'Normal: scale must be "predicted", "learned" or a positive finite number; received {scale!r}'
             )
-        self.scale_spec = scale
+        self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1
         if scale == "learned":
             self.log_scale = self.add_weight(shape=(), initializer="zeros", name="log_scale")

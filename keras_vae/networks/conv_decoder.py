@@ -45,12 +45,15 @@ class ConvDecoder(keras.Model):
                 f"image_size={list(image_size)!r}, filters={list(filters)!r}"
             )
         self.base = [math.ceil(s / 2 ** len(self.filters)) for s in self.image_size]
-        self.flatten = keras.layers.Flatten()
-        self.dense = keras.layers.Dense(self.units, activation="relu")
-        self.project = keras.layers.Dense(math.prod(self.base) * self.filters[0], activation="relu")
-        self.fold = keras.layers.Reshape((*self.base, self.filters[0]))
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.dense = keras.layers.Dense(self.units, activation="relu", dtype=self.dtype_policy)
+        self.project = keras.layers.Dense(
+            math.prod(self.base) * self.filters[0], activation="relu", dtype=self.dtype_policy
+        )
+        self.fold = keras.layers.Reshape((*self.base, self.filters[0]), dtype=self.dtype_policy)
         self.convolutions = [
-            keras.layers.Conv2DTranspose(f, 4, strides=2, padding="same", activation="relu") for f in self.filters
+            keras.layers.Conv2DTranspose(f, 4, strides=2, padding="same", activation="relu", dtype=self.dtype_policy)
+            for f in self.filters
         ]
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -35,10 +35,11 @@ class ConvEncoder(keras.Model):
         self.filters = [int(f) for f in filters]
         self.units = int(units)
         self.convolutions = [
-            keras.layers.Conv2D(f, 4, strides=2, padding="same", activation="leaky_relu") for f in self.filters
+            keras.layers.Conv2D(f, 4, strides=2, padding="same", activation="leaky_relu", dtype=self.dtype_policy)
+            for f in self.filters
         ]
-        self.flatten = keras.layers.Flatten()
-        self.dense = keras.layers.Dense(self.units, activation="leaky_relu")
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.dense = keras.layers.Dense(self.units, activation="leaky_relu", dtype=self.dtype_policy)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights for images of this shape.

@@ -36,8 +36,8 @@ class MLP(keras.Model):
         if any(u < 1 for u in self.units):
             raise ValueError(f"MLP: units must be positive integers; received {list(units)!r}")
         self.activation = activation
-        self.flatten = keras.layers.Flatten()
-        self.hidden = [keras.layers.Dense(u, activation=activation) for u in self.units]
+        self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.hidden = [keras.layers.Dense(u, activation=activation, dtype=self.dtype_policy) for u in self.units]
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create the weights for inputs of this shape."""

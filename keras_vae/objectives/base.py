@@ -17,6 +17,11 @@ class LatentVariableModel(Protocol):
     def likelihood(self, z: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
         """Return p(x|z)."""
 
+    def log_weights(
+        self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
+        """Return log p(x, z) − log q(z|x), `[num_samples, batch]`."""
+
     @property
     def prior(self) -> Any:
         """Return the prior, whose `distribution()` is p(z)."""

@@ -4,7 +4,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
+from keras_vae.checks import positive_integer
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
 from keras_vae.objectives.kl import closed_form_kl
 
@@ -20,21 +22,25 @@ class ELBO(Objective):
         num_samples: L, the number of Monte-Carlo samples for each example.
 
     Raises:
-        ValueError: If `num_samples` is not a positive integer.
+        ValueError: If `num_samples` is not a positive integer; when called, if the posterior's samples carry no
+            gradient.
     """
 
     metrics = ("bound", "reconstruction", "kl")
 
     def __init__(self, num_samples: int = 1) -> None:
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(f"ELBO: num_samples must be a positive integer; received {num_samples!r}")
-        self.num_samples = num_samples
+        self.num_samples = positive_integer(num_samples, "ELBO: num_samples")
 
     def __call__(
         self, model: LatentVariableModel, x: tf.Tensor, seed: tf.Tensor, training: bool | None = None
     ) -> Terms:
         """Return `loss` = −`bound`, `bound`, `reconstruction` = E_q[log p(x|z)] and `kl`, each `[batch]`."""
         posterior = model.posterior(x, training=training)
+        if posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
+            raise ValueError(
+                f"ELBO: its gradient needs a reparametrised posterior, such as keras_vae.families.Normal; received "
+                f"{posterior.name}, whose samples carry no gradient"
+            )
         prior = model.prior.distribution()
         z = posterior.sample(self.num_samples, seed=seed)
         reconstruction = tf.reduce_mean(model.likelihood(z, training=training).log_prob(x), axis=0)

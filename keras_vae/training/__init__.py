@@ -5,5 +5,6 @@ from keras_vae.training.history_file import HistoryFile, read_history
 from keras_vae.training.pictures import Pictures
 from keras_vae.training.run import Run
 from keras_vae.training.run_config import RunConfig
+from keras_vae.training.stop_on_nan import StopOnNaN
 
-__all__ = ["Checkpoint", "HistoryFile", "Pictures", "Run", "RunConfig", "read_history", "restore"]
+__all__ = ["Checkpoint", "HistoryFile", "Pictures", "Run", "RunConfig", "StopOnNaN", "read_history", "restore"]

@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.directory = Path(directory)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Make the directory and remove what a killed run left unfinished."""
+        """Make the directory."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for left in self.directory.glob(".*.unfinished-*"):
-            left.unlink()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, then remove the checkpoint before the last."""
@@ -58,14 +57,15 @@ def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None
     Raises:
         ValueError: If there are checkpoints, but none can be loaded.
     """
-    found = checkpoints(directory)
-    for path in found:
+    damage = None
+    for path in checkpoints(directory):
         try:
             return keras.saving.load_model(path), _epoch(path)
-        except Exception as error:
-            warnings.warn(f"The checkpoint {path} cannot be loaded ({error}); trying the one before", stacklevel=2)
-    if found:
-        raise ValueError(f"None of the checkpoints in {directory} can be loaded; remove the directory to start anew")
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:  # not TypeError: an unknown class
+            damage = f"{path} cannot be loaded: {error}"
+            warnings.warn(f"{damage}; trying the one before", stacklevel=2)
+    if damage:
+        raise ValueError(f"None of the checkpoints in {directory} can be loaded ({damage})")
     return None
 
 

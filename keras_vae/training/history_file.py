@@ -34,5 +34,15 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 def read_history(path: str | os.PathLike[str]) -> list[dict[str, float]]:
-    """Return the entries of a history file, or none if it does not exist."""
-    return json.loads(Path(path).read_text()) if Path(path).exists() else []
+    """Return the entries of a history file, or none if it does not exist.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    if not Path(path).exists():
+        return []
+    try:
+        entries = json.loads(Path(path).read_text())
+        return [{**entry, "epoch": int(entry["epoch"])} for entry in entries]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is not a history of keras_vae ({error}); move it away to go on without it") from None

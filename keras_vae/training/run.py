@@ -12,12 +12,15 @@ import keras
 import numpy as np
 
 from keras_vae import data, models
-from keras_vae.files import whole
+from keras_vae.checks import positive_integer
+from keras_vae.files import UNFINISHED, whole
+from keras_vae.locks import locked
 from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
 from keras_vae.training.history_file import HistoryFile
 from keras_vae.training.pictures import Pictures
 from keras_vae.training.progress import Progress
 from keras_vae.training.run_config import RunConfig
+from keras_vae.training.stop_on_nan import StopOnNaN
 
 
 class Run:
@@ -39,7 +42,8 @@ class Run:
         """Train for `epochs` epochs in all, going on from the last finished one.
 
         Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
-        what an undisturbed one sees. An interrupt (Ctrl-C) leaves a usable model in `model.keras`.
+        what an undisturbed one sees; Keras's global seed is set. An interrupt
+        (Ctrl-C) leaves a usable model in `model.keras`.
 
         Args:
             config: The settings.
@@ -50,12 +54,11 @@ class Run:
             The trained `keras_vae.VAE`.
 
         Raises:
-            ValueError: If the directory holds a run with other settings, or data or settings are refused.
+            ValueError: If the directory holds a run with other settings or is in use, data or settings are
+                refused, or the loss stops being finite.
         """
-        if epochs < 1:
-            raise ValueError(f"epochs must be a positive integer; received {epochs}")
+        positive_integer(epochs, "epochs")
         self._refuse_other_settings(config)
-        keras.config.set_dtype_policy(config.precision)
         keras.utils.set_random_seed(config.seed)
         examples, pipeline = _data(config, data_dir)
         restored = restore(self.checkpoint_dir)
@@ -67,7 +70,13 @@ class Run:
         test = data.load(examples["test"], "test", **pipeline)
         # Only now: a command with a mistake in it must not leave a run behind.
         self.directory.mkdir(parents=True, exist_ok=True)
-        config.write(self.config_path)
+        with self._alone():
+            config.write(self.config_path)
+            self._fit(model, batches, steps, epoch, epochs, test)
+            model.save(self.model_path)
+        return model
+
+    def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any) -> None:
         if epoch < epochs:
             pictures = next(test.unbatch().batch(16).as_numpy_iterator())
             with self._usable_model(model):
@@ -80,8 +89,6 @@ class Run:
                     verbose=0,  # Progress shows it better
                     callbacks=self._callbacks(epoch, pictures),
                 )
-        model.save(self.model_path)
-        return model
 
     def load_model(self) -> Any:
         """Load `model.keras`.
@@ -106,12 +113,22 @@ class Run:
 
     def _callbacks(self, epoch: int, pictures: np.ndarray) -> list[keras.callbacks.Callback]:
         return [
-            Progress(),
+            StopOnNaN(),
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
             *([Pictures(self.log_dir / "pictures", pictures)] if pictures.ndim == 4 else []),
             Checkpoint(self.checkpoint_dir),
+            Progress(),  # last: an epoch that it has shown is safe
         ]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with locked(self.directory) as mine:
+            if not mine:
+                raise ValueError(f"another process is training in {self.directory}; wait for it, or give another --run")
+            for left in self.directory.rglob(f".*{UNFINISHED}*"):
+                left.unlink()
+            yield
 
     @contextlib.contextmanager
     def _usable_model(self, model: Any) -> Iterator[None]:
@@ -138,15 +155,20 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
 
 
 def _new_model(config: RunConfig, event_shape: tuple[int, ...]) -> Any:
-    model = models.vae(
-        event_shape,
-        latent_size=config.latent_size,
-        likelihood=config.likelihood,
-        network=config.network,
-        hidden=config.hidden,
-        scale=config.scale,
-        num_samples=config.num_samples,
-        seed=config.seed,
-    )
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        model = models.vae(
+            event_shape,
+            latent_size=config.latent_size,
+            likelihood=config.likelihood,
+            network=config.network,
+            hidden=config.hidden,
+            scale=config.scale,
+            num_samples=config.num_samples,
+            seed=config.seed,
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))
     return model

@@ -1,0 +1,41 @@
+"""Reading shapes and numbers that users give."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+
+def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
+    """Read an event shape, or say what is wrong with it.
+
+    Raises:
+        ValueError: If it is empty or holds anything but positive integers.
+    """
+    dims = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not dims or not all(_is_positive_integer(d) for d in dims):
+        raise ValueError(
+            f"{owner}: event_shape must be a positive integer or a non-empty sequence of them, such as 20 "
+            f"or (28, 28, 1); received {shape!r}"
+        )
+    return tuple(int(d) for d in dims)
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """Read a positive integer, Python's or NumPy's.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> positive_integer(0, "ELBO: num_samples")
+        Traceback (most recent call last):
+        ...
+        ValueError: ELBO: num_samples must be a positive integer; received 0
+    """
+    if not _is_positive_integer(value):
+        raise ValueError(f"{name} must be a positive integer; received {value!r}")
+    return int(value)
+
+
+def _is_positive_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
