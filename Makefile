@@ -28,11 +28,13 @@ notebook: .venv/installed
 	$(BIN)/pip install --quiet nbclient ipykernel nbformat
 	$(BIN)/python notebooks/execute.py
 
-# The figures and pictures of the README: half an hour on two cores, most of it importance sampling on MNIST.
+# The figures and pictures of the README: half an hour or more on two cores, most of it importance sampling on MNIST.
 figures: .venv/installed
 	$(BIN)/python benchmarks/linear_vae.py
 	$(BIN)/python benchmarks/mnist.py bernoulli
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
+	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/readme.py
 	$(BIN)/keras-vae demo
 	cp out/demo/samples.png out/demo/reconstructions.png out/demo/traversals.png docs/images/
 

@@ -42,8 +42,8 @@ class Run:
         """Train for `epochs` epochs in all, going on from the last finished one.
 
         Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
-        what an undisturbed one sees; Keras's global seed is set. An interrupt
-        (Ctrl-C) leaves a usable model in `model.keras`.
+        what an undisturbed one sees; Keras's global seed is set. An interrupt (Ctrl-C) leaves a usable
+        model in `model.keras`.
 
         Args:
             config: The settings.
@@ -58,37 +58,36 @@ class Run:
                 refused, or the loss stops being finite.
         """
         positive_integer(epochs, "epochs")
-        self._refuse_other_settings(config)
-        keras.utils.set_random_seed(config.seed)
-        examples, pipeline = _data(config, data_dir)
-        restored = restore(self.checkpoint_dir)
-        model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
-        if epoch:
-            state = f"Resuming after epoch {epoch} of" if epoch < epochs else f"Trained already: {epoch} epochs of"
-            print(f"{self.directory}: {state} {epochs}", file=sys.stderr)
-        batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
-        test = data.load(examples["test"], "test", **pipeline)
-        # Only now: a command with a mistake in it must not leave a run behind.
         self.directory.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            config.write(self.config_path)
-            self._fit(model, batches, steps, epoch, epochs, test)
+            self._refuse_other_settings(config)
+            keras.utils.set_random_seed(config.seed)
+            examples, pipeline = _data(config, data_dir)
+            restored = restore(self.checkpoint_dir)
+            model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
+            if epoch:
+                state = f"Resuming after epoch {epoch} of" if epoch < epochs else f"Trained already: {epoch} epochs of"
+                print(f"{self.directory}: {state} {epochs}", file=sys.stderr)
+            batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
+            test = data.load(examples["test"], "test", **pipeline)
+            config.write(self.config_path)  # only now: a command with a mistake in it must not fix the settings
+            if epoch < epochs:
+                self._fit(model, batches, steps, epoch, epochs, test)
             model.save(self.model_path)
         return model
 
     def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any) -> None:
-        if epoch < epochs:
-            pictures = next(test.unbatch().batch(16).as_numpy_iterator())
-            with self._usable_model(model):
-                model.fit(
-                    batches,
-                    steps_per_epoch=steps,
-                    initial_epoch=epoch,
-                    epochs=epochs,
-                    validation_data=test,
-                    verbose=0,  # Progress shows it better
-                    callbacks=self._callbacks(epoch, pictures),
-                )
+        pictures = next(test.unbatch().batch(16).as_numpy_iterator())
+        with self._usable_model(model):
+            model.fit(
+                batches,
+                steps_per_epoch=steps,
+                initial_epoch=epoch,
+                epochs=epochs,
+                validation_data=test,
+                verbose=0,  # Progress shows it better
+                callbacks=self._callbacks(epoch, pictures),
+            )
 
     def load_model(self) -> Any:
         """Load `model.keras`.

@@ -1,0 +1,41 @@
+"""The README's Python must run as it stands, but for the number of epochs and the port."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from serving import Server
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_readme_code_runs(tmp_path, monkeypatch):
+    library, client = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(library.replace("epochs=60", "epochs=1").replace("num_samples=500", "num_samples=2"), names)
+    assert (tmp_path / "vae.keras").exists()
+    with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
+        exec(client.replace("127.0.0.1:8500", f"127.0.0.1:{server.port}"), names)
+    assert names["images"].shape == (64, 28, 28, 1)
+    assert names["nats"].shape == (64,)
+
+
+def test_readme_figures_are_those_of_the_results():
+    spec = importlib.util.spec_from_file_location("readme", README.parent / "benchmarks" / "readme.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.table() in README.read_text(), "python benchmarks/readme.py"
+
+
+def test_readme_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README.read_text()):
+        if not target.startswith("http"):
+            assert (README.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("name", ["demo", "test", "lint", "types", "doctest", "figures"])
+def test_readme_make_targets_exist(name):
+    assert re.search(rf"^{name}:", (README.parent / "Makefile").read_text(), re.MULTILINE)
