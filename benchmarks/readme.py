@@ -1,6 +1,6 @@
 """Write the README's table of figures from the files in benchmarks/results/.
 
-    python benchmarks/readme.py
+python benchmarks/readme.py
 """
 
 import json
@@ -24,7 +24,7 @@ def table() -> str:
             f"MNIST, dynamic binarisation, MLP 784-400-400-20, {bernoulli['epochs']} epochs",
             f"bound {bernoulli['test_bound']:.2f}; log-likelihood ({bernoulli['num_samples']:,} samples) "
             f"{bernoulli['test_log_likelihood']:.2f} ± {bernoulli['test_log_likelihood_standard_error']:.2f}",
-            "below log p(x) both",
+            "no published figure for this net and schedule",
             "`python benchmarks/mnist.py bernoulli`",
         ),
         (
