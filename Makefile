@@ -34,8 +34,9 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/mnist.py bernoulli
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
-	$(BIN)/python benchmarks/readme.py
 	$(BIN)/keras-vae demo
+	cp out/demo/metrics.json benchmarks/results/demo.json
+	$(BIN)/python benchmarks/readme.py
 	cp out/demo/samples.png out/demo/reconstructions.png out/demo/traversals.png docs/images/
 
 .venv/installed: pyproject.toml
