@@ -8,21 +8,41 @@ __version__ = "0.1.0"
 # The command imports TensorFlow only when a subcommand needs it, so that --help answers at once. Everyone else
 # gets all parts, registered with Keras, so that keras.saving.load_model knows them.
 if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras_vae"]:
-    from keras_vae import data, evaluation, families, models, networks, objectives, plots, priors, training
+    from keras_vae import (
+        conditions,
+        data,
+        estimators,
+        evaluation,
+        families,
+        latent,
+        models,
+        networks,
+        objectives,
+        plots,
+        priors,
+        schedules,
+        training,
+    )
     from keras_vae.conditional import Decoder, Encoder
+    from keras_vae.conditional_prior import ConditionalPrior
     from keras_vae.vae import VAE
 
     __all__ = [
         "VAE",
+        "ConditionalPrior",
         "Decoder",
         "Encoder",
+        "conditions",
         "data",
+        "estimators",
         "evaluation",
         "families",
+        "latent",
         "models",
         "networks",
         "objectives",
         "plots",
         "priors",
+        "schedules",
         "training",
     ]

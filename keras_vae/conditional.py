@@ -1,5 +1,6 @@
 """Conditional distributions: a network and a family."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -19,12 +20,17 @@ class Conditional(keras.layers.Layer):
     be the network. If its features are a map of the event's height and width, the output layer is a 3×3
     convolution, otherwise it is dense.
 
+    A condition goes to the network as its argument `condition`, `[batch, size]`, if it has one. Otherwise it is
+    appended to the input: to a vector's values, or to an image as constant channels.
+
     Args:
         network: A Keras model or layer.
         family: What the distribution is.
 
     Call arguments:
         inputs: `[..., *input]`; any number of leading axes, all flattened into one large batch.
+        condition: What to condition on, `[..., size]`, its leading axes broadcast against those of the inputs;
+            for a model with a condition.
 
     Returns:
         The family's named parameters, each `[..., *event]`, as a dict of float32 tensors.
@@ -45,26 +51,29 @@ class Conditional(keras.layers.Layer):
         self.network = network
         self.family = family
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, inputs_shape: Sequence[int | None], condition_shape: Sequence[int | None] | None = None) -> None:
         """Create the network's and the output layer's weights."""
         if self.built:
             return
-        self.input_event_shape = tuple(input_shape)[1:]
-        features = self.network(keras.Input(batch_shape=(None, *self.input_event_shape)))
+        self.input_event_shape = tuple(inputs_shape)[1:]
+        self.condition_size = None if condition_shape is None else condition_shape[-1]
+        inputs = keras.Input(batch_shape=(None, *self.input_event_shape))
+        condition = None if condition_shape is None else keras.Input((self.condition_size,))
+        features = self._features(inputs, condition)
         event = self.family.event_shape
         values = self.family.parameters_shape
         if not self.family.built:
             self.family.build((None, *values))
-        if len(event) == 3 and tuple(features.shape[1:-1]) == event[:2]:
+        if len(event) == 3 and tuple(features.shape[1:-1]) == event[:2] == values[:2]:
             self.head = keras.layers.Conv2D(
-                event[2] * values[-1], 3, padding="same", dtype=self.dtype_policy, name="head"
+                math.prod(values[2:]), 3, padding="same", dtype=self.dtype_policy, name="head"
             )
             self.head.build(features.shape)
         else:
             self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
             self.head.build((None, math.prod(features.shape[1:])))
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> Parameters:
+    def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
         """Return the family's parameters."""
         event_rank = len(self.input_event_shape)
         inputs = tf.convert_to_tensor(inputs)
@@ -73,18 +82,46 @@ class Conditional(keras.layers.Layer):
                 f"{type(self).__name__}: received inputs of shape {tuple(inputs.shape)}; wanted "
                 f"(..., {', '.join(map(str, self.input_event_shape))})"
             )
+        if (condition is None) != (self.condition_size is None):
+            raise ValueError(
+                f"{type(self).__name__}: "
+                + ("wanted a condition and received none" if condition is None else "received a condition; wanted none")
+            )
         leading = tf.shape(inputs)[: inputs.shape.rank - event_rank]
         static = inputs.shape[: inputs.shape.rank - event_rank]
-        features = self.network(tf.reshape(inputs, [-1, *self.input_event_shape]), training=training)
+        if condition is not None:
+            condition = tf.convert_to_tensor(condition)
+            leading = tf.broadcast_dynamic_shape(leading, tf.shape(condition)[:-1])
+            static = tf.broadcast_static_shape(static, condition.shape[:-1])
+            inputs = tf.broadcast_to(inputs, tf.concat([leading, self.input_event_shape], 0))
+            condition = tf.broadcast_to(condition, tf.concat([leading, [self.condition_size]], 0))
+            condition = tf.reshape(condition, [-1, self.condition_size])
+        features = self._features(tf.reshape(inputs, [-1, *self.input_event_shape]), condition, training=training)
         if isinstance(self.head, keras.layers.Dense):
             features = tf.reshape(features, [-1, self.head.kernel.shape[0]])
         values = tf.reshape(self.head(features), tf.concat([leading, self.family.parameters_shape], 0))
         values = tf.ensure_shape(values, [*static, *self.family.parameters_shape])
         return self.family(tf.cast(values, self.family.variable_dtype))
 
-    def distribution(self, inputs: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+    def _features(self, inputs: Any, condition: Any, training: bool | None = None) -> Any:
+        if condition is None:
+            return self.network(inputs, training=training)
+        if "condition" in inspect.signature(self.network.call).parameters:
+            return self.network(inputs, condition=condition, training=training)
+        for _ in range(len(self.input_event_shape) - 1):
+            condition = keras.ops.expand_dims(condition, 1)
+        if len(self.input_event_shape) > 1:
+            tiles = keras.ops.ones_like(inputs[..., :1])
+            condition = keras.ops.cast(condition, tiles.dtype) * tiles
+        return self.network(
+            keras.ops.concatenate([inputs, keras.ops.cast(condition, inputs.dtype)], axis=-1), training=training
+        )
+
+    def distribution(
+        self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None
+    ) -> tfd.Distribution:
         """Return the distribution given inputs `[..., *input]`: batch shape `[...]`."""
-        return self.family.distribution(self(inputs, training=training))
+        return self.family.distribution(self(inputs, condition, training=training))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

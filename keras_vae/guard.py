@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.conditions import Condition
 from keras_vae.families.base import Family
 from keras_vae.families.support import Support
 
@@ -17,7 +18,20 @@ _MARK = "keras_vae refuses this data: "
 _SLICE = 1024
 
 
-def guarded(data: Any, family: Family) -> Any:
+def guarded_pair(x: Any, y: Any, family: Family, condition: Condition | None) -> tuple[Any, Any]:
+    """Return x, or batches, and y, checked as `guarded` does; y given apart from x is checked at once."""
+    if condition is None:
+        return guarded(x, family), y
+    if isinstance(x, np.ndarray | tf.Tensor | tf.Variable | keras.Variable):
+        if y is None:
+            raise ValueError(f"{_MARK}the model has a condition, and y is missing; wanted fit(x, y)")
+        _check_condition(np.asarray(y), x.shape[0], condition)
+        y = np.asarray(y, condition.dtype.as_numpy_dtype)
+        return guarded(x, family), y
+    return guarded(x, family, condition), y
+
+
+def guarded(data: Any, family: Family, condition: Condition | None = None) -> Any:
     """Return `data` with every value checked against the likelihood's event shape and support.
 
     Arrays are checked at once. Datasets, `keras.utils.PyDataset`s and generators are checked batch by batch as
@@ -26,6 +40,7 @@ def guarded(data: Any, family: Family) -> Any:
     Args:
         data: An array `[n, *event]`, or batches of x, (x, y) or (x, y, weight).
         family: The likelihood's family.
+        condition: What y must be, in batches of (x, y).
 
     Returns:
         The data.
@@ -35,11 +50,11 @@ def guarded(data: Any, family: Family) -> Any:
             (for a dataset raised as it flows: see `clear_errors`).
     """
     if isinstance(data, tf.data.Dataset):
-        return _guarded_dataset(data, family)
+        return _guarded_dataset(data, family, condition)
     if isinstance(data, keras.utils.PyDataset):
-        return _GuardedPyDataset(data, family)
+        return _GuardedPyDataset(data, family, condition)
     if inspect.isgenerator(data):
-        return (_guarded_batch(batch, family) for batch in data)
+        return (_guarded_batch(batch, family, condition) for batch in data)
     if isinstance(data, tf.Variable | keras.Variable):
         data = tf.convert_to_tensor(data)
     if isinstance(data, list | tuple | dict):
@@ -65,7 +80,7 @@ def clear_errors() -> Iterator[None]:
         raise ValueError(message.replace("\\'", "'")) from None
 
 
-def _guarded_dataset(data: tf.data.Dataset, family: Family) -> tf.data.Dataset:
+def _guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition | None) -> tf.data.Dataset:
     spec = data.element_spec
     x_spec = spec[0] if isinstance(spec, tuple | list) and spec else spec
     if not isinstance(x_spec, tf.TensorSpec):
@@ -73,18 +88,31 @@ def _guarded_dataset(data: tf.data.Dataset, family: Family) -> tf.data.Dataset:
     _check_shape(x_spec.shape, x_spec.dtype, family)
     if int(data.cardinality()) == 0:
         raise ValueError(f"{_MARK}the dataset is empty; wanted at least one batch")
-    return data.map(
-        lambda *parts: _replace_x(parts, _check_values(parts[0], family)), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    if condition is not None:
+        y_spec = spec[1] if isinstance(spec, tuple | list) and len(spec) > 1 else None
+        if not isinstance(y_spec, tf.TensorSpec) or not y_spec.shape.is_compatible_with([None, *condition.shape]):
+            raise ValueError(
+                f"{_MARK}the model has a condition; wanted batches of (x, y), y of shape "
+                f"{_show(('batch', *condition.shape))}; received {spec!r}"
+            )
+
+    def check(*parts: Any) -> Any:
+        checked = [_check_values(parts[0], family), *parts[1:]]
+        if condition is not None:
+            checked[1] = _check_inside(parts[1], condition.support, "condition")
+        return checked[0] if len(checked) == 1 else tuple(checked)
+
+    return data.map(check, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 class _GuardedPyDataset(keras.utils.PyDataset):
     """Another PyDataset, checked batch by batch."""
 
-    def __init__(self, inner: keras.utils.PyDataset, family: Family) -> None:
+    def __init__(self, inner: keras.utils.PyDataset, family: Family, condition: Condition | None) -> None:
         super().__init__(inner.workers, inner.use_multiprocessing, inner.max_queue_size)
         self.inner = inner
         self.family = family
+        self.condition = condition
 
     def __len__(self) -> int:
         return len(self.inner)
@@ -94,7 +122,7 @@ class _GuardedPyDataset(keras.utils.PyDataset):
         return self.inner.num_batches
 
     def __getitem__(self, index: int) -> Any:
-        return _guarded_batch(self.inner[index], self.family)
+        return _guarded_batch(self.inner[index], self.family, self.condition)
 
     def on_epoch_begin(self) -> None:
         self.inner.on_epoch_begin()
@@ -103,10 +131,24 @@ class _GuardedPyDataset(keras.utils.PyDataset):
         self.inner.on_epoch_end()
 
 
-def _guarded_batch(batch: Any, family: Family) -> Any:
-    x = batch[0] if isinstance(batch, tuple) else batch
-    _check_array(np.asarray(x), family)
+def _guarded_batch(batch: Any, family: Family, condition: Condition | None) -> Any:
+    x = np.asarray(batch[0] if isinstance(batch, tuple) else batch)
+    _check_array(x, family)
+    if condition is not None:
+        if not isinstance(batch, tuple) or len(batch) < 2:
+            raise ValueError(f"{_MARK}the model has a condition; wanted batches of (x, y)")
+        _check_condition(np.asarray(batch[1]), len(x), condition)
     return batch
+
+
+def _check_condition(y: np.ndarray, count: int, condition: Condition) -> None:
+    wanted = (count, *condition.shape)
+    if y.shape != wanted:
+        raise ValueError(f"{_MARK}y has shape {_show(y.shape)}; wanted {_show(wanted)}. {condition.support.advice}")
+    if y.dtype.kind not in "iufb":
+        raise ValueError(f"{_MARK}y has dtype {y.dtype}; wanted numbers")
+    with clear_errors(), tf.device("CPU:0"):
+        _check_inside(tf.convert_to_tensor(y), condition.support, "condition")
 
 
 def _check_array(x: Any, family: Family) -> None:
@@ -117,10 +159,6 @@ def _check_array(x: Any, family: Family) -> None:
     with clear_errors(), tf.device("CPU:0"):
         for start in range(0, x.shape[0], _SLICE):
             _check_values(tf.convert_to_tensor(x[start : start + _SLICE]), family)
-
-
-def _replace_x(parts: tuple[Any, ...], x: tf.Tensor) -> Any:
-    return x if len(parts) == 1 else (x, *parts[1:])
 
 
 def _check_shape(shape: Any, dtype: tf.DType, family: Family) -> None:
@@ -138,26 +176,28 @@ def _check_shape(shape: Any, dtype: tf.DType, family: Family) -> None:
 
 
 def _check_values(x: tf.Tensor, family: Family) -> tf.Tensor:
-    support: Support = family.support
-    x = tf.cast(x, family.variable_dtype)
-    inside = support.contains(x)
+    return _check_inside(tf.cast(x, family.variable_dtype), family.support, f"{type(family).__name__} likelihood")
+
+
+def _check_inside(values: tf.Tensor, support: Support, owner: str) -> tf.Tensor:
+    inside = support.contains(values)
     # The offending value is looked for only when there is one.
     tf.cond(
         tf.reduce_all(inside),
         lambda: tf.no_op(),
-        lambda: tf.debugging.Assert(False, [_refusal(x, inside, family)], summarize=1),
+        lambda: tf.debugging.Assert(False, [_refusal(values, inside, support, owner)], summarize=1),
     )
-    return x
+    return values
 
 
-def _refusal(x: tf.Tensor, inside: tf.Tensor, family: Family) -> tf.Tensor:
-    outside = tf.boolean_mask(x, tf.logical_not(inside))
+def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, owner: str) -> tf.Tensor:
+    outside = tf.boolean_mask(values, tf.logical_not(inside))
     return tf.strings.join(
         [
             _MARK,
             "found the value ",
             tf.strings.as_string(outside[0]),
-            f"; a {type(family).__name__} likelihood wants {family.support.wanted}. {family.support.advice}",
+            f"; a {owner} wants {support.wanted}. {support.advice}",
         ]
     )
 

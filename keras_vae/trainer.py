@@ -6,9 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae import guard
+from keras_vae import guard, replicas
 from keras_vae import seeds as streams
+from keras_vae.conditions import Condition
 from keras_vae.families import Family
+from keras_vae.inference import Inference
 from keras_vae.meters import Meters
 from keras_vae.objectives import Objective
 
@@ -36,11 +38,32 @@ class ObjectiveTrainer(keras.Model):
             name="steps",
         )
         self._meters = Meters(objective.metrics)
+        self.objective_layers = list(objective.layers)
+        self.condition: Condition | None = None
 
     @property
     def observed_family(self) -> Family:
         """The likelihood's family, whose event shape and support the data must have."""
         raise NotImplementedError
+
+    def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return the distributions at a batch of x."""
+        raise NotImplementedError
+
+    def check_objective(self) -> None:
+        """Refuse an objective that gives no right gradient for this model.
+
+        Raises:
+            ValueError: If objective and model do not go together.
+        """
+        if any(layer not in self.objective_layers for layer in self.objective.layers):
+            raise ValueError(
+                f"{type(self.objective).__name__}: this objective has weights of its own, and a model takes these only "
+                "when it is built; give the objective to the constructor"
+            )
+        x = tf.zeros([1, *self.observed_family.event_shape], self.observed_family.variable_dtype)
+        y = None if self.condition is None else tf.zeros([1, *self.condition.shape], self.condition.dtype)
+        self.objective.check(self.infer(x, y))
 
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
@@ -56,7 +79,8 @@ class ObjectiveTrainer(keras.Model):
                     "objective to the constructor instead"
                 )
         super().compile(optimizer=optimizer, **kwargs)
-        self._meters = Meters(self.objective.metrics)  # another objective may have been set
+        self.check_objective()  # another one may have been set
+        self._meters = Meters(self.objective.metrics)
         self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -74,10 +98,10 @@ class ObjectiveTrainer(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch."""
-        x, weight = _unpack(data, self.observed_family.variable_dtype)
-        seed = streams.fold(self.seed, streams.TRAIN, self._steps, *_replica())
+        x, y, weight = self._unpack(data)
+        seed = streams.fold(self.seed, streams.TRAIN, self._steps, *replicas.replica_id())
         with tf.GradientTape() as tape:
-            terms = self._terms(x, seed, training=True)
+            terms = self._terms(x, y, seed, training=True)
             loss = _share_of_mean(terms["loss"], weight)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
@@ -87,13 +111,27 @@ class ObjectiveTrainer(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the objective's terms on a batch."""
-        x, weight = _unpack(data, self.observed_family.variable_dtype)
+        x, y, weight = self._unpack(data)
         # The batches seen since the last reset tell those of one evaluation apart, and repeat in the next.
-        seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total, *_replica())
-        return self._update(self._terms(x, seed, training=False), weight)
+        seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total, *replicas.replica_id())
+        return self._update(self._terms(x, y, seed, training=False), weight)
 
-    def _terms(self, x: tf.Tensor, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        terms = self.objective(self, x, seed=seed, training=training)
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Return the mean reconstruction of a batch of x, or of (x, y) for a conditional model."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self(x if self.condition is None or y is None else (x, y), training=False)
+
+    def _unpack(self, data: Any) -> tuple[tf.Tensor, Any, tf.Tensor | None]:
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        dtype = self.observed_family.variable_dtype
+        return (
+            tf.cast(x, dtype),
+            y if self.condition is not None else None,
+            None if weight is None else tf.cast(weight, dtype),
+        )
+
+    def _terms(self, x: tf.Tensor, y: Any, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        terms = self.objective(self, x, seed=seed, training=training, condition=y)
         penalties = self.losses  # of the networks' regularisers; they belong to the loss, not to the bound
         return {**terms, "loss": terms["loss"] + tf.add_n(penalties)} if penalties else terms
 
@@ -109,7 +147,7 @@ class ObjectiveTrainer(keras.Model):
         """
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
-        """Train, as `keras.Model.fit`; y is ignored.
+        """Train, as `keras.Model.fit`; y is the condition of a conditional model, and otherwise ignored.
 
         Raises:
             ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
@@ -123,7 +161,7 @@ class ObjectiveTrainer(keras.Model):
             return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss and the objective's terms, as `keras.Model.evaluate`; y is ignored.
+        """Return the loss and the objective's terms, as `keras.Model.evaluate`; y as in `fit`.
 
         Raises:
             ValueError: As `fit`.
@@ -133,30 +171,18 @@ class ObjectiveTrainer(keras.Model):
             return super().evaluate(x, y, *args, **kwargs)
 
     def _guard_training(self, x: Any, y: Any, others: dict[str, Any]) -> tuple[Any, Any]:
-        x = guard.guarded(x, self.observed_family)
+        x, y = guard.guarded_pair(x, y, self.observed_family, self.condition)
         # Keras drops sample weights that come without a y.
         return x, x if y is None and others.get("sample_weight") is not None else y
 
     def _guard_validation(self, data: Any) -> Any:
         if isinstance(data, tuple | list):
-            return (guard.guarded(data[0], self.observed_family), *data[1:])
-        return guard.guarded(data, self.observed_family)
-
-
-def _unpack(data: Any, dtype: str) -> tuple[tf.Tensor, tf.Tensor | None]:
-    x, _, weight = keras.utils.unpack_x_y_sample_weight(data)
-    return tf.cast(x, dtype), None if weight is None else tf.cast(weight, dtype)
+            x, y = guard.guarded_pair(data[0], data[1] if len(data) > 1 else None, self.observed_family, self.condition)
+            return (x, *((y, *data[2:]) if len(data) > 1 else ()))
+        return guard.guarded_pair(data, None, self.observed_family, self.condition)[0]
 
 
 def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
     """Return this replica's share of the mean over the global batch: replicas' gradients are summed."""
-    count = tf.cast(tf.shape(per_example)[0], per_example.dtype)
-    if _replica():
-        count = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, count)
+    count = replicas.total(tf.cast(tf.shape(per_example)[0], per_example.dtype))
     return tf.reduce_sum(per_example if weight is None else per_example * weight) / count
-
-
-def _replica() -> list[tf.Tensor]:
-    """Return what tells this replica's noise from the others', if there are others."""
-    context = tf.distribute.get_replica_context()
-    return [context.replica_id_in_sync_group] if context.num_replicas_in_sync > 1 else []

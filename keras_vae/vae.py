@@ -14,12 +14,18 @@ from tensorflow_probability import distributions as tfd
 from keras_vae import files, rows
 from keras_vae import seeds as streams
 from keras_vae.checks import positive_integer
+from keras_vae.compatibility import check_kinds, check_latents
 from keras_vae.conditional import Decoder, Encoder
+from keras_vae.conditions import Condition
 from keras_vae.export import export_saved_model
 from keras_vae.families import Family
+from keras_vae.inference import Inference
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
 from keras_vae.trainer import ObjectiveTrainer
+
+
+_PARTS = ("encoder", "decoder", "prior", "objective", "condition")
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -27,7 +33,8 @@ class VAE(ObjectiveTrainer):
     """A variational autoencoder (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014).
 
     A Keras model like any other: `compile`, `fit`, `evaluate`, `predict`, `save`. `fit` takes x alone, as an
-    array `[n, *event]` or a batched `tf.data.Dataset` of x or (x, y); y is ignored. The loss and the metrics
+    array `[n, *event]` or a batched `tf.data.Dataset` of x or (x, y); y is ignored unless the model has a
+    condition. The loss and the metrics
     come from the objective, in nats per example; `compile` takes no `loss`.
 
     Args:
@@ -35,19 +42,22 @@ class VAE(ObjectiveTrainer):
         decoder: p(x|z), a `keras_vae.Decoder`.
         prior: p(z); a standard normal by default.
         objective: The bound to maximise; the ELBO by default.
+        condition: What all parts are given beside x or z, `keras_vae.conditions.Label(10)` or `Vector(5)`; `fit`
+            then takes (x, y), and `encode`, `decode`, `sample` and so on take `condition=y`. None for none.
         seed: Of all noise in training and evaluation; by default drawn from NumPy's generator, which
             `keras.utils.set_random_seed` controls.
 
     Call arguments:
-        inputs: x, `[batch, *event]`.
+        inputs: x, `[batch, *event]`; of a conditional model (x, y).
 
     Returns:
-        The mean reconstruction, `[batch, *event]`: the likelihood's mean at the posterior's mean. `predict`
-        returns the same as a NumPy array.
+        The mean reconstruction, `[batch, *event]`: the likelihood's mean at the posterior's mean
+        (discrete latents: its mode). `predict` returns the same as a NumPy array.
 
     Raises:
         TypeError: If a part is not of its kind.
-        ValueError: If the prior and the posterior disagree on the latent's shape.
+        ValueError: If the parts do not go together: prior and posterior disagree on the latent's shape or values,
+            or the objective's gradient estimator is wrong for the posterior.
 
     Example:
         >>> import keras, numpy as np
@@ -71,35 +81,33 @@ class VAE(ObjectiveTrainer):
         decoder: Decoder,
         prior: Prior | None = None,
         objective: Objective | None = None,
+        condition: Condition | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        for name, part, kind in (
-            ("encoder", encoder, Encoder),
-            ("decoder", decoder, Decoder),
-            ("prior", prior, Prior | None),
-            ("objective", objective, Objective | None),
-        ):
-            if not isinstance(part, kind):
-                raise TypeError(f"VAE: {name} must be a keras_vae {kind}; received {part!r}")
-        latent = encoder.family.event_shape
-        if prior is not None and prior.event_shape != latent:
-            raise ValueError(
-                f"VAE: the posterior's latent has shape {latent}, but the prior's has {prior.event_shape}; give "
-                "both families the same event_shape"
-            )
-        super().__init__(objective if objective is not None else ELBO(), seed, **kwargs)
+        check_kinds(encoder, decoder, prior, objective, condition)
+        prior = StandardNormal(encoder.family.event_shape) if prior is None else prior
+        check_latents(encoder.family, prior, condition)
+        super().__init__(ELBO() if objective is None else objective, seed, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
-        self.prior = prior if prior is not None else StandardNormal(latent)
+        self.prior = prior
+        self.condition = condition
         self.build((None, *self.event_shape))
+        self.check_objective()
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Create all weights; the parts know their shapes, so the constructor calls it."""
+        condition = None if self.condition is None else (None, self.condition.size)
         if not self.encoder.built:
-            self.encoder.build(tuple(input_shape))
+            self.encoder.build(tuple(input_shape), condition)
         if not self.decoder.built:
-            self.decoder.build((None, *self.latent_shape))
+            self.decoder.build((None, *self.latent_shape), condition)
+        if self.prior.conditional:
+            self.prior.build(condition)
+        for layer in self.objective_layers:
+            if not layer.built:
+                layer.build(tuple(input_shape))
         self.built = True
 
     @property
@@ -117,18 +125,52 @@ class VAE(ObjectiveTrainer):
         """The likelihood's family."""
         return self.decoder.family
 
-    # The three distributions.
+    # The three distributions. In all of them, `condition` is y, for a model that has one.
 
-    def posterior(self, x: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+    def posterior(self, x: tf.Tensor, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
         """Return q(z|x), batch shape `[batch]`, for x `[batch, *event]`."""
-        return self.encoder.distribution(x, training=training)
+        return self.encoder.distribution(x, self._encoded(condition), training=training)
 
-    def likelihood(self, z: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
+    def likelihood(self, z: tf.Tensor, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
         """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
-        return self.decoder.distribution(z, training=training)
+        return self.decoder.distribution(z, self._encoded(condition), training=training)
+
+    def prior_distribution(self, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
+        """Return p(z), batch shape `[]`; or `[batch]`, for a prior that depends on the condition."""
+        encoded = self._encoded(condition)
+
+        def posterior(x: tf.Tensor) -> tfd.Distribution:
+            beside_x = None if encoded is None else encoded[..., None, :]
+            return self.encoder.distribution(x, beside_x, training=training)
+
+        return self.prior.distribution(encoded, posterior)
+
+    def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return all three at a batch of x: what every bound is made of.
+
+        Args:
+            x: `[batch, *event]`.
+            condition: y, `[batch, ...]`.
+            training: Passed on to the networks.
+        """
+        family = self.encoder.family
+        parameters = self.encoder(x, self._encoded(condition), training=training)
+        return Inference(
+            family=family,
+            parameters=parameters,
+            posterior=family.distribution(parameters),
+            prior=self.prior_distribution(training, condition),
+            log_likelihood=lambda z: self.likelihood(z, training, condition).log_prob(x),
+            step=tf.convert_to_tensor(self._steps),
+        )
 
     def log_weights(
-        self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None, training: bool | None = None
+        self,
+        x: tf.Tensor,
+        num_samples: int = 1,
+        seed: tf.Tensor | None = None,
+        training: bool | None = None,
+        condition: Any = None,
     ) -> tf.Tensor:
         """Return log p(x, z) − log q(z|x) for z ~ q(z|x), `[num_samples, batch]`, in nats.
 
@@ -140,70 +182,78 @@ class VAE(ObjectiveTrainer):
             num_samples: How many z for each x.
             seed: A stateless seed, `[2]` int32; by default made of the model's own, so that it repeats.
             training: Passed on to the networks.
+            condition: y, `[batch, ...]`.
         """
-        posterior = self.posterior(x, training=training)
-        z = posterior.sample(num_samples, seed=streams.fold(self.seed, streams.EVALUATE) if seed is None else seed)
-        return self.log_weights_at(x, z, posterior, training=training)
+        inference = self.infer(x, condition, training)
+        noise = streams.fold(self.seed, streams.EVALUATE) if seed is None else seed
+        return inference.log_weights(inference.sample(num_samples, noise))
 
-    def log_weights_at(
-        self, x: tf.Tensor, z: tf.Tensor, posterior: tfd.Distribution, training: bool | None = None
-    ) -> tf.Tensor:
-        """Return log p(x|z) + log p(z) − log q(z|x), `[samples, batch]`, at given z.
-
-        Args:
-            x: `[batch, *event]`.
-            z: `[samples, batch, *latent]`.
-            posterior: q(z|x), batch shape `[batch]`.
-            training: Passed on to the decoder.
-        """
-        likelihood = self.likelihood(z, training=training)
-        return likelihood.log_prob(x) + self.prior.distribution().log_prob(z) - posterior.log_prob(z)
+    def _encoded(self, condition: Any) -> tf.Tensor | None:
+        if self.condition is None:
+            if condition is not None:
+                raise ValueError("VAE: received a condition, but the model has none; build it with VAE(condition=...)")
+            return None
+        if condition is None:
+            raise ValueError(f"VAE: the model has a condition; give condition=y, {self.condition.support.wanted}")
+        return self.condition.encode(condition)
 
     # What a user does with a trained model.
 
-    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+    def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Return the mean reconstruction."""
-        parameters = self.encoder(inputs, training=training)
-        z = self.encoder.family.mean(parameters)
-        return self.decoder.family.mean(self.decoder(z, training=training))
+        x, condition = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        encoded = self._encoded(condition)
+        z = self.encoder.family.point(self.encoder(x, encoded, training=training))
+        return self.decoder.family.mean(self.decoder(z, encoded, training=training))
 
-    def encode(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+    def encode(self, x: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`."""
-        parameters = self.encoder(x)
+        parameters = self.encoder(x, self._encoded(condition))
         family = self.encoder.family
         return {"mean": family.mean(parameters), "scale": family.scale(parameters)}
 
-    def decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(self, z: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`."""
-        parameters = self.decoder(z)
+        parameters = self.decoder(z, self._encoded(condition))
         return {"mean": self.decoder.family.mean(parameters), **parameters}
 
-    def reconstruct(self, x: tf.Tensor) -> tf.Tensor:
+    def reconstruct(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
         """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`."""
-        return self(x)
+        return self(x if condition is None else (x, condition))
 
-    def generate(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+    def generate(self, seeds: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return one z from the prior for each seed, and the likelihood's mean there.
 
         Args:
             seeds: `[batch]` integers. The same seed gives the same z to the last bit, in any batch.
+            condition: y, `[batch, ...]`.
 
         Returns:
             `z`, `[batch, *latent]`, and `mean`, `[batch, *event]`.
         """
-        seeds = tf.cast(seeds, tf.int64)
-        return self._compiled_generate(seeds) if tf.executing_eagerly() else self._generate(seeds)
+        given = [tf.cast(seeds, tf.int64)]
+        if self.condition is not None and condition is not None:
+            given.append(tf.cast(condition, self.condition.dtype))
+        elif condition is not None or self.condition is not None:
+            self._encoded(condition)  # says what is wrong
+        return self._compiled_generate(*given) if tf.executing_eagerly() else self._generate(*given)
 
     @functools.cached_property
     def _compiled_generate(self) -> Any:
         # A loop over rows is slow in eager mode.
-        return tf.function(self._generate, input_signature=[tf.TensorSpec([None], tf.int64)])
+        signature = [tf.TensorSpec([None], tf.int64)]
+        if self.condition is not None:
+            signature.append(tf.TensorSpec([None, *self.condition.shape], self.condition.dtype))
+        return tf.function(self._generate, input_signature=signature)
 
-    def _generate(self, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
-        z = rows.sample_prior(self.prior.distribution(), seeds)
-        return {"mean": self.decoder.family.mean(self.decoder(z)), "z": z}
+    def _generate(self, seeds: tf.Tensor, condition: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        if condition is not None and (self.prior.conditional or self.prior.made_of_posteriors):
+            z = rows.sample_priors(lambda y: self.prior_distribution(condition=y), condition, seeds)
+        else:
+            z = rows.sample_prior(self.prior_distribution(condition=condition), seeds)
+        return {"mean": self.decoder.family.mean(self.decoder(z, self._encoded(condition))), "z": z}
 
-    def sample(self, num_samples: int, seed: int | None = None) -> tf.Tensor:
+    def sample(self, num_samples: int, seed: int | None = None, condition: Any = None) -> tf.Tensor:
         """Return the likelihood's means at z ~ p(z), `[num_samples, *event]`.
 
         For observations rather than means: `vae.likelihood(vae.generate(seeds)["z"]).sample()`.
@@ -211,28 +261,33 @@ class VAE(ObjectiveTrainer):
         Args:
             num_samples: How many.
             seed: The first of `num_samples` consecutive seeds of `generate`; by default drawn at random.
+            condition: y for all, such as the label 7, or one for each, `[num_samples, ...]`.
 
         Raises:
-            ValueError: If `num_samples` is not a positive integer, or a seed has more than 64 bits.
+            ValueError: If `num_samples` is not a positive integer, a seed has more than 64 bits, or the condition is
+                none of the model's.
         """
         num_samples = positive_integer(num_samples, "VAE.sample: num_samples")
         first = streams.draw() if seed is None else int(seed)
         if not -(2**63) <= first <= 2**63 - num_samples:
             raise ValueError(f"VAE.sample: seeds must fit in 64 bits; received seed={seed}, num_samples={num_samples}")
-        return self.generate(np.arange(first, first + num_samples, dtype=np.int64))["mean"]
+        if self.condition is not None:
+            condition = self.condition.rows(condition, num_samples)
+        return self.generate(np.arange(first, first + num_samples, dtype=np.int64), condition)["mean"]
 
-    def score(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int = 64) -> tf.Tensor:
+    def score(self, x: tf.Tensor, seeds: tf.Tensor, num_samples: int = 64, condition: Any = None) -> tf.Tensor:
         """Return the importance-weighted bound on log p(x), `[batch]`, in nats; row by row repeatable.
 
         Args:
             x: `[batch, *event]`.
             seeds: `[batch]` integers, each the seed of its row's noise.
             num_samples: How many z for each x; more bring it nearer to log p(x), from below on average.
+            condition: y, `[batch, ...]`; the bound is then on log p(x|y).
         """
-        parameters = self.encoder(x)
-        family = self.encoder.family
-        z = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
-        log_weights = self.log_weights_at(x, z, family.distribution(parameters))
+        inference = self.infer(x, condition)
+        family, parameters = inference.family, inference.parameters
+        z, log_posterior = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
+        log_weights = inference.log_likelihood(z) + inference.prior.log_prob(z) - log_posterior
         return tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
 
     # Files.
@@ -260,6 +315,8 @@ class VAE(ObjectiveTrainer):
         | `reconstruct` | `x` | `mean` [batch, *event] |
         | `score` | `x`, `seed` | `log_likelihood_bound` [batch], in nats |
 
+        Those of a conditional model take `condition` as well: [batch] int64 labels, or [batch, size] vectors.
+
         Row i of an answer depends on row i of the request alone. The directory appears whole or not at all,
         after it has been loaded back and compared with this model; warm-up requests are written with it.
 
@@ -282,7 +339,7 @@ class VAE(ObjectiveTrainer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        parts = {name: getattr(self, name) for name in ("encoder", "decoder", "prior", "objective")}
+        parts = {name: getattr(self, name) for name in _PARTS}
         serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
         return {**super().get_config(), **serialized, "seed": self.seed}
 
@@ -291,6 +348,7 @@ class VAE(ObjectiveTrainer):
         """Rebuild from `get_config`."""
         parts = {
             name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("encoder", "decoder", "prior", "objective")
+            for name in _PARTS
+            if name in config
         }
         return cls(**{**config, **parts})

@@ -65,13 +65,21 @@ class Client:
         self._connection = Connection(address, model, version, timeout)
         self._known: tuple[dict[str, SignatureSpec], int] | None = None
 
-    def generate(self, n: int | None = None, *, seeds: npt.ArrayLike | None = None, seed: int = 0) -> Generated:
+    def generate(
+        self,
+        n: int | None = None,
+        *,
+        seeds: npt.ArrayLike | None = None,
+        seed: int = 0,
+        condition: npt.ArrayLike | None = None,
+    ) -> Generated:
         """Generates from seeds; the same seed always gives the same.
 
         Args:
             n: How many to generate, from the seeds `seed` to `seed + n - 1`.
             seeds: The seeds themselves, instead of `n`.
             seed: The first seed.
+            condition: Of a conditional model, such as the label 7: one for all, or one for each.
 
         Returns:
             The decoder's means and the latent points.
@@ -85,14 +93,15 @@ class Client:
         if seeds is None:
             assert n is not None, "one of the two is given"
             seeds = _consecutive(seed, n)
-        outputs = self.predict("generate", {"seed": seeds}, ["mean", "z"])
+        outputs = self.predict("generate", self._given("generate", {"seed": seeds}, condition), ["mean", "z"])
         return Generated(outputs["mean"], outputs["z"])
 
-    def encode(self, x: npt.ArrayLike) -> Encoded:
+    def encode(self, x: npt.ArrayLike, condition: npt.ArrayLike | None = None) -> Encoded:
         """Encodes a batch.
 
         Args:
             x: The batch, `[batch, *event]`.
+            condition: Of a conditional model: one for all, or one for each.
 
         Returns:
             The posterior's mean and scale.
@@ -101,14 +110,15 @@ class Client:
             ValueError: If `x` does not fit the model.
             ServingError: If the server does not answer with them.
         """
-        outputs = self.predict("encode", {"x": x})
+        outputs = self.predict("encode", self._given("encode", {"x": x}, condition))
         return Encoded(outputs["mean"], outputs["scale"])
 
-    def decode(self, z: npt.ArrayLike) -> np.ndarray:
+    def decode(self, z: npt.ArrayLike, condition: npt.ArrayLike | None = None) -> np.ndarray:
         """Decodes latent points.
 
         Args:
             z: The points, `[batch, latent]`.
+            condition: Of a conditional model: one for all, or one for each.
 
         Returns:
             The decoder's mean, `[batch, *event]`.
@@ -117,13 +127,14 @@ class Client:
             ValueError: If `z` does not fit the model.
             ServingError: If the server does not answer with it.
         """
-        return self.predict("decode", {"z": z}, ["mean"])["mean"]
+        return self.predict("decode", self._given("decode", {"z": z}, condition), ["mean"])["mean"]
 
-    def reconstruct(self, x: npt.ArrayLike) -> np.ndarray:
+    def reconstruct(self, x: npt.ArrayLike, condition: npt.ArrayLike | None = None) -> np.ndarray:
         """Encodes a batch and decodes the posterior's mean.
 
         Args:
             x: The batch, `[batch, *event]`.
+            condition: Of a conditional model: one for all, or one for each.
 
         Returns:
             The decoder's mean, `[batch, *event]`.
@@ -132,14 +143,17 @@ class Client:
             ValueError: If `x` does not fit the model.
             ServingError: If the server does not answer with it.
         """
-        return self.predict("reconstruct", {"x": x}, ["mean"])["mean"]
+        return self.predict("reconstruct", self._given("reconstruct", {"x": x}, condition), ["mean"])["mean"]
 
-    def score(self, x: npt.ArrayLike, seeds: npt.ArrayLike | None = None) -> np.ndarray:
+    def score(
+        self, x: npt.ArrayLike, seeds: npt.ArrayLike | None = None, condition: npt.ArrayLike | None = None
+    ) -> np.ndarray:
         """Bounds the log-likelihood of each of a batch from below.
 
         Args:
             x: The batch, `[batch, *event]`.
             seeds: A seed for each, for the samples the bound is made of; 0, 1, 2, ... by default.
+            condition: Of a conditional model: one for all, or one for each; bounds log p(x|condition).
 
         Returns:
             The bounds in nats, `[batch]`.
@@ -151,7 +165,8 @@ class Client:
         x = np.asarray(x)
         if seeds is None:
             seeds = np.arange(len(np.atleast_1d(x)), dtype=np.int64)
-        return self.predict("score", {"x": x, "seed": seeds}, ["log_likelihood_bound"])["log_likelihood_bound"]
+        inputs = self._given("score", {"x": x, "seed": seeds}, condition)
+        return self.predict("score", inputs, ["log_likelihood_bound"])["log_likelihood_bound"]
 
     def predict(
         self, signature: str, inputs: Mapping[str, npt.ArrayLike], outputs: Sequence[str] | None = None
@@ -231,6 +246,19 @@ class Client:
     ) -> None:
         """Closes the connection."""
         self.close()
+
+    def _given(self, signature: str, inputs: dict[str, Any], condition: Any) -> dict[str, Any]:
+        """Adds the condition, repeated for each row if there is one for all."""
+        if condition is None:
+            return inputs
+        condition = np.asarray(condition)
+        known = self._known
+        spec = (known[0] if known is not None else self.metadata()).get(signature)
+        wanted = spec.inputs.get("condition") if spec is not None else None
+        if wanted is not None and wanted.shape is not None and condition.ndim == len(wanted.shape) - 1:
+            rows = len(np.atleast_1d(next(iter(inputs.values()))))
+            condition = np.broadcast_to(condition, (rows, *condition.shape))
+        return {**inputs, "condition": condition}
 
     def _fit(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         known = self._known

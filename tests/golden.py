@@ -1,47 +1,199 @@
-"""The golden list: compositions in which every part appears. The conformance suite runs all of them."""
+"""The golden list: compositions in which every part, and every reasonable pair of parts, appears.
 
+`FACTORS` names what there is to choose. `COMPOSITIONS` is made of it by a greedy search, the same on every machine: it
+holds each pair of choices that go together at least once. `CORE` is its beginning, in which every choice appears.
+"""
+
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import keras_vae as kv
 
-IMAGE = (8, 8, 1)
 LATENT = 3
+CATEGORIES = (2, 3)
+CLASSES = 4
+PSEUDO_INPUTS = 4
+
+families = kv.families
+
+POSTERIORS: dict[str, Callable[[], families.Family]] = {
+    "normal": lambda: families.Normal(LATENT),
+    "full_normal": lambda: families.FullNormal(LATENT),
+    "normal_mixture": lambda: families.NormalMixture(LATENT, components=2),
+    "iaf": lambda: families.InverseAutoregressiveFlow(LATENT, flows=2, hidden=[8], context_size=4),
+    "planar": lambda: families.PlanarFlow(LATENT, flows=2),
+    "piecewise": lambda: families.PiecewiseConstant(LATENT, pieces=3),
+    "one_hot": lambda: families.OneHotCategorical(CATEGORIES),
+    "gumbel": lambda: families.GumbelSoftmax(CATEGORIES, temperature=kv.schedules.Exponential(1.0, 0.5, 100)),
+    "bernoulli": lambda: families.Bernoulli(LATENT),
+    "relaxed_bernoulli": lambda: families.RelaxedBernoulli(LATENT, temperature=0.7, straight_through=True),
+}
+_ELEMENTWISE = {"normal": "normal", "piecewise": "piecewise", "one_hot": "one_hot", "bernoulli": "bernoulli"}
+_SPACE = {
+    **dict.fromkeys(("normal", "full_normal", "normal_mixture", "iaf", "planar"), "normal"),
+    "piecewise": "piecewise",
+    "one_hot": "one_hot",
+    "gumbel": "one_hot",
+    "bernoulli": "bernoulli",
+    "relaxed_bernoulli": "bernoulli",
+}
+# Each takes the posterior's name and the shape of x.
+PRIORS: dict[str, Callable[[str, tuple[int, ...]], kv.priors.Prior]] = {
+    "standard_normal": lambda posterior, x: kv.priors.StandardNormal(LATENT),
+    "uniform": lambda posterior, x: kv.priors.Uniform(POSTERIORS[_SPACE[posterior]]()),
+    "learned": lambda posterior, x: kv.priors.Learned(POSTERIORS[_SPACE[posterior]]()),
+    "mixture": lambda posterior, x: kv.priors.Learned(POSTERIORS["normal_mixture"]()),
+    "vamp": lambda posterior, x: kv.priors.VampPrior(POSTERIORS[posterior](), x, components=PSEUDO_INPUTS),
+    "real_nvp": lambda posterior, x: kv.priors.RealNVP(LATENT, flows=2, hidden=[8]),
+    "maf": lambda posterior, x: kv.priors.MaskedAutoregressiveFlow(LATENT, flows=2, hidden=[8]),
+    "autoregressive": lambda posterior, x: kv.priors.Autoregressive(POSTERIORS[_SPACE[posterior]](), hidden=[8]),
+    "conditional": lambda posterior, x: kv.ConditionalPrior(kv.networks.MLP([8]), POSTERIORS[_SPACE[posterior]]()),
+}
+LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
+    "bernoulli": families.Bernoulli,
+    "continuous_bernoulli": families.ContinuousBernoulli,
+    "normal": families.Normal,
+    "normal_fixed": lambda x: families.Normal(x, scale=0.5),
+    "normal_learned": lambda x: families.Normal(x, scale="learned"),
+    "beta": families.Beta,
+    "grey_levels": families.GreyLevels,
+    "logistics": lambda x: families.DiscretisedLogisticMixture(x, components=2),
+    "logistics_rgb": lambda x: families.DiscretisedLogisticMixture(x, components=2),
+}
+OBJECTIVES: dict[str, Callable[[], kv.objectives.Objective]] = {
+    "elbo": lambda: kv.objectives.ELBO(),
+    "elbo_5": lambda: kv.objectives.ELBO(5, beta=kv.schedules.Linear(0.5, 1.0, 10)),
+    "free_bits": lambda: kv.objectives.ELBO(free_bits=0.02, beta=kv.schedules.Cyclical(0.5, 1.0, 10)),
+    "stl": lambda: kv.objectives.ELBO(estimator="sticking_the_landing"),
+    "nvil": lambda: kv.objectives.ELBO(estimator=kv.estimators.NVIL(kv.networks.MLP([8]))),
+    "leave_one_out": lambda: kv.objectives.ELBO(4, estimator="leave_one_out"),
+    "iwae": lambda: kv.objectives.IWAE(3),
+    "dreg": lambda: kv.objectives.IWAE(3, estimator="doubly_reparametrised"),
+    "vimco": lambda: kv.objectives.IWAE(3, estimator="leave_one_out"),
+    "beta_tc": lambda: kv.objectives.BetaTC(64, beta=2.0),
+    "info_vae": lambda: kv.objectives.InfoVAE(alpha=0.5, lambda_=10.0),
+}
+NETWORKS = ("mlp", "conv")
+CONDITIONS: dict[str, Callable[[], kv.conditions.Condition | None]] = {
+    "none": lambda: None,
+    "label": lambda: kv.conditions.Label(CLASSES),
+    "vector": lambda: kv.conditions.Vector(2),
+}
+FACTORS: tuple[tuple[str, ...], ...] = (
+    tuple(POSTERIORS),
+    tuple(PRIORS),
+    tuple(LIKELIHOODS),
+    tuple(OBJECTIVES),
+    NETWORKS,
+    tuple(CONDITIONS),
+)
+_REAL_PRIORS = {"standard_normal", "mixture", "real_nvp", "maf"}
+_SCORE = {"nvil", "leave_one_out", "vimco"}
+_FACTORISED_POSTERIORS = {"normal", "piecewise", "one_hot", "gumbel", "bernoulli", "relaxed_bernoulli"}
+_FACTORISED_PRIORS = {"standard_normal", "uniform", "learned", "conditional"}
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A composition and data in its support."""
+    """A composition, by the names of its parts."""
 
-    build: Callable[[], kv.VAE]
-    binary: bool
+    posterior: str
+    prior: str
+    likelihood: str
+    objective: str
+    network: str
+    condition: str
 
-    def data(self, images: np.ndarray) -> np.ndarray:
-        """Make data in the likelihood's support of binary images."""
-        return images if self.binary else 0.1 + 0.8 * images
+    @property
+    def name(self) -> str:
+        """The parts' names."""
+        return "-".join(self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts' names, by factor."""
+        return (self.posterior, self.prior, self.likelihood, self.objective, self.network, self.condition)
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """Shape of one x."""
+        return (8, 8, 3) if self.likelihood == "logistics_rgb" else (8, 8, 1)
+
+    def goes_together(self) -> bool:
+        """Say whether the parts can be combined, by the rules that the constructor must keep."""
+        real = _SPACE[self.posterior] == "normal"
+        relaxed = self.posterior in ("gumbel", "relaxed_bernoulli")
+        exact_discrete = self.posterior in ("one_hot", "bernoulli")
+        factorised = self.posterior in _FACTORISED_POSTERIORS and self.prior in _FACTORISED_PRIORS
+        return not (
+            (self.prior in _REAL_PRIORS and not real)
+            or (self.prior == "uniform" and real)
+            or (self.prior == "conditional" and self.condition == "none")
+            or (exact_discrete and self.objective not in _SCORE)
+            or (relaxed and self.objective not in ("elbo", "elbo_5", "free_bits"))
+            or (self.objective in ("free_bits", "beta_tc") and not factorised)
+        )
+
+    def build(self) -> kv.VAE:
+        """Build the model."""
+        conv = self.network == "conv"
+        encoder = kv.networks.ConvEncoder([4, 8], units=16) if conv else kv.networks.MLP([16])
+        decoder = kv.networks.ConvDecoder((8, 8), [8, 4], units=16) if conv else kv.networks.MLP([16])
+        return kv.VAE(
+            encoder=kv.Encoder(encoder, POSTERIORS[self.posterior]()),
+            decoder=kv.Decoder(decoder, LIKELIHOODS[self.likelihood](self.image)),
+            prior=PRIORS[self.prior](self.posterior, self.image),
+            objective=OBJECTIVES[self.objective](),
+            condition=CONDITIONS[self.condition](),
+            seed=1,
+        )
+
+    def data(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Make x in the likelihood's support of binary images, and y, or None."""
+        x = np.repeat(images, self.image[2], axis=-1)
+        if self.likelihood != "bernoulli":
+            x = (np.float32(25) + np.float32(204) * x) / np.float32(255)
+        y = {
+            "none": None,
+            "label": np.arange(len(x)) % CLASSES,
+            "vector": np.stack([np.linspace(-1, 1, len(x)), np.linspace(1, 0, len(x))], axis=1).astype(np.float32),
+        }
+        return x, y[self.condition]
 
 
-def _vae(likelihood: kv.families.Family, conv: bool = False, num_samples: int = 1) -> kv.VAE:
-    encoder = kv.networks.ConvEncoder([4, 8], units=16) if conv else kv.networks.MLP([16])
-    decoder = kv.networks.ConvDecoder((8, 8), [8, 4], units=16) if conv else kv.networks.MLP([16])
-    return kv.VAE(
-        encoder=kv.Encoder(encoder, kv.families.Normal(LATENT)),
-        decoder=kv.Decoder(decoder, likelihood),
-        prior=kv.priors.StandardNormal(LATENT),
-        objective=kv.objectives.ELBO(num_samples),
-        seed=1,
-    )
+def _pairs(parts: tuple[str, ...]) -> set[Any]:
+    return set(itertools.combinations(enumerate(parts), 2))
 
 
-GOLDEN: dict[str, Golden] = {
-    "bernoulli": Golden(lambda: _vae(kv.families.Bernoulli(IMAGE)), binary=True),
-    "bernoulli-conv": Golden(lambda: _vae(kv.families.Bernoulli(IMAGE), conv=True), binary=True),
-    "bernoulli-5-samples": Golden(lambda: _vae(kv.families.Bernoulli(IMAGE), num_samples=5), binary=True),
-    "continuous-bernoulli": Golden(lambda: _vae(kv.families.ContinuousBernoulli(IMAGE)), binary=False),
-    "continuous-bernoulli-conv": Golden(lambda: _vae(kv.families.ContinuousBernoulli(IMAGE), conv=True), binary=False),
-    "normal-fixed": Golden(lambda: _vae(kv.families.Normal(IMAGE, scale=0.5)), binary=False),
-    "normal-learned": Golden(lambda: _vae(kv.families.Normal(IMAGE, scale="learned")), binary=False),
-    "normal-predicted-conv": Golden(lambda: _vae(kv.families.Normal(IMAGE), conv=True), binary=False),
-}
+def _search() -> list[Golden]:
+    """Pick, again and again, the composition with the most pairs that are not there yet."""
+    possible = [g for g in (Golden(*parts) for parts in itertools.product(*FACTORS)) if g.goes_together()]
+    pairs = [_pairs(g.parts) for g in possible]
+    missing: set[Any] = set().union(*pairs)
+    chosen = []
+    while missing:
+        gains = [len(p & missing) for p in pairs]
+        best = int(np.argmax(gains))
+        chosen.append(possible[best])
+        missing -= pairs[best]
+        keep = [i for i, gain in enumerate(gains) if gain > 0]
+        possible, pairs = [possible[i] for i in keep], [pairs[i] for i in keep]
+    return chosen
+
+
+def _beginning(compositions: list[Golden]) -> int:
+    missing = set(itertools.chain.from_iterable(enumerate(g.parts) for g in compositions))
+    for number, golden in enumerate(compositions):
+        missing -= set(enumerate(golden.parts))
+        if not missing:
+            return number + 1
+    raise AssertionError("unreachable")
+
+
+_FOUND = _search()
+COMPOSITIONS: dict[str, Golden] = {g.name: g for g in _FOUND}
+CORE: list[str] = [g.name for g in _FOUND[: _beginning(_FOUND)]]

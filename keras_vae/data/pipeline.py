@@ -45,12 +45,14 @@ def load(
             array, an unbatched `tf.data.Dataset`, or `Examples`.
         split: As in `read`.
         batch_size: Examples in a batch.
-        likelihood: "bernoulli", "continuous_bernoulli" or "normal".
+        likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "grey_levels" or
+            "discretised_logistic_mixture".
         preprocess: "dynamic": binarise, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
             each example, whatever the pass, the order or the batch size. "grey": pixel / 255. "dequantised":
-            (pixel + u) / 256, u ~ Uniform[0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
-            "bernoulli", which allows only it and "static"; else "dequantised". Float and bool images are grey
-            values as they are, and cannot be dequantised.
+            (pixel + u) / 256, u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
+            "bernoulli", which allows only it and "static"; "grey" for "grey_levels" and
+            "discretised_logistic_mixture", which allow all but "dequantised"; else "dequantised", the only one
+            that "beta" allows. Float and bool images are grey values as they are, and cannot be dequantised.
         shuffle: True for a training set, False for an evaluation set. None: True if the split is (a part of)
             "train".
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.

@@ -9,7 +9,7 @@ PREPROCESSING = {
     "dynamic": "binarise x ~ Bernoulli(grey), afresh in each epoch",
     "static": "binarise x ~ Bernoulli(grey), once",
     "grey": "divide 8-bit pixels by 255",
-    "dequantised": "(x + u) / 256 with u ~ Uniform[0, 1)",
+    "dequantised": "(x + u) / 256 with u ~ Uniform(0, 1)",
 }
 
 # What each likelihood gives probability to; the first is its default.
@@ -17,6 +17,9 @@ _ALLOWED = {
     "bernoulli": ("dynamic", "static"),
     "continuous_bernoulli": ("dequantised", "grey", "dynamic", "static"),
     "normal": ("dequantised", "grey", "dynamic", "static"),
+    "beta": ("dequantised",),
+    "grey_levels": ("grey", "dynamic", "static"),
+    "discretised_logistic_mixture": ("grey", "dynamic", "static"),
 }
 
 
@@ -32,15 +35,16 @@ def choose(examples: Examples, likelihood: str, preprocess: str | None) -> str:
     lookup(name, PREPROCESSING, "preprocess")
     if name not in allowed:
         raise ValueError(
-            f"preprocess={name!r} gives values between 0 and 1, to which likelihood={likelihood!r} gives no "
-            f"probability; wanted one of {', '.join(map(repr, allowed))}. To model grey values, use "
-            "likelihood='continuous_bernoulli'"
+            f"preprocess={name!r} ({PREPROCESSING[name]}) gives values to which likelihood={likelihood!r} gives no "
+            f"probability; wanted one of {', '.join(map(repr, allowed))}. likelihood='continuous_bernoulli' takes "
+            "every preprocessing"
         )
     if name == "dequantised" and examples.images.dtype != "uint8":
         default = " (the default here)" if preprocess is None else ""
+        likelihood_too = "" if "grey" in allowed else " with likelihood='continuous_bernoulli'"
         raise ValueError(
             f"preprocess='dequantised'{default} adds noise to 8-bit integers, but {examples.name} has dtype "
-            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='grey'"
+            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='grey'{likelihood_too}"
         )
     return name
 
@@ -60,12 +64,13 @@ def binarise(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
 
 
 def dequantise(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-    """Return `(x + u) / 256`, float32 in [x / 256, (x + 1) / 256), with `u ~ Uniform[0, 1)`.
+    """Return `(x + u) / 256`, float32 in (x / 256, (x + 1) / 256), with `u ~ Uniform[0, 1)`.
 
     A density fitted to such values bounds the log-probability of the 8-bit pixels: Theis, van den Oord &
     Bethge, "A note on the evaluation of generative models" (2016), section 3.1; Loaiza-Ganem & Cunningham,
     "The continuous Bernoulli" (2019), use it for their data.
     """
-    # Above 128 a float32 has 16 bits left for u: a finer u could round up into the next pixel value.
-    u = tf.floor(u * 2.0**16) / 2.0**16
+    # The midpoints of 2¹⁵ cells, so never 0 or 1. Above 128 a float32 has 16 bits left for u: a finer u could round
+    # up into the next pixel value.
+    u = (tf.floor(u * 2.0**15) + 0.5) / 2.0**15
     return (tf.cast(images, tf.float32) + u) / 256.0

@@ -70,7 +70,8 @@ def log_likelihood(
 
     Args:
         model: A trained VAE.
-        data: Arrays `[n, *event]`, or a batched `tf.data.Dataset` of x or (x, y).
+        data: Arrays `[n, *event]`, or a batched `tf.data.Dataset` of x or (x, y). For a conditional model (x, y),
+            arrays or batches; the estimate is then of log p(x|y).
         num_samples: S, the number of samples for each example.
         batch_size: For arrays; a dataset keeps its own.
         seed: Of the samples; the same seed repeats the estimate.
@@ -94,40 +95,43 @@ def log_likelihood(
     estimate = _compiled(model, num_samples)
     found = []
     with guard.clear_errors():
-        batches = _batches(guard.guarded(data, model.decoder.family), batch_size)
+        batches = _batches(data, model, batch_size)
         progress = tqdm(batches, desc="log-likelihood", unit="batch", disable=not verbose)
         for number, batch in enumerate(progress):
             x = batch[0] if isinstance(batch, tuple) else batch
+            y = batch[1] if model.condition is not None else None
             noise = streams.fold(seed, streams.EVALUATE, number)
-            found.append(estimate(x, noise).numpy())
+            found.append(estimate(x, y, noise).numpy())
             progress.set_postfix_str(f"{np.mean(np.concatenate(found)):.2f} nats")
     if not found:
         raise ValueError("log_likelihood: the data holds no examples; wanted at least one")
     return LogLikelihood(np.concatenate(found), num_samples)
 
 
-def _batches(data: Any, batch_size: int) -> Iterable[Any]:
-    if isinstance(data, tf.data.Dataset):
-        return data
-    return tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+def _batches(data: Any, model: VAE, batch_size: int) -> Iterable[Any]:
+    x, y = data if isinstance(data, tuple) and model.condition is not None else (data, None)
+    x, y = guard.guarded_pair(x, y, model.observed_family, model.condition)
+    if isinstance(x, tf.data.Dataset):
+        return x
+    return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
 
 
 def _compiled(model: VAE, num_samples: int) -> Any:
-    """Return a compiled function of x `[batch, *event]` and a seed: log p(x), `[batch]`."""
+    """Return a compiled function of x `[batch, *event]`, y and a seed: log p(x), `[batch]`."""
     dtype = tf.as_dtype(model.decoder.family.variable_dtype)
 
     @tf.function(reduce_retracing=True)
-    def estimate(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def estimate(x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, dtype)
         batch = tf.shape(x)[0]
-        posterior = model.posterior(x)
+        inference = model.infer(x, y)
         rows = min(_CHUNK_ROWS, _CHUNK_VALUES // math.prod(model.event_shape))
         chunk = tf.clip_by_value(rows // batch, 1, num_samples)
 
         def add_chunk(done: tf.Tensor, log_sum: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             size = tf.minimum(chunk, num_samples - done)
-            z = posterior.sample(size, seed=tf.random.experimental.stateless_fold_in(seed, done))
-            log_weights = model.log_weights_at(x, z, posterior)
+            z = inference.sample(size, tf.random.experimental.stateless_fold_in(seed, done))
+            log_weights = inference.log_weights(z)
             return done + size, tf.reduce_logsumexp(tf.concat([log_sum[None], log_weights], 0), axis=0)
 
         nothing = tf.fill([batch], tf.constant(-math.inf, dtype))

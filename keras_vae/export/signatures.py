@@ -29,27 +29,37 @@ def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
     x = tf.TensorSpec([None, *model.event_shape], tf.float32, name="x")
     z = tf.TensorSpec([None, *model.latent_shape], tf.float32, name="z")
     seed = tf.TensorSpec([None], tf.int64, name="seed")
+    given: tuple[tf.TensorSpec, ...] = ()
+    if model.condition is not None:
+        given = (tf.TensorSpec([None, *model.condition.shape], model.condition.dtype, name="condition"),)
     return {
-        "generate": Signature((seed,), lambda seed: model.generate(seed)),
-        "encode": Signature((x,), lambda x: model.encode(x)),
-        "decode": Signature((z,), lambda z: _per_row(model.decode(z), tf.shape(z)[0])),
-        "reconstruct": Signature((x,), lambda x: {"mean": model.reconstruct(x)}),
-        "score": Signature((x, seed), lambda x, seed: {"log_likelihood_bound": model.score(x, seed, score_samples)}),
+        "generate": Signature((seed, *given), lambda seed, condition=None: model.generate(seed, condition)),
+        "encode": Signature((x, *given), lambda x, condition=None: model.encode(x, condition)),
+        "decode": Signature(
+            (z, *given), lambda z, condition=None: _per_row(model.decode(z, condition), tf.shape(z)[0])
+        ),
+        "reconstruct": Signature((x, *given), lambda x, condition=None: {"mean": model.reconstruct(x, condition)}),
+        "score": Signature(
+            (x, seed, *given),
+            lambda x, seed, condition=None: {"log_likelihood_bound": model.score(x, seed, score_samples, condition)},
+        ),
     }
 
 
 def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
     """Return an ordinary request of `batch` rows for each signature, x drawn from the model itself."""
     seed = tf.range(batch, dtype=tf.int64)
-    z = model.generate(seed)["z"]
-    x = tf.cast(model.likelihood(z).sample(seed=tf.constant([0, batch], tf.int32)), tf.float32)
-    z = tf.cast(z, tf.float32)
+    y = None if model.condition is None else tf.zeros([batch, *model.condition.shape], model.condition.dtype)
+    z = model.generate(seed, y)["z"]
+    x = model.likelihood(z, condition=y).sample(seed=tf.constant([0, batch], tf.int32))
+    x, z = tf.cast(x, tf.float32), tf.cast(z, tf.float32)
+    given = {} if y is None else {"condition": y}
     return {
-        "generate": {"seed": seed},
-        "encode": {"x": x},
-        "decode": {"z": z},
-        "reconstruct": {"x": x},
-        "score": {"x": x, "seed": seed},
+        "generate": {"seed": seed, **given},
+        "encode": {"x": x, **given},
+        "decode": {"z": z, **given},
+        "reconstruct": {"x": x, **given},
+        "score": {"x": x, "seed": seed, **given},
     }
 
 

@@ -3,7 +3,10 @@
 from keras_vae.families.base import Family
 from keras_vae.families.bernoulli import Bernoulli
 from keras_vae.families.continuous_bernoulli import ContinuousBernoulli
+from keras_vae.families.gumbel_softmax import GumbelSoftmax
 from keras_vae.families.normal import Normal
+from keras_vae.families.one_hot_categorical import OneHotCategorical
+from keras_vae.families.relaxed_bernoulli import RelaxedBernoulli
 
 LIKELIHOODS: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -11,4 +14,13 @@ LIKELIHOODS: dict[str, type[Family]] = {
     "normal": Normal,
 }
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "ContinuousBernoulli", "Family", "Normal"]
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "Family",
+    "GumbelSoftmax",
+    "Normal",
+    "OneHotCategorical",
+    "RelaxedBernoulli",
+]

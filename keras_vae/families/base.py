@@ -28,6 +28,8 @@ class Family(keras.layers.Layer):
 
     support: Support
     parameters_per_element: int
+    # Whether training may draw from a continuous relaxation in place of the distribution itself.
+    relaxed: bool = False
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
         kwargs.setdefault("dtype", density_dtype())
@@ -61,6 +63,24 @@ class Family(keras.layers.Layer):
     def scale(self, parameters: Parameters) -> tf.Tensor:
         """Return the standard deviation of each element, `[..., *event]`."""
         return self.distribution(parameters).stddev()
+
+    def point(self, parameters: Parameters) -> tf.Tensor:
+        """Return the one value that stands for the distribution, `[..., *event]`: its mean, or a mode if discrete."""
+        return self.mean(parameters)
+
+    def relaxed_sample(self, parameters: Parameters, num_samples: int, seed: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Draw from the relaxation, with gradients.
+
+        Args:
+            parameters: Each `[..., *event]`.
+            num_samples: How many.
+            seed: A stateless seed, `[2]` int32.
+            step: Training steps taken, for a temperature that changes with them.
+
+        Returns:
+            `[num_samples, ..., *event]`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no relaxation")
 
     def independent(self, elementwise: tfd.Distribution) -> tfd.Independent:
         """Read the event's axes of an element-wise distribution as one event."""

@@ -38,3 +38,7 @@ class Bernoulli(Family):
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from `logits`."""
         return self.independent(tfd.Bernoulli(logits=parameters["logits"], dtype=self.variable_dtype))
+
+    def point(self, parameters: Parameters) -> tf.Tensor:
+        """Return the more probable value of each element, 0 or 1."""
+        return tf.cast(parameters["logits"] > 0, parameters["logits"].dtype)

@@ -20,6 +20,7 @@ class MLP(keras.Model):
 
     Call arguments:
         inputs: `[batch, *features]`.
+        condition: Appended to the flattened input, `[batch, size]`; None for none.
 
     Returns:
         `[batch, units[-1]]`, or the flattened input if there are no hidden layers.
@@ -39,16 +40,19 @@ class MLP(keras.Model):
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.hidden = [keras.layers.Dense(u, activation=activation, dtype=self.dtype_policy) for u in self.units]
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, inputs_shape: Sequence[int | None], condition_shape: Sequence[int | None] | None = None) -> None:
         """Create the weights for inputs of this shape."""
-        features = self.flatten.compute_output_shape(tuple(input_shape))
+        _, size = self.flatten.compute_output_shape(tuple(inputs_shape))
+        features = (None, size + (0 if condition_shape is None else condition_shape[-1]))
         for layer in self.hidden:
             layer.build(features)
             features = layer.compute_output_shape(features)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Apply the layers in turn."""
         features = self.flatten(inputs)
+        if condition is not None:
+            features = keras.ops.concatenate([features, keras.ops.cast(condition, features.dtype)], axis=-1)
         for layer in self.hidden:
             features = layer(features)
         return features

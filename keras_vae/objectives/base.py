@@ -1,9 +1,13 @@
 """What all objectives share."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
+
+from keras_vae.estimators import Aggregate, Estimator
+from keras_vae.inference import Inference
 
 Terms = dict[str, tf.Tensor]
 
@@ -11,20 +15,8 @@ Terms = dict[str, tf.Tensor]
 class LatentVariableModel(Protocol):
     """What an objective asks of a model."""
 
-    def posterior(self, x: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
-        """Return q(z|x)."""
-
-    def likelihood(self, z: tf.Tensor, training: bool | None = None) -> tfd.Distribution:
-        """Return p(x|z)."""
-
-    def log_weights(
-        self, x: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None, training: bool | None = None
-    ) -> tf.Tensor:
-        """Return log p(x, z) − log q(z|x), `[num_samples, batch]`."""
-
-    @property
-    def prior(self) -> Any:
-        """Return the prior, whose `distribution()` is p(z)."""
+    def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return q(z|x), p(z) and p(x|z) at a batch of x."""
 
 
 class Objective:
@@ -35,9 +27,16 @@ class Objective:
     """
 
     metrics: tuple[str, ...] = ()
+    estimator: Estimator
+    num_samples: int
 
     def __call__(
-        self, model: LatentVariableModel, x: tf.Tensor, seed: tf.Tensor, training: bool | None = None
+        self,
+        model: LatentVariableModel,
+        x: tf.Tensor,
+        seed: tf.Tensor,
+        training: bool | None = None,
+        condition: Any = None,
     ) -> Terms:
         """Compute the terms.
 
@@ -46,11 +45,32 @@ class Objective:
             x: A batch, `[batch, *event]`.
             seed: A stateless seed, `[2]` int32.
             training: Passed on to the networks.
+            condition: y, `[batch, ...]`, for a conditional model.
 
         Returns:
             `loss` and each of `metrics`, each `[batch]`, in nats.
         """
         raise NotImplementedError
+
+    def check(self, inference: Inference) -> None:
+        """Refuse a model that the objective gives no right gradient for.
+
+        Args:
+            inference: The model's at one x.
+
+        Raises:
+            ValueError: If they cannot be combined; it names what can.
+        """
+
+    def _check_estimator(self, inference: Inference, aggregate: Aggregate) -> None:
+        self.estimator.check(
+            type(self).__name__, inference.family, inference.posterior, self.num_samples, aggregate.path_power
+        )
+
+    @property
+    def layers(self) -> Sequence[keras.layers.Layer]:
+        """Keras layers with weights that it trains; the model owns and saves them."""
+        return ()
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

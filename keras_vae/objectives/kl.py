@@ -5,7 +5,7 @@ from tensorflow_probability import distributions as tfd
 
 
 def closed_form_kl(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor | None:
-    """Return KL(q(z|x) ‖ p(z)), `[batch]`, in nats, or None if TFP knows no closed form for the pair.
+    """Return KL(q(z|x) ‖ p(z)), `[batch]`, in nats, or None if there is no closed form for the pair.
 
     For two normals: ½ Σ_k (m_k² + s_k² − log s_k² − 1) (Kingma & Welling 2014, appendix B).
 
@@ -15,6 +15,31 @@ def closed_form_kl(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.T
         0.5
     """
     try:
-        return tfd.kl_divergence(posterior, prior)
+        return tfd.kl_divergence(_multivariate(posterior, prior), _multivariate(prior, posterior))
     except NotImplementedError:
         return None
+
+
+def kl_per_latent(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor | None:
+    """Return the KL of each latent, `[batch, *latents]`, in nats, or None if the KL is no such sum.
+
+    For categorical latents, `[batch, variables]`.
+
+    Example:
+        >>> q = tfd.Independent(tfd.Normal([[1.0, 0.0]], [[1.0, 1.0]]), 1)
+        >>> kl_per_latent(q, tfd.Independent(tfd.Normal([0.0, 0.0], [1.0, 1.0]), 1)).numpy().tolist()
+        [[0.5, 0.0]]
+    """
+    if not (isinstance(posterior, tfd.Independent) and isinstance(prior, tfd.Independent)):
+        return None
+    return closed_form_kl(posterior.distribution, prior.distribution)
+
+
+def _multivariate(distribution: tfd.Distribution, other: tfd.Distribution) -> tfd.Distribution:
+    """Return independent normals as a multivariate normal beside another of these."""
+    if not (isinstance(distribution, tfd.Independent) and isinstance(other, tfd.MultivariateNormalTriL)):
+        return distribution
+    elements = distribution.distribution
+    if not isinstance(elements, tfd.Normal) or len(distribution.event_shape) != 1:
+        return distribution
+    return tfd.MultivariateNormalDiag(elements.loc, elements.scale)

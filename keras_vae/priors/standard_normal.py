@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.priors.base import Prior
+from keras_vae.priors.base import Posterior, Prior
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -20,7 +20,7 @@ class StandardNormal(Prior):
         -1.8379
     """
 
-    def distribution(self) -> tfd.Distribution:
+    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
         """Return N(0, I)."""
         zeros = tf.zeros(self.event_shape, self.variable_dtype)
         return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), len(self.event_shape))

@@ -7,6 +7,7 @@ from scipy import stats
 
 from keras_vae import data
 from keras_vae.data import preprocess
+from keras_vae.families.support import GREY_LEVELS, OPEN_UNIT_INTERVAL
 
 COPIES = 4000
 LEVELS = np.tile(np.arange(256, dtype=np.uint8).reshape(1, 16, 16), [COPIES, 1, 1])
@@ -41,7 +42,7 @@ def test_equal_images_and_neighbouring_pixels_get_independent_noise(shuffle):
 def test_dequantised_values_are_uniform_within_their_pixel(shuffle):
     x = values(LEVELS, likelihood="normal", preprocess="dequantised", shuffle=shuffle, seed=3)
     pixels = LEVELS[..., None].astype(np.float64)
-    assert np.all(x >= pixels / 256)
+    assert np.all(x > pixels / 256)
     assert np.all(x < (pixels + 1) / 256)
     u = (x.astype(np.float64) * 256 - pixels).reshape(COPIES, 256)
     # With a fixed seed this is no lottery: wrong noise has p-values of 0 to many digits.
@@ -53,6 +54,15 @@ def test_dequantised_white_stays_below_one():
     """In plain float32, 255 + u rounds to 256 once in 131,072 draws."""
     white = np.full((40, 256, 256), 255, np.uint8)
     assert values(white, likelihood="normal", seed=4).max() < 1
+
+
+@pytest.mark.parametrize("u", [0.0, 2.0**-24, 0.5, 1 - 2.0**-24])
+def test_dequantised_values_lie_strictly_within_their_pixel(u):
+    x = preprocess.dequantise(tf.range(256), tf.fill([256], u)).numpy().astype(np.float64) * 256 - np.arange(256)
+    # Exact: the same offset at every pixel, a midpoint of the 2^15 cells.
+    np.testing.assert_array_equal(x, x[0])
+    assert 0 < x[0] < 1
+    assert abs(x[0] - u) <= 2.0**-16
 
 
 def test_black_is_never_one_and_white_always():
@@ -79,7 +89,14 @@ def test_binary_images_stay_as_they_are(name):
 
 @pytest.mark.parametrize(
     ("likelihood", "same_as"),
-    [("bernoulli", "dynamic"), ("continuous_bernoulli", "dequantised"), ("normal", "dequantised")],
+    [
+        ("bernoulli", "dynamic"),
+        ("continuous_bernoulli", "dequantised"),
+        ("normal", "dequantised"),
+        ("beta", "dequantised"),
+        ("grey_levels", "grey"),
+        ("discretised_logistic_mixture", "grey"),
+    ],
 )
 def test_defaults(likelihood, same_as):
     default = values(LEVELS[:9], likelihood=likelihood)
@@ -98,6 +115,25 @@ def test_supports_that_hold_the_unit_interval_allow_all(likelihood, name):
 def test_bernoulli_refuses_grey_values(name):
     with pytest.raises(ValueError, match=f"{name}.*bernoulli.*'dynamic', 'static'.*continuous_bernoulli"):
         data.load(LEVELS, preprocess=name)
+
+
+@pytest.mark.parametrize("likelihood", ["grey_levels", "discretised_logistic_mixture"])
+@pytest.mark.parametrize("name", ["grey", "dynamic", "static"])
+def test_likelihoods_of_grey_levels_get_grey_levels(likelihood, name):
+    x = values(LEVELS[:9], likelihood=likelihood, preprocess=name)
+    assert np.all(GREY_LEVELS.contains(tf.constant(x)))
+    with pytest.raises(ValueError, match=f"dequantised.*{likelihood}.*'grey', 'dynamic', 'static'"):
+        data.load(LEVELS, likelihood=likelihood, preprocess="dequantised")
+
+
+def test_beta_takes_only_values_in_the_open_interval():
+    x = values(LEVELS[:9], likelihood="beta")
+    assert np.all(OPEN_UNIT_INTERVAL.contains(tf.constant(x)))
+    for name in ("grey", "dynamic", "static"):
+        with pytest.raises(ValueError, match=f"{name}.*beta.*wanted one of 'dequantised'.*continuous_bernoulli"):
+            data.load(LEVELS, likelihood="beta", preprocess=name)
+    with pytest.raises(ValueError, match="preprocess='grey' with likelihood='continuous_bernoulli'"):
+        data.load(LEVELS / 255, likelihood="beta")
 
 
 @pytest.mark.parametrize("dtype", [bool, np.float32])

@@ -1,0 +1,51 @@
+"""A class label as a condition."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_vae.checks import positive_integer
+from keras_vae.conditions.base import Condition
+from keras_vae.densities import density_dtype
+from keras_vae.families.support import Support
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Label(Condition):
+    """One of `classes` classes, an integer from 0; the networks see it one-hot.
+
+    Args:
+        classes: How many there are.
+
+    Raises:
+        ValueError: If `classes` is not a positive integer.
+
+    Example:
+        >>> Label(3).encode([2]).numpy().tolist()
+        [[0.0, 0.0, 1.0]]
+    """
+
+    shape = ()
+    dtype = tf.int64
+
+    def __init__(self, classes: int) -> None:
+        self.size = positive_integer(classes, "Label: classes")
+        self.support = Support(
+            name="label",
+            wanted=f"every label an integer from 0 to {self.size - 1}",
+            advice="Of one-hot rows take numpy.argmax(y, axis=-1); for other vectors use keras_vae.conditions.Vector",
+            contains=self._contains,
+        )
+
+    def _contains(self, y: tf.Tensor) -> tf.Tensor:
+        y = tf.cast(y, tf.float64)
+        return tf.logical_and(tf.equal(y, tf.round(y)), tf.logical_and(y >= 0, y < self.size))
+
+    def encode(self, y: Any) -> tf.Tensor:
+        """Return y one-hot, `[..., classes]`, of labels `[...]`."""
+        return tf.one_hot(tf.cast(y, tf.int32), self.size, dtype=density_dtype())
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"classes": self.size}

@@ -1,0 +1,112 @@
+"""The score function with an input-dependent baseline."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae import replicas
+from keras_vae.densities import density_dtype
+from keras_vae.estimators.base import Aggregate, Estimator, Integrand
+from keras_vae.estimators.leave_one_out import refuse_relaxed, score_function
+from keras_vae.families.base import Family
+from keras_vae.networks import MLP
+
+# Of the running mean and variance; Mnih & Gregor (2014), algorithm 1.
+_DECAY = 0.8
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class NVIL(Estimator):
+    """The score function with a baseline C(x) learned beside the model: Mnih & Gregor (2014), algorithm 1.
+
+    The learning signal log w − C(x) is centred by its running mean c and divided by max(1, √v), v its running
+    variance. For any posterior, discrete or not, and any number of samples.
+
+    Args:
+        network: The baseline's, a Keras model on `[batch, *event]`; by default `keras_vae.networks.MLP([100])`.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> objective = kv.objectives.ELBO(estimator=NVIL(kv.networks.MLP([50], activation="tanh")))
+    """
+
+    pathwise = False
+
+    def __init__(self, network: keras.layers.Layer | None = None) -> None:
+        if isinstance(network, dict):
+            network = keras.saving.deserialize_keras_object(network)
+        self.baseline = Baseline(MLP([100]) if network is None else network)
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The baseline."""
+        return [self.baseline]
+
+    def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
+        """Refuse a relaxed posterior and an importance-weighted bound."""
+        refuse_relaxed(owner, self, family)
+        if path_power != 1:
+            raise ValueError(
+                f"{owner}: NVIL's baseline is for the ELBO; for this bound use estimator='leave_one_out' (VIMCO)"
+            )
+
+    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the bound and the surrogate, the baseline's own training included."""
+        baseline = self.baseline(integrand.x, training=training)
+        found = []
+
+        def signals(log_weights: tf.Tensor) -> tf.Tensor:
+            found.append(self.baseline.normalise(log_weights - tf.stop_gradient(baseline), training))
+            return found[0] / tf.cast(tf.shape(log_weights)[0], log_weights.dtype)
+
+        value, surrogate = score_function(integrand, aggregate, signals)
+        return value, surrogate + tf.reduce_mean(tf.stop_gradient(found[0]), axis=0) * baseline
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"network": keras.saving.serialize_keras_object(self.baseline.network)}
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Baseline(keras.layers.Layer):
+    """C(x), and the running mean and variance of the learning signal.
+
+    Args:
+        network: A Keras model on `[batch, *event]`.
+    """
+
+    def __init__(self, network: keras.layers.Layer, **kwargs: Any) -> None:
+        kwargs.setdefault("dtype", density_dtype())
+        super().__init__(**kwargs)
+        if not isinstance(network, keras.layers.Layer):
+            raise TypeError(f"NVIL: network must be a Keras model, such as MLP([100]); received {network!r}")
+        self.network = network
+        self.head = keras.layers.Dense(1, dtype=self.dtype_policy)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights for x of this shape."""
+        features = self.network(keras.Input(batch_shape=(None, *input_shape[1:])))
+        self.head.build(features.shape)
+        running = {"shape": (), "trainable": False, "aggregation": "only_first_replica"}
+        self.running_mean = self.add_weight(initializer="zeros", name="running_mean", **running)
+        self.running_variance = self.add_weight(initializer="zeros", name="running_variance", **running)
+
+    def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Return C(x), `[batch]`, in nats."""
+        return tf.squeeze(self.head(self.network(x, training=training)), axis=-1)
+
+    def normalise(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
+        """Return the signal, `[samples, batch]`, centred and scaled; then learn its mean and variance.
+
+        The paper learns them first; then the baseline knows the sample it is subtracted from, a bias.
+        """
+        mean, variance = tf.identity(self.running_mean.value), tf.identity(self.running_variance.value)
+        if training:
+            by_example = tf.transpose(signal)
+            now = tf.reduce_mean(replicas.mean(by_example))
+            spread = tf.reduce_mean(replicas.mean((by_example - now) ** 2))
+            self.running_mean.assign(_DECAY * mean + (1 - _DECAY) * now)
+            self.running_variance.assign(_DECAY * variance + (1 - _DECAY) * spread)
+        return (signal - mean) / tf.maximum(tf.ones_like(variance), tf.sqrt(variance))

@@ -1,0 +1,67 @@
+"""The normal family with full covariance, for latents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.families.base import Family, Parameters
+from keras_vae.families.normal import MAX_LOG_VARIANCE
+from keras_vae.families.support import REAL
+from keras_vae.flows.vector import vector_size
+
+# Two latents may correlate up to 0.99995. Inverting L multiplies such numbers, so that it needs a bound.
+MAX_COUPLING = 100.0
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class FullNormal(Family):
+    """One normal vector with full covariance, N(loc, L Lᵀ).
+
+    z = L ε + loc, ε ~ N(0, I), with L lower triangular and its diagonal σ positive (Kingma & Welling 2019,
+    section 2.5.1). Unlike there, row i of L is in units of σ_i,
+
+        L = diag(σ) (I + C),
+
+    with C strictly lower triangular: every covariance can still be had, and L stays well conditioned where a σ_i is
+    tiny. The entries of C are bounded smoothly, c·tanh(u/c) with c = 100; those of log σ are clipped at ±15.
+
+    Args:
+        event_shape: D, the number of latents; a vector. The unconstrained values are `[D + D(D+1)/2]`.
+
+    Raises:
+        ValueError: If the event is not a vector.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> family = FullNormal(2)
+        >>> q = family.distribution(family(tf.zeros([1, 5])))  # the standard normal
+        >>> round(float(q.log_prob([[0.0, 0.0]])[0]), 4)  # −log 2π, in nats
+        -1.8379
+    """
+
+    support = REAL
+
+    def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
+        super().__init__(event_shape, **kwargs)
+        self.size = vector_size(self.event_shape, "FullNormal")
+
+    @property
+    def parameters_shape(self) -> tuple[int, ...]:
+        """Shape of the unconstrained values of one event: D of loc, D(D+1)/2 of L."""
+        return (self.size + self.size * (self.size + 1) // 2,)
+
+    def call(self, unconstrained: tf.Tensor) -> Parameters:
+        """Return `loc`, `[..., D]`, and `scale_tril`, L, `[..., D, D]`."""
+        values = tfp.math.fill_triangular(unconstrained[..., self.size :])
+        log_sigma = tf.clip_by_value(tf.linalg.diag_part(values), -MAX_LOG_VARIANCE / 2, MAX_LOG_VARIANCE / 2)
+        couplings = MAX_COUPLING * tf.tanh(values / MAX_COUPLING)
+        rows = tf.linalg.set_diag(couplings, tf.ones_like(log_sigma))
+        return {"loc": unconstrained[..., : self.size], "scale_tril": tf.exp(log_sigma)[..., tf.newaxis] * rows}
+
+    def distribution(self, parameters: Parameters) -> tfd.Distribution:
+        """Build the distribution from `loc` and `scale_tril`."""
+        return tfd.MultivariateNormalTriL(parameters["loc"], parameters["scale_tril"])

@@ -1,0 +1,35 @@
+"""How much each latent tells about x."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_vae.latent.codes import LatentModel, means
+
+# Burda, Grosse & Salakhutdinov (2016), section 5.2: a latent is active above this.
+ACTIVE = 0.01
+
+
+def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray:
+    """Return the activity of each latent, Var_x(E_q(z|x)[z]): how far its posterior mean varies with x.
+
+    Burda, Grosse & Salakhutdinov (2016), section 5.2, call a latent active if this is above 0.01 (`ACTIVE`).
+
+    Args:
+        model: A VAE.
+        x: Examples, `[n, *event]`; a hundred or more for a steady figure.
+        condition: One label or vector for all x, or one for each; for a conditional model.
+
+    Returns:
+        `[*latent]`, the variance over x (divided by n), in the latent's units squared.
+
+    Raises:
+        ValueError: If x or the condition has the wrong shape.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=3, hidden=[8])
+        >>> int(np.sum(activity(vae, np.ones([10, 4])) > ACTIVE))  # all x the same: nothing varies
+        0
+    """
+    return means(model, x, condition, "activity").var(axis=0, dtype=np.float64)

@@ -1,0 +1,105 @@
+"""One latent changed at a time."""
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_vae.checks import positive_integer
+from keras_vae.latent.activity import activity
+from keras_vae.latent.codes import LatentModel, decode, for_all, latent_size, means, one_example
+
+
+class Traversal(NamedTuple):
+    """Images of one x whose latents were changed one at a time.
+
+    Attributes:
+        images: The likelihood's means, `[latents, values, *event]`.
+        z: The latents they come from, `[latents, values, size]`.
+        latents: Which latent was changed in each row, `[latents]`.
+        values: What it was set to in each column, `[values]`.
+        activity: Variance of its posterior mean over the reference, `[latents]`; None without a reference.
+    """
+
+    images: np.ndarray
+    z: np.ndarray
+    latents: np.ndarray
+    values: np.ndarray
+    activity: np.ndarray | None
+
+
+def traverse(
+    model: LatentModel,
+    x: Any,
+    *,
+    latents: int | Sequence[int] | None = None,
+    values: Sequence[float] | None = None,
+    reference: Any = None,
+    condition: Any = None,
+    reference_condition: Any = None,
+) -> Traversal:
+    """Set one latent of x at a time to each of some values; the others stay at the posterior's mean.
+
+    Args:
+        model: A VAE whose latent is a vector.
+        x: One example, `[*event]`.
+        latents: Which ones: a sequence of indices, or how many at most, the most active over `reference`
+            (`activity`) first; all by default.
+        values: What to set each to; eleven from −3 to 3 by default.
+        reference: Examples to measure activity on, `[n, *event]`.
+        condition: The label or vector of x, for a conditional model.
+        reference_condition: Of `reference`, one for all or one for each; that of x by default.
+
+    Returns:
+        The images, the latents, the values and the activities.
+
+    Raises:
+        ValueError: If the latent is no vector, x has another shape, there is no such latent, a value is not
+            finite, or a number of latents comes without a reference.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=3, hidden=[8])
+        >>> traverse(vae, np.ones(4), latents=[0, 2], values=[-1, 0, 1]).images.shape
+        (2, 3, 4)
+    """
+    size = latent_size(model, "traverse")
+    x = one_example(model, x, "traverse")
+    values_at = _values(values)
+    known = for_all(condition, "traverse")
+    measured = None
+    if reference is not None:
+        if reference_condition is None and known is not None:
+            reference_condition = np.repeat(known, len(reference), axis=0)
+        measured = activity(model, reference, condition=reference_condition)
+    chosen = _latents(latents, size, measured)
+    z = np.tile(means(model, x, known, "traverse")[0], (len(chosen), len(values_at), 1))
+    for row, latent in enumerate(chosen):
+        z[row, :, latent] = values_at
+    images = decode(model, z[None], known, "traverse").images[0]
+    return Traversal(images, z, chosen, values_at, None if measured is None else measured[chosen])
+
+
+def _values(values: Sequence[float] | None) -> np.ndarray:
+    found = np.linspace(-3, 3, 11, dtype=np.float32) if values is None else np.asarray(values, np.float32)
+    if found.ndim != 1 or len(found) == 0 or not np.all(np.isfinite(found)):
+        raise ValueError(f"traverse: values must be one or more finite numbers, such as [-2, 0, 2]; received {values}")
+    return found
+
+
+def _latents(latents: int | Sequence[int] | None, size: int, measured: np.ndarray | None) -> np.ndarray:
+    if latents is None:
+        return np.arange(size)
+    if isinstance(latents, Integral):
+        count = positive_integer(latents, "traverse: the number of latents")
+        if measured is None:
+            raise ValueError(
+                f"traverse: latents={latents} asks for the most active ones; give reference=examples to measure them "
+                f"on, or indices: latents=[{latents}]"
+            )
+        return np.argsort(measured, kind="stable")[::-1][:count]
+    given = np.asarray(latents)
+    if given.ndim != 1 or len(given) == 0 or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= size:
+        raise ValueError(f"traverse: latents must be indices from 0 to {size - 1}; received {latents!r}")
+    return given

@@ -1,0 +1,85 @@
+"""The importance-weighted bound."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_vae.checks import positive_integer
+from keras_vae.estimators import Estimator, Integrand, as_estimator, with_gradient_of
+from keras_vae.inference import Inference
+from keras_vae.objectives.aggregates import LOG_MEAN_EXP
+from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class IWAE(Objective):
+    """The importance-weighted bound, E[log 1/k Σ_i p(x, z_i)/q(z_i|x)] ≤ log p(x), z_i ~ q(z|x).
+
+    Burda, Grosse & Salakhutdinov (2016), equation 8. It rises with k towards log p(x), and with k = 1 is the ELBO.
+
+    Args:
+        num_samples: k.
+        estimator: Of the gradient: `"reparametrised"`, `"doubly_reparametrised"` (Tucker et al. 2019),
+            `"leave_one_out"` (VIMCO, Mnih & Rezende 2016), or a `keras_vae.estimators.Estimator`.
+
+    Raises:
+        ValueError: If an argument is refused; in the model's constructor, if the posterior does not go with the
+            estimator.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> objective = IWAE(50, estimator="doubly_reparametrised")
+    """
+
+    metrics = ("bound", "reconstruction", "kl")
+
+    def __init__(self, num_samples: int = 5, estimator: str | Estimator = "reparametrised") -> None:
+        self.num_samples = positive_integer(num_samples, "IWAE: num_samples")
+        self.estimator = as_estimator(estimator, "IWAE")
+
+    @property
+    def layers(self) -> Sequence[keras.layers.Layer]:
+        """The estimator's."""
+        return self.estimator.layers
+
+    def check(self, inference: Inference) -> None:
+        """Refuse what the estimator cannot go with."""
+        self._check_estimator(inference, LOG_MEAN_EXP)
+
+    def __call__(
+        self,
+        model: LatentVariableModel,
+        x: tf.Tensor,
+        seed: tf.Tensor,
+        training: bool | None = None,
+        condition: Any = None,
+    ) -> Terms:
+        """Return `loss` = −`bound`, `bound`, and of the ELBO `reconstruction` and `kl`, each `[batch]`."""
+        inference = model.infer(x, condition, training=training)
+        z = inference.sample(self.num_samples, seed)
+        found: dict[str, tf.Tensor] = {}
+
+        def joint(z: tf.Tensor) -> tf.Tensor:
+            found["reconstruction"], found["prior"] = inference.log_likelihood(z), inference.prior.log_prob(z)
+            return found["reconstruction"] + found["prior"]
+
+        def log_posterior(z: tf.Tensor) -> tf.Tensor:
+            found["posterior"] = inference.posterior.log_prob(z)
+            return found["posterior"]
+
+        value, surrogate = self.estimator.bound(Integrand(x, z, joint, log_posterior, 1.0), LOG_MEAN_EXP, training)
+        return {
+            "loss": -with_gradient_of(value, surrogate),
+            "bound": value,
+            "reconstruction": tf.reduce_mean(found["reconstruction"], axis=0),
+            "kl": tf.reduce_mean(found["posterior"] - found["prior"], axis=0),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "num_samples": self.num_samples,
+            "estimator": keras.saving.serialize_keras_object(self.estimator),
+        }

@@ -1,0 +1,45 @@
+"""How many nats each latent carries."""
+
+import os
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from keras_vae.plots.drawing import save
+
+
+def save_kl(path: str | os.PathLike[str], kl: Any) -> None:
+    """Save the KL of each latent as bars, the largest first.
+
+    Args:
+        path: Where to.
+        kl: Nats, `[latents]`, as `keras_vae.training.Monitor` keeps them.
+
+    Example:
+        >>> import tempfile
+        >>> save_kl(tempfile.mkdtemp() + "/kl.png", [0.0, 3.1, 1.2])
+    """
+    save(_bars(kl), path)
+
+
+def draw_kl(kl: Any) -> np.ndarray:
+    """Return the picture of `save_kl` as an array, `[height, width, 3]`, values 0 to 255."""
+    canvas = FigureCanvasAgg(_bars(kl))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _bars(kl: Any) -> Figure:
+    kl = np.ravel(kl)
+    order = np.argsort(kl, kind="stable")[::-1]
+    figure = Figure(figsize=(max(4, min(12, 0.25 * len(kl) + 1)), 2.8), layout="constrained")
+    axis = figure.subplots()
+    axis.bar(range(len(kl)), kl[order])
+    every = -(-len(kl) // 40)  # more names would overlap
+    axis.set_xticks(range(0, len(kl), every), [str(latent) for latent in order[::every]], fontsize=7)
+    axis.set_xlabel("latent, the largest KL first")
+    axis.set_ylabel("KL, nats")
+    axis.set_ylim(bottom=0)
+    return figure

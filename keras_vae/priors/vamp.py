@@ -1,0 +1,107 @@
+"""The VampPrior."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.checks import as_shape, positive_integer
+from keras_vae.families.base import Family
+from keras_vae.families.support import Support
+from keras_vae.priors.base import Posterior, Prior
+
+# Pseudo-inputs made of data start this far inside [0, 1], where the sigmoid still has a gradient.
+_EDGE = 0.01
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class VampPrior(Prior):
+    """p(z) = 1/K Σ_k q(z|u_k), the mixture of the posteriors of K learned pseudo-inputs.
+
+    Tomczak & Welling (2018), equation 9. Pseudo-inputs of bounded data are sigmoids of the weights; in the paper
+    they are clipped, which stops the gradient at the bounds.
+
+    Args:
+        posterior: The posterior's family (for its shape and support), such as `keras_vae.families.Normal(20)`.
+        input_shape: Shape of one x.
+        components: K.
+        bounded: Whether x lies in [0, 1].
+        initial: Training examples to begin with, `[components, *input_shape]`, as the paper recommends for
+            images; random otherwise.
+
+    Raises:
+        ValueError: If a shape or a number is refused.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> family = kv.families.Normal(20)
+        >>> prior = VampPrior(family, (28, 28, 1), components=50)
+        >>> prior.pseudo_inputs().shape
+        TensorShape([50, 28, 28, 1])
+    """
+
+    made_of_posteriors = True
+
+    def __init__(
+        self,
+        posterior: Family,
+        input_shape: int | Sequence[int],
+        components: int = 500,
+        bounded: bool = True,
+        initial: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(posterior, dict):  # from a config
+            posterior = keras.saving.deserialize_keras_object(posterior)
+        if not isinstance(posterior, Family):
+            raise TypeError(f"VampPrior: posterior must be the posterior's family; received {posterior!r}")
+        super().__init__(posterior.event_shape, **kwargs)
+        self.support: Support = posterior.support
+        self.family_config = keras.saving.serialize_keras_object(posterior)
+        self.inputs_shape = as_shape(input_shape, "VampPrior: input_shape")
+        self.components = positive_integer(components, "VampPrior: components")
+        self.bounded = bool(bounded)
+        self.values = self.add_weight(
+            shape=(self.components, *self.inputs_shape),
+            initializer=keras.initializers.RandomNormal(mean=-1.0 if bounded else 0.0, stddev=0.5),
+            name="pseudo_inputs",
+        )
+        if initial is not None:
+            self._start_from(np.asarray(initial, np.float64))
+
+    def _start_from(self, initial: np.ndarray) -> None:
+        wanted = (self.components, *self.inputs_shape)
+        if initial.shape != wanted:
+            raise ValueError(f"VampPrior: initial has shape {initial.shape}; wanted {wanted}, one x a component")
+        if self.bounded:
+            inside = np.clip(initial, _EDGE, 1 - _EDGE)
+            initial = np.log(inside / (1 - inside))
+        self.values.assign(initial)
+
+    def pseudo_inputs(self) -> tf.Tensor:
+        """Return u, `[components, *input_shape]`."""
+        values = tf.convert_to_tensor(self.values)
+        return tf.sigmoid(values) if self.bounded else values
+
+    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+        """Return the mixture, of the posteriors given y if the model is conditional."""
+        if posterior is None:
+            raise ValueError("VampPrior: it is made of the posterior, which the model passes; received none")
+        components = posterior(self.pseudo_inputs())
+        logits = tf.zeros(components.batch_shape[-1:], self.variable_dtype)
+        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), components)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; the pseudo-inputs are weights."""
+        config = super().get_config()
+        del config["event_shape"]
+        return {
+            **config,
+            "posterior": self.family_config,
+            "input_shape": list(self.inputs_shape),
+            "components": self.components,
+            "bounded": self.bounded,
+        }

@@ -1,0 +1,123 @@
+"""What the latents do while a model trains."""
+
+import math
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vae.checks import positive_integer
+from keras_vae.latent import ACTIVE, activity
+from keras_vae.latent.codes import for_rows
+from keras_vae.objectives.kl import kl_per_latent
+from keras_vae.plots import draw_kl
+from keras_vae.training.collapse import CollapseWatch
+
+_ROWS = 1024
+
+
+class Monitor(keras.callbacks.Callback):
+    """Measure after each epoch what the latents carry, on examples kept aside, and warn if they carry nothing.
+
+    - active units: latents whose posterior mean varies over x, Var_x(E_q[z]) > 0.01 (Burda, Grosse & Salakhutdinov
+      2016, section 5.2); a categorical latent is active if one of its values is.
+    - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
+      broken ELBO", section 2.2); their sum is −ELBO.
+    - the KL of each latent, mean over x in nats, where posterior and prior factorise.
+
+    `active_units` joins the epoch's logs, and so Keras's history and every callback after this one: put it before
+    `HistoryFile` and `TensorBoard`. `PosteriorCollapseWarning` comes once, from epoch 2 on, if no latent is active
+    or the rate is below 0.1 nats; if fewer than a tenth are active, a `UserWarning` says so.
+
+    Args:
+        x: Examples the model is not trained on, `[n, *event]`; a few hundred are enough.
+        log_dir: TensorBoard's directory; without, nothing is written.
+        condition: Of x, one label or vector for all or one for each; for a conditional model.
+        every: Epochs from one measurement to the next; the others leave no `active_units`.
+
+    Attributes:
+        history: One dict a measurement: `epoch`, counted from 1, `active_units`, `rate` and `distortion`, NaN where
+            the objective reports none, and `kl`, `[*latent]`, or None where the KL is no sum over latents.
+
+    Raises:
+        ValueError: If there are fewer than two examples, the condition is not one or as many, or `every` is not a
+            positive integer.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> x = (np.random.default_rng(0).random([64, 8]) < 0.5).astype("float32")
+        >>> vae = kv.models.vae((8,), latent_size=2, hidden=[16])
+        >>> vae.compile(optimizer="adam")
+        >>> monitor = Monitor(x[:32])
+        >>> sorted(vae.fit(x[32:], epochs=1, verbose=0, callbacks=[monitor]).history)
+        ['active_units', 'bound', 'kl', 'loss', 'reconstruction']
+        >>> monitor.history[0]["kl"].shape
+        (2,)
+    """
+
+    def __init__(
+        self, x: Any, log_dir: str | os.PathLike[str] | None = None, *, condition: Any = None, every: int = 1
+    ) -> None:
+        super().__init__()
+        self.x = np.asarray(x)
+        if self.x.ndim < 2 or len(self.x) < 2:
+            raise ValueError(
+                f"Monitor: wanted two examples or more, [n, *event], to see what varies; received shape {self.x.shape}"
+            )
+        self.condition = for_rows(condition, len(self.x), "Monitor")
+        self.every = positive_integer(every, "Monitor: every")
+        self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
+        self.history: list[dict[str, Any]] = []
+        self._watch = CollapseWatch()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure, tell and warn."""
+        if (epoch + 1) % self.every:
+            return
+        kl = self._kl()
+        active = _by_latent(activity(self.model, self.x, condition=self.condition), kl) > ACTIVE
+        terms = self.model.evaluate(self.x, self.condition, verbose=0, return_dict=True)
+        found = {
+            "epoch": epoch + 1,
+            "active_units": int(active.sum()),
+            "rate": terms.get("kl", math.nan if kl is None else float(kl.sum())),
+            "distortion": -terms.get("reconstruction", math.nan),
+            "kl": kl,
+        }
+        self.history.append(found)
+        if logs is not None:
+            logs["active_units"] = found["active_units"]
+        if self.writer is not None:
+            self._write(self.writer, found)
+        self._watch.see(epoch + 1, found["active_units"], active.size, found["rate"])
+
+    def _kl(self) -> np.ndarray | None:
+        """Return the KL of each latent, mean over x, if it is known."""
+        sums = []
+        for start in range(0, len(self.x), _ROWS):
+            part = slice(start, start + _ROWS)
+            inference = self.model.infer(self.x[part], None if self.condition is None else self.condition[part])
+            kl = kl_per_latent(inference.posterior, inference.prior)
+            if kl is None:
+                return None
+            sums.append(np.asarray(kl, np.float64).sum(axis=0))
+        return np.sum(sums, axis=0) / len(self.x)
+
+    def _write(self, writer: Any, found: dict[str, Any]) -> None:
+        with writer.as_default(step=found["epoch"]):
+            for name in ("active_units", "rate", "distortion"):
+                if not math.isnan(found[name]):
+                    tf.summary.scalar(f"latent/{name}", found[name])
+            if found["kl"] is not None:
+                tf.summary.histogram("latent/kl", found["kl"])
+                tf.summary.image("latent/kl_by_latent", draw_kl(found["kl"])[None])
+        writer.flush()
+
+
+def _by_latent(moved: np.ndarray, kl: np.ndarray | None) -> np.ndarray:
+    """Return one activity a latent, of one a value: a categorical latent has one KL and several values."""
+    if kl is None or kl.ndim == moved.ndim:
+        return moved
+    return moved.max(axis=tuple(range(kl.ndim, moved.ndim)))
