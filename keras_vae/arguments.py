@@ -3,6 +3,14 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
+_LIKELIHOODS = (
+    "bernoulli",
+    "continuous_bernoulli",
+    "beta",
+    "normal",
+    "grey_levels",
+    "discretised_logistic_mixture",
+)
 _MODEL_HELP = "a run directory (its model.keras is used) or a .keras file"
 
 
@@ -28,14 +36,21 @@ def _train(command: ArgumentParser) -> None:
     )
     model = command.add_argument_group("model")
     model.add_argument(
-        "--likelihood",
-        default="bernoulli",
-        choices=("bernoulli", "continuous_bernoulli", "normal"),
-        help="p(x|z): for binary, [0, 1] and real data (default: %(default)s)",
+        "--model", default="vae", metavar="NAME", help="see keras-vae models for the names (default: %(default)s)"
     )
-    model.add_argument("--scale", type=_scale, help="of a normal likelihood: learned (default), predicted or a number")
+    model.add_argument(
+        "--likelihood",
+        choices=_LIKELIHOODS,
+        help="p(x|z): for binary, [0, 1] (continuous_bernoulli, beta), real and 8-bit data (default: the model's own, "
+        "or bernoulli)",
+    )
+    model.add_argument(
+        "--scale",
+        type=_scale,
+        help="of a normal likelihood: learned (default), learned_per_element, predicted or a number",
+    )
     model.add_argument("--latent", type=positive, default=20, help="number of latents (default: %(default)s)")
-    model.add_argument("--network", default="mlp", choices=("mlp", "conv"), help="default: %(default)s")
+    model.add_argument("--network", choices=("mlp", "conv"), help="default: mlp")
     model.add_argument(
         "--hidden",
         nargs="+",
@@ -43,7 +58,7 @@ def _train(command: ArgumentParser) -> None:
         help="encoder's widths (mlp, default: 400 400) or filters (conv, default: 32 64); reversed in the decoder",
     )
     model.add_argument(
-        "--samples", type=positive, default=1, help="Monte-Carlo samples an example (default: %(default)s)"
+        "--samples", type=positive, help="Monte-Carlo samples an example (default: the model's own number)"
     )
     training = command.add_argument_group("training")
     training.add_argument("--epochs", type=positive, default=20, help="epochs in all (default: %(default)s)")
@@ -75,6 +90,13 @@ def _sample(command: ArgumentParser) -> None:
 
 
 def _images(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--condition",
+        nargs="+",
+        type=float,
+        metavar="Y",
+        help="of a conditional model: the label, or the vector's numbers (default: the classes in turn)",
+    )
     command.add_argument("--n", type=positive, default=64, help="how many (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="first of n consecutive seeds (default: %(default)s)")
     command.add_argument(
@@ -104,6 +126,10 @@ def _serve(command: ArgumentParser) -> None:
     """Add nothing: the server's own parser reads its flags."""
 
 
+def _models(command: ArgumentParser) -> None:
+    """Add nothing: it lists."""
+
+
 def _demo(command: ArgumentParser) -> None:
     command.add_argument("--out", default="out/demo", metavar="DIR", help="default: %(default)s")
     command.add_argument("--epochs", type=positive, default=60, help="default: %(default)s")
@@ -128,12 +154,14 @@ def _rate(text: str) -> float:
 
 
 def _scale(text: str) -> float | str:
-    if text in ("learned", "predicted"):
+    if text in ("learned", "learned_per_element", "predicted"):
         return text
     try:
         return float(text)
     except ValueError:
-        raise ArgumentTypeError(f"wanted learned, predicted or a number; received {text!r}") from None
+        raise ArgumentTypeError(
+            f"wanted learned, learned_per_element, predicted or a number; received {text!r}"
+        ) from None
 
 
 # Name: summary, example, and what adds the arguments.
@@ -143,6 +171,11 @@ COMMANDS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
         "Train a model into a run directory, or go on with one",
         "keras-vae train --run runs/first --epochs 20",
         _train,
+    ),
+    "models": (
+        "List the ready-made models with their papers",
+        "keras-vae models",
+        _models,
     ),
     "evaluate": (
         "Report bound and log-likelihood, in nats per example",

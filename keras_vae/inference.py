@@ -30,7 +30,7 @@ class Inference:
     step: tf.Tensor
 
     def sample(self, num_samples: int, seed: tf.Tensor, relaxed: bool = False) -> tf.Tensor:
-        """Draw z ~ q(z|x), or of its relaxation if it has one and `relaxed` is true; `[num_samples, batch, *latent]`."""
+        """Draw z ~ q(z|x), `[num_samples, batch, *latent]`; if `relaxed`, of its relaxation, if it has one."""
         if relaxed and self.family.relaxed:
             return self.family.relaxed_sample(self.parameters, num_samples, seed, self.step)
         return self.posterior.sample(num_samples, seed=seed)

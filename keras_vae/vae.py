@@ -24,7 +24,6 @@ from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
 from keras_vae.trainer import ObjectiveTrainer
 
-
 _PARTS = ("encoder", "decoder", "prior", "objective", "condition")
 
 

@@ -67,7 +67,7 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
 OBJECTIVES: dict[str, Callable[[], kv.objectives.Objective]] = {
     "elbo": lambda: kv.objectives.ELBO(),
     "elbo_5": lambda: kv.objectives.ELBO(5, beta=kv.schedules.Linear(0.5, 1.0, 10)),
-    "free_bits": lambda: kv.objectives.ELBO(free_bits=0.02, beta=kv.schedules.Cyclical(0.5, 1.0, 10)),
+    "free_bits": lambda: kv.objectives.ELBO(free_bits=0.02, beta=kv.schedules.Cyclical(0.5, 1.0, period=10)),
     "stl": lambda: kv.objectives.ELBO(estimator="sticking_the_landing"),
     "nvil": lambda: kv.objectives.ELBO(estimator=kv.estimators.NVIL(kv.networks.MLP([8]))),
     "leave_one_out": lambda: kv.objectives.ELBO(4, estimator="leave_one_out"),

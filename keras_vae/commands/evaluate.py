@@ -19,6 +19,7 @@ def run(options: Namespace) -> None:
         likelihood=stored.likelihood_name(model),
         preprocess=options.preprocess or (config.preprocess if config else None),
         image_size=config.image_size if config else None,
+        with_labels=model.condition is not None,
         seed=options.seed,
         data_dir=options.data_dir,
     )

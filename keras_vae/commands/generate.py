@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from keras_vae.commands import output
+from keras_vae.commands import conditioning, output
 from serving import Client, ServingError
 
 
@@ -11,7 +11,8 @@ def run(options: Namespace) -> None:
     output.check(options.out)
     with Client(options.server, model=options.model, timeout=options.timeout) as client:
         try:
-            answer = client.generate(options.n, seed=options.seed)
+            condition = conditioning.read_served(options, client.metadata())
+            answer = client.generate(options.n, seed=options.seed, condition=condition)
         except ServingError as error:
             raise ValueError(str(error)) from error
     output.write(options.out, answer.mean)

@@ -3,17 +3,21 @@
 import sys
 from argparse import Namespace
 
+from keras_vae.models.catalogue import CATALOGUE, OWN_LIKELIHOOD
+from keras_vae.names import lookup
 from keras_vae.training import Run, RunConfig, read_history
 
 
 def run(options: Namespace) -> None:
     """Train, and say what came of it."""
+    lookup(options.model, CATALOGUE, "model")
     config = RunConfig(
         data=options.data,
-        likelihood=options.likelihood,
+        model=options.model,
+        likelihood=options.likelihood or OWN_LIKELIHOOD.get(options.model, "bernoulli"),
         preprocess=options.preprocess,
         image_size=options.image_size and tuple(options.image_size),
-        network=options.network,
+        network=options.network or "mlp",
         hidden=options.hidden and tuple(options.hidden),
         latent_size=options.latent,
         scale=options.scale,

@@ -13,6 +13,7 @@ from keras_vae.families.support import REAL
 
 # exp(±15): far beyond any trained scale, and safe from overflow in float32.
 MAX_LOG_VARIANCE = 30.0
+_LEARNED = ("learned", "learned_per_element")
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -25,7 +26,8 @@ class Normal(Family):
     Args:
         event_shape: Shape of one event: the number of latents, or `(28, 28, 1)`.
         scale: `"predicted"`, a scale for each element from the network (the default, and what a posterior
-            needs); `"learned"`, one scale for all elements, a weight; or a positive number, fixed.
+            needs); `"learned"`, one scale for all elements, a weight; `"learned_per_element"`, a weight for each, as
+            in factor analysis; or a positive number, fixed.
 
     Raises:
         ValueError: If `scale` is none of these.
@@ -43,14 +45,16 @@ class Normal(Family):
     def __init__(self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         fixed = isinstance(scale, Real) and not isinstance(scale, bool) and 0 < scale < float("inf")
-        if not fixed and scale not in ("predicted", "learned"):
+        if not fixed and scale not in ("predicted", *_LEARNED):
             raise ValueError(
-                f'Normal: scale must be "predicted", "learned" or a positive finite number; received {scale!r}'
+                'Normal: scale must be "predicted", "learned", "learned_per_element" or a positive finite number; '
+                f"received {scale!r}"
             )
         self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1
-        if scale == "learned":
-            self.log_scale = self.add_weight(shape=(), initializer="zeros", name="log_scale")
+        if scale in _LEARNED:
+            shape = self.event_shape if scale == "learned_per_element" else ()
+            self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
         """Return `loc`, `[..., *event]`, and `scale`, the same shape or ones in the event's place."""
@@ -58,12 +62,13 @@ class Normal(Family):
         if self.scale_spec == "predicted":
             log_variance = tf.clip_by_value(unconstrained[..., 1], -MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)
             return {"loc": loc, "scale": tf.exp(0.5 * log_variance)}
-        if self.scale_spec == "learned":
+        if self.scale_spec in _LEARNED:
             one_scale = tf.exp(tf.convert_to_tensor(self.log_scale))
         else:
             one_scale = tf.constant(self.scale_spec, loc.dtype)
         batch = tf.shape(loc)[: loc.shape.rank - len(self.event_shape)]
-        return {"loc": loc, "scale": tf.fill(tf.concat([batch, [1] * len(self.event_shape)], 0), one_scale)}
+        shape = self.event_shape if self.scale_spec == "learned_per_element" else [1] * len(self.event_shape)
+        return {"loc": loc, "scale": tf.broadcast_to(one_scale, tf.concat([batch, shape], 0))}
 
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from `loc` and `scale`."""

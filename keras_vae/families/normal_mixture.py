@@ -20,7 +20,7 @@ class NormalMixture(Family):
 
     Which component a sample comes from is not differentiable. Its gradient is the implicit one instead, the
     derivative of the inverse of the conditional distribution functions, z_i given z_1 … z_(i−1) (Figurnov, Mohamed
-    & Mnih 2018, equation 5 and section 3.1; Graves 2016): it reaches weights, means and scales, and is unbiased.
+    & Mnih 2018; Graves 2016): it reaches weights, means and scales, and is unbiased.
     It has a first derivative only, and its variance grows with the distance between components. It takes D backward
     passes for D latents.
 

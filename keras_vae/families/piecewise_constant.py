@@ -20,9 +20,10 @@ MAX_LOGIT = 10.0
 class PiecewiseConstant(Family):
     """Independent elements on [0, 1] with constant density on each of n equal intervals.
 
-    p(z) = n π_i for i/n ≤ z < (i+1)/n, with π = softmax(logits): Serban, Ororbia, Pineau & Courville (2017),
-    section 3.2, whose a_i is proportional to π_i. With n intervals it can have n modes, for latents that mean one
-    thing or another. `keras_vae.priors.Uniform` is the natural prior, with a KL in closed form.
+    p(z) = n π_i for i/n ≤ z < (i+1)/n, with π = softmax(logits): Serban, Ororbia, Pineau & Courville (2017), whose
+    a_i is proportional to π_i, and whose samples are those of the inverse distribution function too. One element
+    can have several modes, for latents that mean one thing or another. `keras_vae.priors.Uniform` is the natural
+    prior, with a KL in closed form.
 
     The logits are bounded smoothly, c·tanh(u/c) with c = 10, so that no gradient of a sample overflows.
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from keras_vae import replicas
 from keras_vae.checks import positive_integer
+from keras_vae.densities import factors
 from keras_vae.estimators import Reparametrised
 from keras_vae.inference import Inference
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
@@ -45,12 +45,12 @@ class BetaTC(Objective):
 
     def check(self, inference: Inference) -> None:
         """Refuse posteriors and priors that do not factorise, and relaxed ones."""
-        factors = isinstance(inference.posterior, tfd.Independent) and isinstance(inference.prior, tfd.Independent)
-        if not factors or inference.family.relaxed:
+        entangled = factors(inference.posterior) is None or factors(inference.prior) is None
+        if entangled or inference.family.relaxed:
             raise ValueError(
                 "BetaTC: the total correlation is taken between latents that are independent under q(z|x) and p(z); "
-                f"received {type(inference.family).__name__} and the prior {inference.prior.name}. Wanted, for example, "
-                "Normal and StandardNormal"
+                f"received {type(inference.family).__name__} and the prior {inference.prior.name}. Wanted, for "
+                "example, Normal and StandardNormal"
             )
         Reparametrised().check("BetaTC", inference.family, inference.posterior, 1, 1)
 
@@ -85,8 +85,9 @@ class BetaTC(Objective):
     def _aggregate(self, inference: Inference, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return log q(z) and Σ_j log q(z_j), each `[batch]`, at z `[batch, *latent]`."""
         everyone = {name: replicas.gather(value) for name, value in inference.parameters.items()}
-        elements = inference.family.distribution(everyone).distribution
-        by_latent = elements.log_prob(z[:, None])  # [batch, global batch, *latents]
+        by_latent = factors(inference.family.distribution(everyone)).log_prob(
+            z[:, None]
+        )  # [batch, global batch, *latents]
         size = tf.cast(tf.shape(by_latent)[1], z.dtype)
         constant = math.log(self.dataset_size) + tf.math.log(size)
         axes = tuple(range(2, len(by_latent.shape)))

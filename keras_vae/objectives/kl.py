@@ -3,6 +3,8 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.densities import factors
+
 
 def closed_form_kl(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor | None:
     """Return KL(q(z|x) ‖ p(z)), `[batch]`, in nats, or None if there is no closed form for the pair.
@@ -30,16 +32,17 @@ def kl_per_latent(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Te
         >>> kl_per_latent(q, tfd.Independent(tfd.Normal([0.0, 0.0], [1.0, 1.0]), 1)).numpy().tolist()
         [[0.5, 0.0]]
     """
-    if not (isinstance(posterior, tfd.Independent) and isinstance(prior, tfd.Independent)):
-        return None
-    return closed_form_kl(posterior.distribution, prior.distribution)
+    mine, theirs = factors(posterior), factors(prior)
+    return None if mine is None or theirs is None else closed_form_kl(mine, theirs)
 
 
 def _multivariate(distribution: tfd.Distribution, other: tfd.Distribution) -> tfd.Distribution:
     """Return independent normals as a multivariate normal beside another of these."""
-    if not (isinstance(distribution, tfd.Independent) and isinstance(other, tfd.MultivariateNormalTriL)):
-        return distribution
-    elements = distribution.distribution
-    if not isinstance(elements, tfd.Normal) or len(distribution.event_shape) != 1:
+    elements = factors(distribution)
+    if (
+        not isinstance(other, tfd.MultivariateNormalTriL)
+        or not isinstance(elements, tfd.Normal)
+        or len(distribution.event_shape) != 1
+    ):
         return distribution
     return tfd.MultivariateNormalDiag(elements.loc, elements.scale)

@@ -1,9 +1,21 @@
 """Priors over the latents: one prior a file."""
 
+from keras_vae.priors.autoregressive import Autoregressive
 from keras_vae.priors.base import Prior
 from keras_vae.priors.learned import Learned
+from keras_vae.priors.masked_autoregressive_flow import MaskedAutoregressiveFlow
+from keras_vae.priors.real_nvp import RealNVP
 from keras_vae.priors.standard_normal import StandardNormal
 from keras_vae.priors.uniform import Uniform
 from keras_vae.priors.vamp import VampPrior
 
-__all__ = ["Learned", "Prior", "StandardNormal", "Uniform", "VampPrior"]
+__all__ = [
+    "Autoregressive",
+    "Learned",
+    "MaskedAutoregressiveFlow",
+    "Prior",
+    "RealNVP",
+    "StandardNormal",
+    "Uniform",
+    "VampPrior",
+]

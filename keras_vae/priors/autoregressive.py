@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.densities import factors
 from keras_vae.families.base import Family
 from keras_vae.flows.made import MADE
 from keras_vae.flows.widths import read_widths
@@ -93,8 +94,9 @@ class Autoregressive(Prior):
 
 def _sites_shape(family: Family, example: tfd.Distribution) -> tuple[int, ...]:
     """Return the shape of the family's independent sites."""
-    if isinstance(example, tfd.Independent):
-        values_axes = example.distribution.event_shape.rank
+    elements = factors(example)
+    if elements is not None:
+        values_axes = elements.event_shape.rank
         sites_shape = family.event_shape[: len(family.event_shape) - values_axes]
         independent = values_axes == 0 or (values_axes == 1 and family.support.name == "one-hot")
         if independent and family.parameters_shape[: len(sites_shape)] == sites_shape:

@@ -14,7 +14,7 @@ class Cyclical(keras.optimizers.schedules.LearningRateSchedule):
     """In every period from `low` to `high` in a straight line, then `high` to the period's end.
 
     value(t) = low + (high − low) min(τ/rising, 1) with τ = mod(t, period)/period, for steps that count from 0
-    (Fu et al. 2019, equations 6 and 7, whose T/M is `period`, R is `rising` and t counts from 1).
+    (Fu et al. 2019, equation 6, whose T/M is `period`, R is `rising` and t counts from 1).
 
     Args:
         low: The value at the start of every period.

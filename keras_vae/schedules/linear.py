@@ -14,8 +14,7 @@ class Linear(keras.optimizers.schedules.LearningRateSchedule):
     """From `start` to `end` in a straight line over the first `steps` steps, then `end`.
 
     value(t) = start + (end − start) min(t/steps, 1). From 0 to 1 as the weight of the KL it is the warm-up of
-    Sønderby et al. (2016), section 2.2; Bowman et al. (2016), section 3.1, anneal the same weight along a
-    sigmoid.
+    Sønderby et al. (2016); Bowman et al. (2016) raise the same weight along a sigmoid.
 
     Args:
         start: The value at step 0.

@@ -15,12 +15,17 @@ from keras_vae import data, models
 from keras_vae.checks import positive_integer
 from keras_vae.files import UNFINISHED, whole
 from keras_vae.locks import locked
+from keras_vae.models.catalogue import CONDITIONAL
 from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
 from keras_vae.training.history_file import HistoryFile
+from keras_vae.training.monitor import Monitor
 from keras_vae.training.pictures import Pictures
 from keras_vae.training.progress import Progress
 from keras_vae.training.run_config import RunConfig
 from keras_vae.training.stop_on_nan import StopOnNaN
+
+# Test examples that are watched while a model trains, and how many of them are drawn.
+_HELD, _SHOWN = 500, 16
 
 
 class Run:
@@ -64,7 +69,7 @@ class Run:
             keras.utils.set_random_seed(config.seed)
             examples, pipeline = _data(config, data_dir)
             restored = restore(self.checkpoint_dir)
-            model, epoch = restored if restored else (_new_model(config, examples["train"].images.shape[1:]), 0)
+            model, epoch = restored if restored else (_new_model(config, examples["train"]), 0)
             if epoch:
                 state = f"Resuming after epoch {epoch} of" if epoch < epochs else f"Trained already: {epoch} epochs of"
                 print(f"{self.directory}: {state} {epochs}", file=sys.stderr)
@@ -77,7 +82,8 @@ class Run:
         return model
 
     def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any) -> None:
-        pictures = next(test.unbatch().batch(16).as_numpy_iterator())
+        held = next(test.unbatch().batch(_HELD).as_numpy_iterator())
+        x, y = held if isinstance(held, tuple) else (held, None)
         with self._usable_model(model):
             model.fit(
                 batches,
@@ -86,7 +92,7 @@ class Run:
                 epochs=epochs,
                 validation_data=test,
                 verbose=0,  # Progress shows it better
-                callbacks=self._callbacks(epoch, pictures),
+                callbacks=self._callbacks(epoch, x, y),
             )
 
     def load_model(self) -> Any:
@@ -110,12 +116,14 @@ class Run:
                     "settings to continue it, or another --run"
                 )
 
-    def _callbacks(self, epoch: int, pictures: np.ndarray) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None) -> list[keras.callbacks.Callback]:
+        shown = x[:_SHOWN], None if y is None else y[:_SHOWN]
         return [
             StopOnNaN(),
+            Monitor(x, self.log_dir / "latents", condition=y),  # first: what it finds goes into the history
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
-            *([Pictures(self.log_dir / "pictures", pictures)] if pictures.ndim == 4 else []),
+            *([Pictures(self.log_dir / "pictures", *shown)] if x.ndim == 4 else []),
             Checkpoint(self.checkpoint_dir),
             Progress(),  # last: an epoch that it has shown is safe
         ]
@@ -150,21 +158,26 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
         for split in ("train", "test")
     }
     names = ("batch_size", "likelihood", "preprocess", "seed")
-    return examples, {name: getattr(config, name) for name in names}
+    settings = {name: getattr(config, name) for name in names}
+    return examples, {**settings, "with_labels": config.model in CONDITIONAL}
 
 
-def _new_model(config: RunConfig, event_shape: tuple[int, ...]) -> Any:
+def _new_model(config: RunConfig, examples: data.Examples) -> Any:
+    grey = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        model = models.vae(
-            event_shape,
+        model = models.make(
+            config.model,
+            examples.images.shape[1:],
             latent_size=config.latent_size,
             likelihood=config.likelihood,
             network=config.network,
             hidden=config.hidden,
             scale=config.scale,
             num_samples=config.num_samples,
+            classes=None if examples.labels is None else int(examples.labels.max()) + 1,
+            examples=grey,
             seed=config.seed,
         )
     finally:

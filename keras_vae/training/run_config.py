@@ -17,6 +17,7 @@ class RunConfig:
     """
 
     data: str = "mnist_5k"
+    model: str = "vae"
     likelihood: str = "bernoulli"
     preprocess: str | None = None
     image_size: tuple[int, int] | None = None
@@ -24,7 +25,7 @@ class RunConfig:
     hidden: tuple[int, ...] | None = None
     latent_size: int = 20
     scale: float | str | None = None
-    num_samples: int = 1
+    num_samples: int | None = None
     batch_size: int = 100
     learning_rate: float = 1e-3
     precision: str = "float32"

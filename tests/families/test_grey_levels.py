@@ -41,9 +41,9 @@ def test_event_sums_its_elements():
 def test_levels_are_found_despite_rounding_and_other_values_are_impossible():
     family = GreyLevels((1,))
     p = family.distribution(family(random_logits([1, 1, 256])))
-    multiplied = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
-    assert np.any(multiplied != LEVELS)
-    np.testing.assert_array_equal(p.log_prob(multiplied[:, None, None]), p.log_prob(LEVELS[:, None, None]))
+    for towards in (0, 1):
+        rounded = np.nextafter(LEVELS, np.float32(towards))
+        np.testing.assert_array_equal(p.log_prob(rounded[:, None, None]), p.log_prob(LEVELS[:, None, None]))
     outside = np.array([0.5, 1 / 256, -1 / 255, 256 / 255, 1e9, np.nan], np.float32)
     np.testing.assert_array_equal(p.log_prob(outside[:, None, None]), np.full([6, 1], -np.inf))
 

@@ -11,16 +11,16 @@ from tests.flow_checks import cell_probabilities, differences, jacobian, randomi
 every = pytest.mark.parametrize("prior_class", [MaskedAutoregressiveFlow, RealNVP])
 
 
-def make(prior_class, size=2, flows=3, scale=0.4):
-    prior = prior_class(size, flows=flows, hidden=[8])
+def make(prior_class, size=2, flows=3, scale=0.25):
+    prior = prior_class(size, flows=flows, hidden=[5])
     randomise(prior, scale)
     return prior
 
 
 @every
 def test_total_probability_is_one(prior_class):
-    # Beyond ±12 there is less than 1e-4.
-    total = cell_probabilities(make(prior_class).distribution(), 12.0, 16, 25).sum()
+    # Beyond ±30 there is less than 5e-4 of these heavy tails.
+    total = cell_probabilities(make(prior_class).distribution(), 30.0, 16, 25).sum()
     assert total == pytest.approx(1, abs=1e-3)
 
 
@@ -44,10 +44,11 @@ def test_log_density_against_the_jacobian(prior_class, size):
 @every
 @pytest.mark.parametrize("size", [2, 3, 6])
 def test_inverse_undoes_forward(prior_class, size):
-    z = np.random.default_rng(0).normal(size=[20, size]).astype(np.float32)
+    keras.config.set_dtype_policy("float64")
+    z = np.random.default_rng(0).normal(size=[20, size])
     there = make(prior_class, size).distribution().bijector.forward(z).numpy()
     found = make(prior_class, size).distribution().bijector.inverse(tf.constant(there))
-    np.testing.assert_allclose(found, z, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found, z, rtol=1e-9, atol=1e-9)
 
 
 @every
@@ -60,7 +61,7 @@ def test_every_element_depends_on_every_other(prior_class, size):
 @every
 def test_gradients_against_differences(prior_class):
     keras.config.set_dtype_policy("float64")
-    prior = make(prior_class, 3)
+    prior = make(prior_class, 3, flows=2)
     z = tf.constant([0.3, -0.4, 0.8], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(z)
@@ -201,7 +202,7 @@ def test_masked_autoregressive_flow_of_one_latent():
 
 
 def test_real_nvp_of_one_latent_is_refused():
-    with pytest.raises(ValueError, match="at least 2.*received 1; for one latent"):
+    with pytest.raises(ValueError, match=r"at least 2.*received 1; for one latent"):
         RealNVP(1)
 
 

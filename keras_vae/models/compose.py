@@ -1,4 +1,4 @@
-"""Ready-made models: each composes parts."""
+"""Composing a model of names and numbers."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,12 @@ import keras
 
 from keras_vae.checks import as_shape
 from keras_vae.conditional import Decoder, Encoder
-from keras_vae.families import LIKELIHOODS, Normal
+from keras_vae.conditions import Condition
+from keras_vae.families import LIKELIHOODS, Family, Normal
 from keras_vae.names import lookup
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
-from keras_vae.objectives import ELBO
+from keras_vae.objectives import ELBO, Objective
+from keras_vae.priors import Prior
 from keras_vae.vae import VAE
 
 NETWORKS = ("mlp", "conv")
@@ -24,19 +26,27 @@ def vae(
     hidden: Sequence[int] | None = None,
     scale: float | str | None = None,
     num_samples: int = 1,
+    posterior: Family | None = None,
+    prior: Prior | None = None,
+    objective: Objective | None = None,
+    condition: Condition | None = None,
     seed: int | None = None,
 ) -> VAE:
-    """Compose the VAE of Kingma & Welling (2014): normal posterior, standard normal prior, ELBO.
+    """Compose a VAE; by default that of Kingma & Welling (2014): normal posterior, standard normal prior, ELBO.
 
     Args:
         event_shape: Shape of one x, such as `(28, 28, 1)`.
         latent_size: Number of latents.
-        likelihood: `"bernoulli"`, `"continuous_bernoulli"` or `"normal"`.
+        likelihood: A name of `keras_vae.families.LIKELIHOODS`, such as `"bernoulli"`.
         network: `"mlp"`, or `"conv"` for images.
         hidden: Encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`); the decoder's are
             the same in reverse.
-        scale: Of a normal likelihood: `"learned"` (its default), `"predicted"` or a number.
+        scale: Of a normal likelihood: `"learned"` (its default), `"learned_per_element"`, `"predicted"` or a number.
         num_samples: L, Monte-Carlo samples for each example.
+        posterior: The posterior's family in place of `Normal(latent_size)`.
+        prior: In place of the standard normal.
+        objective: In place of `ELBO(num_samples)`.
+        condition: As in `keras_vae.VAE`.
         seed: Of all noise.
 
     Returns:
@@ -57,9 +67,11 @@ def vae(
     observed = Normal(event, scale="learned" if scale is None else scale) if family is Normal else family(event)
     encoder, decoder = _networks(network, event, hidden)
     return VAE(
-        encoder=Encoder(encoder, Normal(latent_size)),
+        encoder=Encoder(encoder, Normal(latent_size) if posterior is None else posterior),
         decoder=Decoder(decoder, observed),
-        objective=ELBO(num_samples),
+        prior=prior,
+        objective=ELBO(num_samples) if objective is None else objective,
+        condition=condition,
         seed=seed,
     )
 
