@@ -40,8 +40,9 @@ def fit(model, x, epochs=1, **kwargs):
     return model.fit(x, epochs=epochs, batch_size=32, verbose=0, **kwargs).history
 
 
-def test_measures_against_the_exact_posterior():
-    x = linear_gaussian.data(1500)  # more than pass through the encoder at once
+def test_measures_against_the_exact_posterior(monkeypatch):
+    monkeypatch.setattr("keras_vae.training.monitor._ROWS", 64)  # several parts, the last one smaller
+    x = linear_gaussian.data(400)
     monitor = Monitor(x)
     history = fit(healthy(), linear_gaussian.data(32), epochs=2, callbacks=[monitor])
     w, b = linear_gaussian.weights()
@@ -62,8 +63,8 @@ def test_measures_against_the_exact_posterior():
     assert [entry["epoch"] for entry in monitor.history] == [1, 2]
     np.testing.assert_allclose(found["kl"], kl, rtol=1e-4)
     assert found["rate"] == pytest.approx(kl.sum(), rel=1e-4)
-    # The mean of 1500 × 20 draws of a sum of squares, whose standard deviation over z is about 2 nats: ± 0.012.
-    assert found["distortion"] == pytest.approx(distortion, abs=0.06)
+    # The mean of 400 × 20 draws of a sum of squares, whose standard deviation over z is about 2 nats: ± 0.02.
+    assert found["distortion"] == pytest.approx(distortion, abs=0.1)
     assert found["active_units"] == 2
     assert history["active_units"] == [2, 2]
 
@@ -113,10 +114,10 @@ def test_training_into_collapse_is_noticed():
     keras.utils.set_random_seed(0)
     model = kv.models.vae((5,), latent_size=2, likelihood="normal", hidden=[16], seed=0)
     model.objective = kv.objectives.ELBO(beta=100.0)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.03), jit_compile=False)
     x = linear_gaussian.data(256)
     with pytest.warns(PosteriorCollapseWarning):
-        fit(model, x, epochs=15, callbacks=[Monitor(x)])
+        fit(model, x, epochs=6, callbacks=[Monitor(x)])
 
 
 def test_a_healthy_posterior_is_not_warned_of():

@@ -20,11 +20,12 @@ class BetaTC(Objective):
     """β-TCVAE: the KL split into mutual information, total correlation and the latents' own KLs.
 
     L = E_q[log p(x|z)] − I(x; z) − β KL(q(z) ‖ Π_j q(z_j)) − Σ_j KL(q(z_j) ‖ p(z_j)) (Chen et al. 2018,
-    equation 4 with α = γ = 1). The aggregate posterior q(z) is estimated by minibatch-weighted sampling: log q(z_i)
-    ≈ log 1/(NM) Σ_j q(z_i|x_j) over the global batch of M (their equation 3). For factorised posteriors and priors.
+    equation 4 with α = γ = 1). The aggregate posterior q(z_i) is estimated over the global batch of M of N examples by
+    minibatch-stratified sampling: q(z_i|x_i) weighs 1/N, as it does in q(z), and all others the rest (their appendix
+    C.2), so that the estimate of q(z) is unbiased, and exact if M = N. For factorised posteriors and priors.
 
     Args:
-        dataset_size: N, the number of training examples. It shifts the reported terms, not the gradient.
+        dataset_size: N, the number of training examples.
         beta: Weight of the total correlation, a number or a schedule.
 
     Raises:
@@ -88,12 +89,23 @@ class BetaTC(Objective):
         by_latent = factors(inference.family.distribution(everyone)).log_prob(
             z[:, None]
         )  # [batch, global batch, *latents]
-        size = tf.cast(tf.shape(by_latent)[1], z.dtype)
-        constant = math.log(self.dataset_size) + tf.math.log(size)
+        share = self._log_shares(tf.shape(z)[0], z.dtype)
         axes = tuple(range(2, len(by_latent.shape)))
-        log_joint = tf.reduce_logsumexp(tf.reduce_sum(by_latent, axis=axes), axis=1) - constant
-        log_each = tf.reduce_logsumexp(by_latent, axis=1) - constant
+        log_joint = tf.reduce_logsumexp(tf.reduce_sum(by_latent, axis=axes) + share, axis=1)
+        share = tf.reshape(share, tf.concat([tf.shape(share), tf.ones([len(axes)], tf.int32)], 0))
+        log_each = tf.reduce_logsumexp(by_latent + share, axis=1)
         return log_joint, tf.reduce_sum(log_each, axis=tuple(range(1, len(log_each.shape))))
+
+    def _log_shares(self, count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+        """Return the log-weight of each of the global batch in each row's q(z), `[batch, global batch]`."""
+        rows = tf.range(count, dtype=tf.int64)
+        for replica in replicas.replica_id():
+            rows += tf.cast(replica, tf.int64) << 32
+        own = rows[:, None] == replicas.gather(rows)[None]
+        others = tf.maximum(tf.cast(tf.shape(own)[1], dtype) - 1.0, 1.0)
+        mine = -math.log(self.dataset_size)
+        rest = math.log(max(self.dataset_size - 1, 1)) - math.log(self.dataset_size) - tf.math.log(others)
+        return tf.where(own, tf.cast(mine, dtype), rest)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
