@@ -24,11 +24,11 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Replace the bar by the epoch's figures."""
         self.bar.close()
-        figures = "  ".join(f"{name} {value:.2f}" for name, value in _figures(logs or {}))
+        figures = "  ".join(f"{name} {value:.{digits}f}" for name, value, digits in _figures(logs or {}))
         print(f"{self.name}  {figures}", flush=True)
 
 
-def _figures(logs: dict[str, Any]) -> list[tuple[str, float]]:
-    """Leave out the loss, where it is the negative bound and says nothing new."""
+def _figures(logs: dict[str, Any]) -> list[tuple[str, float, int]]:
+    """Return names, figures and their decimals; without the loss, where it is about the negative bound."""
     names = [n for n in logs if not (n.endswith("loss") and n.replace("loss", "bound") in logs)]
-    return [(n.replace("val_", "test "), float(logs[n])) for n in names]
+    return [(n.replace("val_", "test "), float(logs[n]), 0 if n == "active_units" else 2) for n in names]

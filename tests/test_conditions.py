@@ -1,0 +1,148 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vae as kv
+
+
+def model(condition, prior=None, network=None):
+    return kv.VAE(
+        kv.Encoder(network or kv.networks.MLP([16]), kv.families.Normal(2)),
+        kv.Decoder(kv.networks.MLP([16]), kv.families.Bernoulli((8, 8, 1))),
+        prior=prior,
+        condition=condition,
+        seed=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def two_classes():
+    """Class 0 is dark, class 1 light: y says all about x."""
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    x = (rng.random([200, 8, 8, 1]) < np.where(y == 1, 0.9, 0.1)[:, None, None, None]).astype(np.float32)
+    return x, y
+
+
+@pytest.fixture(scope="module")
+def trained(two_classes):
+    keras.utils.set_random_seed(0)
+    vae = model(kv.conditions.Label(2), kv.ConditionalPrior(kv.networks.MLP([8]), kv.families.Normal(2)))
+    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    vae.fit(*two_classes, validation_data=two_classes, epochs=30, verbose=0)
+    return vae
+
+
+def test_samples_are_of_the_class_asked_for(trained):
+    for label, wanted in ((0, 0.1), (1, 0.9)):
+        assert np.mean(trained.sample(20, seed=0, condition=label)) == pytest.approx(wanted, abs=0.05)
+    mixed = np.mean(trained.sample(4, seed=0, condition=[0, 1, 1, 0]), axis=(1, 2, 3))
+    assert np.all((mixed > 0.5) == [False, True, True, False])
+
+
+def test_a_condition_reaches_encoder_decoder_and_prior(trained, two_classes):
+    x, z, seeds = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3)
+    zero, one = np.zeros(3, int), np.ones(3, int)
+    assert np.any(trained.encode(x, zero)["mean"] != trained.encode(x, one)["mean"])
+    assert np.any(trained.decode(z, zero)["mean"] != trained.decode(z, one)["mean"])
+    assert np.any(trained.generate(seeds, zero)["z"] != trained.generate(seeds, one)["z"])
+
+
+def test_datasets_generators_and_arrays_alike(trained, two_classes):
+    x, y = two_classes
+    wanted = trained.evaluate(x, y, batch_size=50, verbose=0)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(50)
+    assert trained.evaluate(batches, verbose=0) == wanted
+    assert trained.evaluate(((x[i : i + 50], y[i : i + 50]) for i in range(0, 200, 50)), verbose=0) == wanted
+    reconstructed = trained.reconstruct(x, y).numpy()
+    np.testing.assert_allclose(trained.predict(batches, verbose=0), reconstructed, rtol=1e-5)
+    np.testing.assert_allclose(trained.predict([x, y], verbose=0), reconstructed, rtol=1e-5)
+
+
+def test_log_likelihood_is_of_x_given_y(trained, two_classes):
+    x, y = two_classes
+    right = kv.evaluation.log_likelihood(trained, (x, y), 20, verbose=False)
+    wrong = kv.evaluation.log_likelihood(trained, (x, 1 - y), 20, verbose=False)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(100)
+    assert kv.evaluation.log_likelihood(trained, batches, 20, verbose=False).mean == pytest.approx(right.mean)
+    # 64 pixels that are 0.9 against 0.1 likely are 64 · 0.8 · log 9 = 112 nats; a strange z makes up for half of it.
+    assert right.mean - wrong.mean > 40
+    seeds = np.arange(5)
+    assert np.all(trained.score(x[:5], seeds, 20, y[:5]) > trained.score(x[:5], seeds, 20, 1 - y[:5]))
+
+
+@pytest.mark.parametrize("network", [kv.networks.MLP, kv.networks.ConvEncoder])
+def test_a_vector_condition_with_either_network(network, two_classes):
+    x, y = two_classes
+    built = network([8]) if network is kv.networks.MLP else network([4], units=8)
+    vae = model(kv.conditions.Vector(3), network=built)
+    vectors = np.stack([y, 1 - y, np.zeros(200)], axis=1).astype(np.float32)
+    vae.compile(jit_compile=False)
+    vae.fit(x, vectors, epochs=1, verbose=0)
+    assert vae.sample(2, condition=[0.5, 0.5, 0.0]).shape == (2, 8, 8, 1)
+    assert vae.sample(2, condition=vectors[:2]).shape == (2, 8, 8, 1)
+
+
+def test_any_keras_model_takes_the_condition_as_channels(two_classes):
+    x, y = two_classes
+    network = keras.Sequential([keras.layers.Conv2D(4, 3, strides=2), keras.layers.Flatten()])
+    vae = model(kv.conditions.Label(2), network=network)
+    assert network.input_shape == (None, 8, 8, 3)
+    vae.compile(jit_compile=False)
+    vae.fit(x, y, epochs=1, verbose=0)
+
+
+def test_one_row_gets_the_same_latent_in_any_batch(trained):
+    seeds, labels = np.array([7, 8, 9]), np.array([1, 0, 1])
+    together = trained.generate(seeds, labels)["z"].numpy()
+    for i in range(3):
+        np.testing.assert_array_equal(trained.generate(seeds[i : i + 1], labels[i : i + 1])["z"][0], together[i])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda vae, x, y: vae.fit(x), "y is missing; wanted fit\\(x, y\\)"),
+        (
+            lambda vae, x, y: vae.fit(x, y + 1),
+            "found the value 2; a condition wants every label an integer from 0 to 1",
+        ),
+        (lambda vae, x, y: vae.fit(x, y[:5]), r"y has shape \(5,\); wanted \(200,\)"),
+        (lambda vae, x, y: vae.fit(x, np.eye(2)[y]), r"wanted \(200,\). Of one-hot rows take numpy.argmax"),
+        (lambda vae, x, y: vae.fit(x, y.astype(str)), "y has dtype <U21; wanted numbers"),
+        (lambda vae, x, y: vae.fit(x, y + 0.5), "found the value 0.5"),
+        (lambda vae, x, y: vae.fit(tf.data.Dataset.from_tensor_slices(x).batch(9)), r"wanted batches of \(x, y\)"),
+        (
+            lambda vae, x, y: vae.fit(tf.data.Dataset.from_tensor_slices((x, y * 3)).batch(9)),
+            "found the value 3; a condition wants",
+        ),
+        (lambda vae, x, y: vae.sample(3), "the model has a condition: give|this model has a condition: give"),
+        (lambda vae, x, y: vae.sample(3, condition=2), "condition holds the value 2"),
+        (lambda vae, x, y: vae.sample(3, condition=[0, 1]), r"condition has shape \(2,\)"),
+        (lambda vae, x, y: vae.encode(x), "the model has a condition; give condition=y"),
+        (lambda vae, x, y: vae.evaluate(x), "y is missing"),
+    ],
+)
+def test_bad_conditions_are_refused(trained, two_classes, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(trained, *two_classes)
+
+
+def test_models_without_a_condition_take_none(binary_images):
+    vae = model(None)
+    with pytest.raises(ValueError, match="received a condition, but the model has none"):
+        vae.sample(3, condition=1)
+    with pytest.raises(ValueError, match="depends on a condition, and the model has none"):
+        model(None, kv.ConditionalPrior(kv.networks.MLP([8]), kv.families.Normal(2)))
+    with pytest.raises(TypeError, match="condition must be"):
+        model("label")
+    vae.compile(jit_compile=False)
+    vae.fit(binary_images, np.arange(64), verbose=0)  # y is ignored
+
+
+@pytest.mark.parametrize("make", [kv.conditions.Label, kv.conditions.Vector])
+@pytest.mark.parametrize("size", [0, -1, 2.5, "3"])
+def test_bad_sizes_are_refused(make, size):
+    with pytest.raises(ValueError, match="must be a positive integer"):
+        make(size)
