@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types doctest wheel notebook figures clean
+.PHONY: demo test conformance lint types doctest wheel notebook figures clean
 
 demo: .venv/installed
 	$(BIN)/keras-vae demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# Every composition of the golden list, with its table; `make test` runs some in which all parts appear.
+conformance: .venv/installed
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/test_conformance.py -m slow
 
 lint: .venv/installed
 	$(BIN)/ruff check .

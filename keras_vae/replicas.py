@@ -26,4 +26,7 @@ def gather(per_example: tf.Tensor, axis: int = 0) -> tf.Tensor:
     """Return the rows of all replicas, one after the other; their gradients come back."""
     if not replica_id():
         return per_example
-    return tf.distribute.get_replica_context().all_gather(per_example, axis=axis)
+    gathered = tf.distribute.get_replica_context().all_gather(per_example, axis=axis)
+    shape = per_example.shape.as_list()
+    shape[axis] = None
+    return tf.ensure_shape(gathered, shape)  # which gathering forgets

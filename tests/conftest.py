@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests import conformance_table
+
 
 @pytest.fixture(autouse=True)
 def _clean_state():
@@ -26,3 +28,11 @@ def binary_images() -> np.ndarray:
         image[rng.integers(8), :, 0] = 1
         image[:, rng.integers(8), 0] = 1
     return x
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what each composition of the golden list passed."""
+    text = conformance_table.table(conformance_table.outcomes(terminalreporter))
+    if text:
+        terminalreporter.section("conformance")
+        terminalreporter.write_line(text)

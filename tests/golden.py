@@ -1,7 +1,7 @@
 """The golden list: compositions in which every part, and every reasonable pair of parts, appears.
 
 `FACTORS` names what there is to choose. `COMPOSITIONS` is made of it by a greedy search, the same on every machine: it
-holds each pair of choices that go together at least once. `CORE` is its beginning, in which every choice appears.
+holds each pair of choices that go together at least once. `CORE` is a part of it in which every choice appears.
 """
 
 import itertools
@@ -165,35 +165,23 @@ class Golden:
         return x, y[self.condition]
 
 
-def _pairs(parts: tuple[str, ...]) -> set[Any]:
-    return set(itertools.combinations(enumerate(parts), 2))
-
-
-def _search() -> list[Golden]:
-    """Pick, again and again, the composition with the most pairs that are not there yet."""
-    possible = [g for g in (Golden(*parts) for parts in itertools.product(*FACTORS)) if g.goes_together()]
-    pairs = [_pairs(g.parts) for g in possible]
-    missing: set[Any] = set().union(*pairs)
+def _search(possible: list[Golden], covers: Callable[[tuple[str, ...]], set[Any]]) -> list[Golden]:
+    """Pick, again and again, the composition that covers the most of what is not covered yet."""
+    covered = [covers(g.parts) for g in possible]
+    missing: set[Any] = set().union(*covered)
     chosen = []
     while missing:
-        gains = [len(p & missing) for p in pairs]
+        gains = [len(c & missing) for c in covered]
         best = int(np.argmax(gains))
         chosen.append(possible[best])
-        missing -= pairs[best]
+        missing -= covered[best]
         keep = [i for i, gain in enumerate(gains) if gain > 0]
-        possible, pairs = [possible[i] for i in keep], [pairs[i] for i in keep]
+        possible, covered = [possible[i] for i in keep], [covered[i] for i in keep]
     return chosen
 
 
-def _beginning(compositions: list[Golden]) -> int:
-    missing = set(itertools.chain.from_iterable(enumerate(g.parts) for g in compositions))
-    for number, golden in enumerate(compositions):
-        missing -= set(enumerate(golden.parts))
-        if not missing:
-            return number + 1
-    raise AssertionError("unreachable")
-
-
-_FOUND = _search()
-COMPOSITIONS: dict[str, Golden] = {g.name: g for g in _FOUND}
-CORE: list[str] = [g.name for g in _FOUND[: _beginning(_FOUND)]]
+_POSSIBLE = [g for g in (Golden(*parts) for parts in itertools.product(*FACTORS)) if g.goes_together()]
+COMPOSITIONS: dict[str, Golden] = {
+    g.name: g for g in _search(_POSSIBLE, lambda parts: set(itertools.combinations(enumerate(parts), 2)))
+}
+CORE: list[str] = [g.name for g in _search(list(COMPOSITIONS.values()), lambda parts: set(enumerate(parts)))]

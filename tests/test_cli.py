@@ -14,7 +14,8 @@ from serving import Server
 def digits(tmp_path_factory, binary_images):
     path = tmp_path_factory.mktemp("data") / "digits.npz"
     grey = (binary_images * 250).astype(np.uint8)
-    np.savez(path, x_train=grey, x_test=grey[:16])
+    labels = np.arange(64) % 3
+    np.savez(path, x_train=grey, y_train=labels, x_test=grey[:16], y_test=labels[:16])
     return path
 
 
@@ -67,6 +68,36 @@ def test_the_whole_way(run, tmp_path, capsys):
     np.testing.assert_array_equal(np.load(tmp_path / "s.npy"), np.load(tmp_path / "g.npy"))
 
 
+def test_models_are_listed_with_their_papers(capsys):
+    assert cli.main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("iwae ") and "Burda, Grosse & Salakhutdinov 2016" in line for line in lines)
+
+
+def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
+    run = tmp_path / "run"
+    assert cli.main([*_train(run, digits), "--model", "cvae", "--epochs", "1"]) == 0
+    assert cli.main(["evaluate", str(run), "--num-samples", "5"]) == 0
+    assert cli.main(["export", str(run), str(tmp_path / "m" / "1")]) == 0
+    sample = ["sample", str(run), "--n", "3", "--seed", "3", "--out", str(tmp_path / "s.npy")]
+    with Server(model_name="m", model_base_path=tmp_path / "m", port=0) as server:
+        generate = ["generate", "--server", f"127.0.0.1:{server.port}", "--model", "m", "--n", "3", "--seed", "3"]
+        generate += ["--out", str(tmp_path / "g.npy")]
+        assert cli.main([*generate, "--condition", "2"]) == 0
+        assert cli.main([*sample, "--condition", "2"]) == 0
+        np.testing.assert_array_equal(np.load(tmp_path / "s.npy"), np.load(tmp_path / "g.npy"))
+        assert cli.main([*sample, "--condition", "1"]) == 0
+        assert np.any(np.load(tmp_path / "s.npy") != np.load(tmp_path / "g.npy"))
+        capsys.readouterr()
+        assert cli.main(generate) == 1
+        assert "the served model is conditional" in capsys.readouterr().err
+    assert cli.main([*sample, "--condition", "3"]) == 1
+    assert "wanted every label an integer from 0 to 2" in capsys.readouterr().err
+    assert cli.main(sample) == 0  # the classes in turn
+    history = json.loads((run / "history.json").read_text())
+    assert 0 <= history[0]["active_units"] <= 2
+
+
 def test_train_again_continues(run, digits, capsys):
     assert cli.main([*_train(run, digits), "--epochs", "3"]) == 0
     assert "after 3 epochs" in capsys.readouterr().out
@@ -75,6 +106,8 @@ def test_train_again_continues(run, digits, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["train", "--model", "iwea", "--run", "x"], "Unknown model: 'iwea'. Did you mean 'iwae'"),
+        (["sample", "{run}", "--condition", "1"], "the model has no condition; received --condition"),
         (["evaluate", "nowhere"], "nowhere does not exist; wanted a run directory or a .keras file"),
         (["sample", "{run}", "--out", "x.gif"], "must end in .png or .npy; received x.gif"),
         (["sample", "{run}", "--out", "{run}/no/x.png"], "does not exist; make it first"),

@@ -117,7 +117,7 @@ def test_one_row_gets_the_same_latent_in_any_batch(trained):
             lambda vae, x, y: vae.fit(tf.data.Dataset.from_tensor_slices((x, y * 3)).batch(9)),
             "found the value 3; a condition wants",
         ),
-        (lambda vae, x, y: vae.sample(3), "the model has a condition: give|this model has a condition: give"),
+        (lambda vae, x, y: vae.sample(3), "the model has a condition: give"),
         (lambda vae, x, y: vae.sample(3, condition=2), "condition holds the value 2"),
         (lambda vae, x, y: vae.sample(3, condition=[0, 1]), r"condition has shape \(2,\)"),
         (lambda vae, x, y: vae.encode(x), "the model has a condition; give condition=y"),

@@ -41,7 +41,7 @@ class Condition:
             ValueError: If y has another shape, or a value that is none of the condition's.
         """
         if y is None:
-            raise ValueError(f"this model has a condition: give condition=y, {self.support.wanted}")
+            raise ValueError(f"the model has a condition: give condition=y, {self.support.wanted}")
         given = np.asarray(y)
         wanted = f"one y, shape {self.shape}, or one for each row, shape {(count, *self.shape)}"
         if given.shape not in (self.shape, (count, *self.shape)):

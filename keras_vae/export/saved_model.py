@@ -22,7 +22,6 @@ def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: 
     live = signatures(model, positive_integer(score_samples, "export: score_samples"))
     with whole_version(path) as directory:
         archive = keras.export.ExportArchive()
-        archive.track(model)
         for name, signature in live.items():
             archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
         archive.write_out(str(directory), verbose=False)

@@ -1,0 +1,57 @@
+"""The README's pictures of conditional samples and of latents, from models trained on mnist_5k.
+
+python benchmarks/pictures.py        # about five minutes on two cores; writes docs/images/
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_vae as kv
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+
+
+def trained(name: str, latent_size: int, epochs: int = 60) -> kv.VAE:
+    keras.utils.set_random_seed(0)
+    conditional = kv.models.READY_MADE[name].conditional
+    model = kv.models.make(name, (28, 28, 1), latent_size=latent_size, classes=10, seed=0)
+    model.compile(optimizer=keras.optimizers.Adam(1e-3))
+    model.fit(kv.data.load("mnist_5k", with_labels=conditional), epochs=epochs, verbose=0)
+    return model
+
+
+def main() -> None:
+    x, labels = next(iter(kv.data.load("mnist_5k", "test", batch_size=1000, with_labels=True).as_numpy_iterator()))
+
+    conditional = trained("cvae", 20)
+    rows = [np.asarray(conditional.sample(10, seed=0, condition=digit)) for digit in range(10)]
+    kv.plots.save_by_class(IMAGES / "by_class.png", np.stack(rows), range(10))
+
+    two = trained("vae", 2)
+    kv.plots.save_manifold(IMAGES / "manifold.png", kv.latent.manifold(two))
+    kv.plots.save_latent_space(IMAGES / "latent_space.png", two.encode(x)["mean"], labels)
+
+    vae = trained("vae", 20)
+    one_of_each = np.stack([x[labels == digit][0] for digit in range(10)])
+    ways = [
+        kv.latent.interpolate(vae, one_of_each[a], one_of_each[b], 11, kind="spherical").images
+        for a, b in ((1, 7), (3, 8), (4, 9), (0, 6))
+    ]
+    kv.plots.save_interpolation(IMAGES / "interpolation.png", np.stack(ways))
+    ink = x.sum(axis=(1, 2, 3))
+    bold, thin = x[ink > np.quantile(ink, 0.8)], x[ink < np.quantile(ink, 0.2)]
+    strengths = (-1.5, -0.75, 0.0, 0.75, 1.5)
+    direction = kv.latent.attribute_vector(vae, bold, thin)
+    bolder = kv.latent.add_attribute(vae, one_of_each, direction, strengths)
+    kv.plots.save_attribute(IMAGES / "attribute.png", bolder.images, strengths, "thin to bold")
+    traversal = kv.latent.traverse(vae, one_of_each[3], latents=1, reference=x)
+    edited = kv.latent.edit(vae, one_of_each, {int(traversal.latents[0]): 2.5})
+    kv.plots.save_edit(
+        IMAGES / "edit.png", one_of_each, edited.images, f"latent {traversal.latents[0]}, the most active, set to 2.5"
+    )
+
+
+if __name__ == "__main__":
+    main()
