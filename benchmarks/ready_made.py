@@ -6,8 +6,9 @@ and measured on the test digits: the bound it reports with β = 1, and log p(x) 
     python benchmarks/ready_made.py                          # mnist_5k, all models: about an hour on two cores
     python benchmarks/ready_made.py --data mnist --epochs 20 --models vae iwae vamp cvae gumbel nvil
 
-TFDS downloads MNIST unless TFDS_DATA_DIR holds it. One file a run in benchmarks/results/; models that it holds already
-with the same settings are not trained again. The table goes to docs/models.md by benchmarks/models_page.py.
+TFDS downloads MNIST unless TFDS_DATA_DIR holds it. The figures go to benchmarks/results/, and each example's to
+out/ready_made/; models that are there with the same settings are not trained again. Differences are paired over the
+examples. benchmarks/models_page.py makes the tables of docs/models.md.
 """
 
 import argparse
@@ -23,8 +24,12 @@ import keras_vae as kv
 from keras_vae.files import whole
 from keras_vae.models.catalogue import OWN_LIKELIHOOD
 
+# What the others are compared with.
+REFERENCES = ("vae", "nvil")
+OUT = Path(__file__).parents[1] / "out" / "ready_made"
 
-def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
+
+def measure(name: str, options: argparse.Namespace, per_example: Path) -> dict[str, Any]:
     ready = kv.models.READY_MADE[name]
     likelihood = OWN_LIKELIHOOD.get(name, "bernoulli")
     keras.utils.set_random_seed(options.seed)
@@ -38,14 +43,27 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     trained = time.perf_counter()
     terms = model.evaluate(test, verbose=0, return_dict=True)
     estimate = kv.evaluation.log_likelihood(model, test, options.num_samples, seed=options.seed, verbose=False)
+    per_example.mkdir(parents=True, exist_ok=True)
+    np.save(per_example / f"{name}.npy", estimate.per_example)
     return {
         "bound": terms["bound"],
         "kl": terms["kl"],
         "log_likelihood": estimate.mean,
         "standard_error": estimate.standard_error,
-        "per_example": [round(float(v), 3) for v in estimate.per_example],
         "training_seconds": round(trained - start),
     }
+
+
+def against(name: str, per_example: Path) -> dict[str, list[float]]:
+    """Return mean and standard error of the difference to each reference that has been measured."""
+    found = {}
+    for other in REFERENCES:
+        files = [per_example / f"{n}.npy" for n in (name, other)]
+        if name != other and all(f.exists() for f in files):
+            mine, theirs = map(np.load, files)
+            gain = (mine - theirs).astype(np.float64)
+            found[other] = [float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))]
+    return found
 
 
 def main() -> None:
@@ -62,11 +80,14 @@ def main() -> None:
     found = json.loads(path.read_text()) if path.exists() else {}
     if found.get("settings") != settings:
         found = {"settings": settings, "models": {}}
+    per_example = OUT / "-".join(str(value) for value in settings.values())
     for name in options.models:
         if name not in found["models"]:
-            found["models"][name] = measure(name, options)
-            with whole(path) as unfinished:
-                unfinished.write_text(json.dumps(found) + "\n")
+            found["models"][name] = measure(name, options, per_example)
+        for measured, row in found["models"].items():
+            row["against"] = row.get("against", {}) | against(measured, per_example)
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=1) + "\n")
         figures = found["models"][name]
         print(
             f"{name:25} bound {figures['bound']:9.2f}   log-likelihood {figures['log_likelihood']:9.2f} ± "

@@ -86,9 +86,9 @@ class BetaTC(Objective):
     def _aggregate(self, inference: Inference, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return log q(z) and Σ_j log q(z_j), each `[batch]`, at z `[batch, *latent]`."""
         everyone = {name: replicas.gather(value) for name, value in inference.parameters.items()}
-        by_latent = factors(inference.family.distribution(everyone)).log_prob(
-            z[:, None]
-        )  # [batch, global batch, *latents]
+        elements = factors(inference.family.distribution(everyone))
+        assert elements is not None, "refused by check"
+        by_latent = elements.log_prob(z[:, None])  # [batch, global batch, *latents]
         share = self._log_shares(tf.shape(z)[0], z.dtype)
         axes = tuple(range(2, len(by_latent.shape)))
         log_joint = tf.reduce_logsumexp(tf.reduce_sum(by_latent, axis=axes) + share, axis=1)

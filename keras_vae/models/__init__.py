@@ -1,0 +1,6 @@
+"""Ready-made models: each composes parts."""
+
+from keras_vae.models.compose import vae
+from keras_vae.models.ready_made import READY_MADE, ReadyMade, make
+
+__all__ = ["READY_MADE", "ReadyMade", "make", "vae"]

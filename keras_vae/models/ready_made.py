@@ -1,0 +1,232 @@
+"""The models of the literature, each a choice of parts: one line a name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from keras_vae import families, priors
+from keras_vae.checks import as_shape, positive_integer
+from keras_vae.conditional_prior import ConditionalPrior
+from keras_vae.conditions import Label
+from keras_vae.models.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
+from keras_vae.models.compose import vae
+from keras_vae.names import lookup
+from keras_vae.networks import MLP
+from keras_vae.objectives import ELBO, IWAE, BetaTC, InfoVAE
+from keras_vae.schedules import Cyclical, Exponential, Linear
+from keras_vae.vae import VAE
+
+# Categories of each discrete latent, as in Jang, Gu & Poole (2017).
+_CATEGORIES = 10
+# Steps of warm-up and cooling: about 25 epochs of 4,000 examples, or two of MNIST, at batch 100.
+_STEPS = 1_000
+_PSEUDO_INPUTS = 500
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a ready-made model may depend on.
+
+    Attributes:
+        event: Shape of one x.
+        latents: Number of latents.
+        samples: Samples for each example, or None for the model's own number.
+        classes: Number of classes, or None.
+        examples: Training examples, `[n, *event]`, or None.
+    """
+
+    event: tuple[int, ...]
+    latents: int
+    samples: int | None
+    classes: int | None
+    examples: np.ndarray | None
+
+    @property
+    def normal(self) -> families.Normal:
+        """The usual posterior."""
+        return families.Normal(self.latents)
+
+    @property
+    def one_hot(self) -> families.OneHotCategorical:
+        """Categorical latents."""
+        return families.OneHotCategorical((self.latents, _CATEGORIES))
+
+    @property
+    def label(self) -> Label:
+        """The condition of a model conditional on its class.
+
+        Raises:
+            ValueError: If the number of classes is not known.
+        """
+        if self.classes is None:
+            raise ValueError("a conditional model needs labels; give classes=10, or data that has labels")
+        return Label(self.classes)
+
+    @property
+    def size(self) -> int:
+        """Number of training examples.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self.examples is None:
+            raise ValueError("this model depends on the training examples; give examples=x_train")
+        return len(self.examples)
+
+    def k(self, default: int) -> int:
+        """Number of samples."""
+        return default if self.samples is None else self.samples
+
+    def elbo(self, default: int = 1, **others: Any) -> ELBO:
+        """The ELBO with the number of samples asked for."""
+        return ELBO(self.k(default), **others)
+
+
+Parts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReadyMade:
+    """A model of the literature.
+
+    Attributes:
+        paper: Authors and year.
+        sentence: What it is.
+        parts: The function from what is wanted to the arguments of `keras_vae.models.vae`.
+        conditional: Whether it is given y.
+    """
+
+    paper: str
+    sentence: str
+    parts: Callable[[Wanted], Parts] = field(repr=False)
+    conditional: bool = False
+
+
+def _vamp(w: Wanted) -> Parts:
+    components = min(_PSEUDO_INPUTS, w.size)
+    chosen = np.random.default_rng(0).choice(w.size, components, replace=False)
+    assert w.examples is not None, "size has been asked"
+    return {"prior": priors.VampPrior(w.normal, w.event, components, initial=w.examples[np.sort(chosen)])}
+
+
+def _discrete(w: Wanted, objective: Any) -> Parts:
+    return {"posterior": w.one_hot, "prior": priors.Uniform(w.one_hot), "objective": objective}
+
+
+def _gumbel(w: Wanted, straight_through: bool = False) -> Parts:
+    posterior = families.GumbelSoftmax(w.one_hot.event_shape, Exponential(1.0, 0.5, 10 * _STEPS), straight_through)
+    return {"posterior": posterior, "prior": priors.Uniform(w.one_hot), "objective": w.elbo()}
+
+
+def _relaxed_bernoulli(w: Wanted) -> Parts:
+    bits = _CATEGORIES * w.latents
+    posterior = families.RelaxedBernoulli(bits, Exponential(1.0, 0.5, 10 * _STEPS))
+    return {"posterior": posterior, "prior": priors.Uniform(families.Bernoulli(bits)), "objective": w.elbo()}
+
+
+def _piecewise(w: Wanted) -> Parts:
+    family = families.PiecewiseConstant(w.latents)
+    return {"posterior": family, "prior": priors.Learned(families.PiecewiseConstant(w.latents)), "objective": w.elbo()}
+
+
+def _likelihood(name: str) -> Parts:
+    return {"likelihood": OWN_LIKELIHOOD[name]}
+
+
+_PARTS: dict[str, Callable[[Wanted], Parts]] = {
+    "vae": lambda w: {"objective": w.elbo()},
+    "continuous-bernoulli": lambda w: {"objective": w.elbo(), **_likelihood("continuous-bernoulli")},
+    "beta-vae": lambda w: {"objective": w.elbo(beta=4.0)},
+    "kl-annealing": lambda w: {"objective": w.elbo(beta=Linear(0.0, 1.0, _STEPS))},
+    "cyclical-annealing": lambda w: {"objective": w.elbo(beta=Cyclical(0.0, 1.0, period=_STEPS))},
+    "free-bits": lambda w: {"objective": w.elbo(free_bits=0.1)},
+    "iwae": lambda w: {"objective": IWAE(w.k(5))},
+    "sticking-the-landing": lambda w: {"objective": w.elbo(estimator="sticking_the_landing")},
+    "dreg": lambda w: {"objective": IWAE(w.k(5), estimator="doubly_reparametrised")},
+    "beta-tc-vae": lambda w: {"objective": BetaTC(w.size)},
+    "info-vae": lambda w: {"objective": InfoVAE()},
+    "mmd-vae": lambda w: {"objective": InfoVAE(alpha=1.0)},
+    "learned-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(w.normal)},
+    "mixture-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(families.NormalMixture(w.latents, 20))},
+    "vamp": lambda w: {"objective": w.elbo(), **_vamp(w)},
+    "real-nvp-prior": lambda w: {"objective": w.elbo(), "prior": priors.RealNVP(w.latents)},
+    "maf-prior": lambda w: {"objective": w.elbo(), "prior": priors.MaskedAutoregressiveFlow(w.latents)},
+    "full-covariance": lambda w: {"objective": w.elbo(), "posterior": families.FullNormal(w.latents)},
+    "mixture-posterior": lambda w: {"objective": w.elbo(), "posterior": families.NormalMixture(w.latents)},
+    "iaf": lambda w: {"objective": w.elbo(), "posterior": families.InverseAutoregressiveFlow(w.latents)},
+    "planar-flow": lambda w: {"objective": w.elbo(), "posterior": families.PlanarFlow(w.latents)},
+    "gumbel": _gumbel,
+    "straight-through-gumbel": lambda w: _gumbel(w, straight_through=True),
+    "relaxed-bernoulli": _relaxed_bernoulli,
+    "autoregressive-prior": lambda w: {**_gumbel(w), "prior": priors.Autoregressive(w.one_hot)},
+    "nvil": lambda w: _discrete(w, w.elbo(estimator="nvil")),
+    "leave-one-out": lambda w: _discrete(w, w.elbo(5, estimator="leave_one_out")),
+    "vimco": lambda w: _discrete(w, IWAE(w.k(5), estimator="leave_one_out")),
+    "piecewise": _piecewise,
+    "cvae": lambda w: {"objective": w.elbo(), "condition": w.label},
+    "cvae-prior": lambda w: {
+        "objective": w.elbo(),
+        "condition": w.label,
+        "prior": ConditionalPrior(MLP([64]), w.normal),
+    },
+    "factor-analysis": lambda w: {
+        "objective": w.elbo(),
+        "posterior": families.FullNormal(w.latents),
+        **_likelihood("factor-analysis"),
+        "scale": "learned_per_element",
+        "network": "mlp",
+        "hidden": (),
+    },
+}
+
+READY_MADE: dict[str, ReadyMade] = {
+    name: ReadyMade(*CATALOGUE[name], parts=parts, conditional=name in CONDITIONAL)
+    for name, parts in _PARTS.items()
+}
+
+
+def make(
+    name: str,
+    event_shape: int | Sequence[int],
+    *,
+    latent_size: int = 20,
+    num_samples: int | None = None,
+    classes: int | None = None,
+    examples: Any = None,
+    **others: Any,
+) -> VAE:
+    """Build a ready-made model.
+
+    Args:
+        name: One of `keras_vae.models.READY_MADE`, such as `"iwae"`.
+        event_shape: Shape of one x, such as `(28, 28, 1)`.
+        latent_size: Number of latents; of variables with ten categories each for discrete models.
+        num_samples: Samples for each example; the model's own number by default.
+        classes: Number of classes, for conditional models.
+        examples: Training examples, `[n, *event]`, for models that begin with some or count them.
+        others: As in `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `scale`, `seed`.
+
+    Returns:
+        An uncompiled `keras_vae.VAE`.
+
+    Raises:
+        ValueError: If the name is unknown, or the model needs something that is not given, or one of the others
+            is fixed by the model.
+
+    Example:
+        >>> model = make("cvae", (8, 8, 1), latent_size=2, classes=10, hidden=[16])
+        >>> model.sample(3, seed=0, condition=7).shape
+        TensorShape([3, 8, 8, 1])
+    """
+    found = lookup(name, READY_MADE, "model")
+    latents = positive_integer(latent_size, "make: latent_size")
+    images = None if examples is None else np.asarray(examples)
+    parts = found.parts(Wanted(as_shape(event_shape, "make"), latents, num_samples, classes, images))
+    fixed = {key: value for key, value in others.items() if key in parts and value is not None and value != parts[key]}
+    if fixed:
+        given = ", ".join(f"{key}={value!r}" for key, value in fixed.items())
+        wanted = ", ".join(f"{key}={parts[key]!r}" for key in fixed)
+        raise ValueError(f"{name} has {wanted} by its nature; received {given}. Leave it out, or compose keras_vae.VAE")
+    return vae(event_shape, **{"latent_size": latents, **others, **parts})
