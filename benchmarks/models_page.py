@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from keras_vae.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.files import whole
-from keras_vae.models.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "models.md"
@@ -27,7 +27,7 @@ def catalogue() -> str:
     models, settings = found["models"], found["settings"]
     lines = [
         f"mnist_5k, dynamic binarisation, {settings['epochs']} epochs, seed {settings['seed']}; nats per test digit, "
-        f"log p(x) by {settings['num_samples']} importance samples; the difference of log p(x) to the plain VAE is paired "
+        f"log p(x) by {settings['num_samples']} importance samples; the difference to the plain VAE is paired "
         "over the same 1,000 digits, ± its standard error. Command: `python benchmarks/ready_made.py "
         f"--epochs {settings['epochs']}`.",
         "",
@@ -64,6 +64,14 @@ def expectations() -> str:
     return "\n".join(lines) + "\n"
 
 
+def bounds() -> str:
+    """Return the table of L_k."""
+    rows = _read("bounds")["bounds"]
+    names = " | ".join(f"L_{row['k']}" for row in rows)
+    figures = " | ".join(f"{row['bound']:.2f}" for row in rows)
+    return f"| {names} |\n{'|---' * len(rows)}|\n| {figures} |\n"
+
+
 def estimators() -> str:
     """Return the table of the estimators' variances."""
     tables = _read("estimators")
@@ -92,9 +100,12 @@ def _read(name: str) -> Any:
     return json.loads((HERE / "results" / f"{name}.json").read_text())
 
 
+_TABLES = {"catalogue": catalogue, "expectations": expectations, "bounds": bounds, "estimators": estimators}
+
+
 def main() -> None:
     text = PAGE.read_text()
-    for name, make in (("catalogue", catalogue), ("expectations", expectations), ("estimators", estimators)):
+    for name, make in _TABLES.items():
         begin, end = f"<!-- {name}: benchmarks/models_page.py -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(begin)
         text = before + begin + make() + end + rest.split(end)[1]

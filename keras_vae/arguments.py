@@ -41,8 +41,8 @@ def _train(command: ArgumentParser) -> None:
     model.add_argument(
         "--likelihood",
         choices=_LIKELIHOODS,
-        help="p(x|z): for binary, [0, 1] (continuous_bernoulli, beta), real and 8-bit data (default: the model's own, "
-        "or bernoulli)",
+        help="p(x|z): for binary, [0, 1] (continuous_bernoulli, beta), real and 8-bit data (grey_levels has 256 "
+        "values a pixel: use --network conv, or it is large; default: the model's own, or bernoulli)",
     )
     model.add_argument(
         "--scale",
@@ -86,16 +86,16 @@ def _evaluate(command: ArgumentParser) -> None:
 
 def _sample(command: ArgumentParser) -> None:
     command.add_argument("model", help=_MODEL_HELP)
-    _images(command)
+    _images(command, " (default: the classes in turn)")
 
 
-def _images(command: ArgumentParser) -> None:
+def _images(command: ArgumentParser, others: str = "") -> None:
     command.add_argument(
         "--condition",
         nargs="+",
         type=float,
         metavar="Y",
-        help="of a conditional model: the label, or the vector's numbers (default: the classes in turn)",
+        help=f"of a conditional model: the label, or the vector's numbers{others}",
     )
     command.add_argument("--n", type=positive, default=64, help="how many (default: %(default)s)")
     command.add_argument("--seed", type=int, default=0, help="first of n consecutive seeds (default: %(default)s)")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from keras_vae import __version__, arguments, quiet
 
+# Commands that need no TensorFlow.
+_TEXT_ALONE = ("models",)
 # A user's mistake, or a fault of the machine that a user can mend: one line, no traceback.
 _PLAIN_ERRORS = (ValueError, OSError)
 
@@ -22,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _serve(words[1:])
     options = parser().parse_args(words)
     try:
-        quiet.import_tensorflow()
+        if options.command not in _TEXT_ALONE:
+            quiet.import_tensorflow()
         # Each subcommand is a module of keras_vae.commands with a function `run`.
         importlib.import_module(f"keras_vae.commands.{options.command}").run(options)
     except KeyboardInterrupt:

@@ -46,11 +46,16 @@ class ConditionalPrior(Prior):
         """Create the weights for conditions of this size."""
         self.layer.build(tuple(condition_shape))
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return p(z|y), batch shape `[...]`, for y `[..., condition]`."""
         if condition is None:
             raise ValueError("ConditionalPrior: wanted a condition; received none")
-        return self.layer.distribution(condition)
+        return self.layer.distribution(condition, training=training)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

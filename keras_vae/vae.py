@@ -105,8 +105,11 @@ class VAE(ObjectiveTrainer):
         if self.prior.conditional:
             self.prior.build(condition)
         for layer in self.objective_layers:
-            if not layer.built:
-                layer.build(tuple(input_shape))
+            if layer.built:
+                raise ValueError(
+                    "VAE: the objective's baseline belongs to another model; give this one its own objective"
+                )
+            layer.build(tuple(input_shape))
         self.built = True
 
     @property
@@ -128,11 +131,11 @@ class VAE(ObjectiveTrainer):
 
     def posterior(self, x: tf.Tensor, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
         """Return q(z|x), batch shape `[batch]`, for x `[batch, *event]`."""
-        return self.encoder.distribution(x, self._encoded(condition), training=training)
+        return self.encoder.distribution(x, self._encoded(condition, x, self.event_shape), training=training)
 
     def likelihood(self, z: tf.Tensor, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
         """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
-        return self.decoder.distribution(z, self._encoded(condition), training=training)
+        return self.decoder.distribution(z, self._encoded(condition, z, self.latent_shape), training=training)
 
     def prior_distribution(self, training: bool | None = None, condition: Any = None) -> tfd.Distribution:
         """Return p(z), batch shape `[]`; or `[batch]`, for a prior that depends on the condition."""
@@ -142,7 +145,7 @@ class VAE(ObjectiveTrainer):
             beside_x = None if encoded is None else encoded[..., None, :]
             return self.encoder.distribution(x, beside_x, training=training)
 
-        return self.prior.distribution(encoded, posterior)
+        return self.prior.distribution(encoded, posterior, training)
 
     def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
         """Return all three at a batch of x: what every bound is made of.
@@ -153,7 +156,7 @@ class VAE(ObjectiveTrainer):
             training: Passed on to the networks.
         """
         family = self.encoder.family
-        parameters = self.encoder(x, self._encoded(condition), training=training)
+        parameters = self.encoder(x, self._encoded(condition, x, self.event_shape), training=training)
         return Inference(
             family=family,
             parameters=parameters,
@@ -187,38 +190,44 @@ class VAE(ObjectiveTrainer):
         noise = streams.fold(self.seed, streams.EVALUATE) if seed is None else seed
         return inference.log_weights(inference.sample(num_samples, noise))
 
-    def _encoded(self, condition: Any) -> tf.Tensor | None:
+    def _encoded(self, condition: Any, beside: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
+        """Return y as the networks see it, checked against the batch axis of what it is given beside."""
         if self.condition is None:
             if condition is not None:
                 raise ValueError("VAE: received a condition, but the model has none; build it with VAE(condition=...)")
             return None
         if condition is None:
             raise ValueError(f"VAE: the model has a condition; give condition=y, {self.condition.support.wanted}")
-        return self.condition.encode(condition)
+        if beside is None:
+            return self.condition.encode(self.condition.checked(condition, None))
+        beside = tf.convert_to_tensor(beside)
+        axis = beside.shape.rank - len(event_shape) - 1
+        rows = tf.shape(beside)[axis] if axis >= 0 else None
+        return self.condition.encode(self.condition.checked(condition, rows))
 
     # What a user does with a trained model.
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Return the mean reconstruction."""
         x, condition = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        encoded = self._encoded(condition)
+        encoded = self._encoded(condition, x, self.event_shape)
         z = self.encoder.family.point(self.encoder(x, encoded, training=training))
         return self.decoder.family.mean(self.decoder(z, encoded, training=training))
 
     def encode(self, x: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`."""
-        parameters = self.encoder(x, self._encoded(condition))
+        parameters = self.encoder(x, self._encoded(condition, x, self.event_shape))
         family = self.encoder.family
         return {"mean": family.mean(parameters), "scale": family.scale(parameters)}
 
     def decode(self, z: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`."""
-        parameters = self.decoder(z, self._encoded(condition))
+        parameters = self.decoder(z, self._encoded(condition, z, self.latent_shape))
         return {"mean": self.decoder.family.mean(parameters), **parameters}
 
     def reconstruct(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
         """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`."""
-        return self(x if condition is None else (x, condition))
+        return self(x if condition is None else (x, tf.convert_to_tensor(condition)))
 
     def generate(self, seeds: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return one z from the prior for each seed, and the likelihood's mean there.
@@ -231,10 +240,9 @@ class VAE(ObjectiveTrainer):
             `z`, `[batch, *latent]`, and `mean`, `[batch, *event]`.
         """
         given = [tf.cast(seeds, tf.int64)]
-        if self.condition is not None and condition is not None:
-            given.append(tf.cast(condition, self.condition.dtype))
-        elif condition is not None or self.condition is not None:
-            self._encoded(condition)  # says what is wrong
+        self._encoded(condition, given[0])  # says what is wrong
+        if self.condition is not None:
+            given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
         return self._compiled_generate(*given) if tf.executing_eagerly() else self._generate(*given)
 
     @functools.cached_property
@@ -250,7 +258,10 @@ class VAE(ObjectiveTrainer):
             z = rows.sample_priors(lambda y: self.prior_distribution(condition=y), condition, seeds)
         else:
             z = rows.sample_prior(self.prior_distribution(condition=condition), seeds)
-        return {"mean": self.decoder.family.mean(self.decoder(z, self._encoded(condition))), "z": z}
+        return {
+            "mean": self.decoder.family.mean(self.decoder(z, self._encoded(condition, z, self.latent_shape))),
+            "z": z,
+        }
 
     def sample(self, num_samples: int, seed: int | None = None, condition: Any = None) -> tf.Tensor:
         """Return the likelihood's means at z ~ p(z), `[num_samples, *event]`.

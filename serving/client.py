@@ -255,9 +255,13 @@ class Client:
         known = self._known
         spec = (known[0] if known is not None else self.metadata()).get(signature)
         wanted = spec.inputs.get("condition") if spec is not None else None
-        if wanted is not None and wanted.shape is not None and condition.ndim == len(wanted.shape) - 1:
+        if wanted is not None and wanted.shape is not None:
             rows = len(np.atleast_1d(next(iter(inputs.values()))))
-            condition = np.broadcast_to(condition, (rows, *condition.shape))
+            if condition.ndim == len(wanted.shape) - 1:
+                condition = np.broadcast_to(condition, (rows, *condition.shape))
+            elif condition.ndim and len(condition) != rows:
+                asked = self._asked(signature)
+                raise ValueError(f"{asked}: expected one condition, or {rows}, one for each row; got {len(condition)}")
         return {**inputs, "condition": condition}
 
     def _fit(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

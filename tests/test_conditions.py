@@ -100,6 +100,48 @@ def test_one_row_gets_the_same_latent_in_any_batch(trained):
         np.testing.assert_array_equal(trained.generate(seeds[i : i + 1], labels[i : i + 1])["z"][0], together[i])
 
 
+def test_one_condition_for_all_rows(trained, two_classes):
+    x, z, seeds, ones = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3), np.ones(3, int)
+    np.testing.assert_array_equal(trained.encode(x, 1)["mean"], trained.encode(x, ones)["mean"])
+    np.testing.assert_array_equal(trained.decode(z, 1)["mean"], trained.decode(z, ones)["mean"])
+    np.testing.assert_array_equal(trained.reconstruct(x, 1), trained.reconstruct(x, ones))
+    np.testing.assert_array_equal(trained.generate(seeds, 1)["z"], trained.generate(seeds, ones)["z"])
+    np.testing.assert_array_equal(trained.score(x, seeds, 2, 1), trained.score(x, seeds, 2, ones))
+
+
+@pytest.mark.parametrize("bad", [2, -1, 1.5, [0, 1], [[0], [1], [1]], np.eye(2)[[0, 1, 1]], float("nan")])
+def test_no_method_answers_for_a_bad_condition(trained, two_classes, bad):
+    x, z, seeds = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3)
+    for call in (
+        lambda: trained.encode(x, bad),
+        lambda: trained.decode(z, bad),
+        lambda: trained.reconstruct(x, bad),
+        lambda: trained.generate(seeds, bad),
+        lambda: trained.score(x, seeds, 2, bad),
+        lambda: trained.posterior(x, condition=bad),
+        lambda: trained.log_weights(x, 2, condition=bad),
+        lambda: trained.sample(3, condition=bad),
+    ):
+        with pytest.raises(ValueError, match="condition (holds the value|has shape)"):
+            call()
+
+
+def test_an_export_refuses_a_bad_condition(trained, tmp_path):
+    trained.export(tmp_path / "1", score_samples=2)
+    generate = tf.saved_model.load(str(tmp_path / "1")).signatures["generate"]
+    assert generate(seed=tf.constant([1, 2], tf.int64), condition=tf.constant([0, 1], tf.int64))["z"].shape == (2, 2)
+    for bad in ([0, 2], [-1, 0], [1]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="condition: wanted"):
+            generate(seed=tf.constant([1, 2], tf.int64), condition=tf.constant(bad, tf.int64))
+
+
+def test_training_reaches_the_priors_network():
+    network = keras.Sequential([keras.layers.Dense(4), keras.layers.Dropout(0.9)])
+    vae = model(kv.conditions.Label(2), kv.ConditionalPrior(network, kv.families.Normal(2)))
+    still, dropped = (vae.prior_distribution(training=t, condition=[0, 1]).mean().numpy() for t in (False, True))
+    assert np.any(still != dropped)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -78,7 +78,7 @@ def test_gradient_against_finite_differences_of_the_exact_elbo():
 class _MixturePrior(kv.priors.Prior):
     """A prior for which TFP knows no closed-form KL."""
 
-    def distribution(self, condition=None, posterior=None):
+    def distribution(self, condition=None, posterior=None, training=None):
         return tfd.MixtureSameFamily(
             tfd.Categorical(probs=[0.5, 0.5]),
             tfd.MultivariateNormalDiag([[-1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]),

@@ -4,8 +4,8 @@ import scipy.special
 import scipy.stats
 
 import keras_vae as kv
+from keras_vae.catalogue import CATALOGUE, OWN_LIKELIHOOD
 from keras_vae.models import READY_MADE
-from keras_vae.models.catalogue import CATALOGUE, OWN_LIKELIHOOD
 
 
 @pytest.mark.parametrize("name", READY_MADE)
@@ -26,6 +26,12 @@ def test_every_ready_made_model_trains_measures_and_samples(name, binary_images)
 def test_all_have_a_paper_and_a_sentence():
     assert list(CATALOGUE) == list(READY_MADE)
     assert all(paper[-4:].isdecimal() and sentence for paper, sentence in CATALOGUE.values())
+
+
+def test_vamp_begins_with_data_of_any_range():
+    x = np.random.default_rng(0).normal(scale=5, size=[20, 4]).astype(np.float32)
+    prior = kv.models.make("vamp", (4,), likelihood="normal", examples=x, hidden=[4]).prior
+    assert np.all(np.isin(prior.pseudo_inputs().numpy(), x))
 
 
 def test_factor_analysis_has_the_marginal_it_is_known_for():
@@ -51,6 +57,11 @@ def test_factor_analysis_has_the_marginal_it_is_known_for():
         (
             lambda: kv.models.make("factor-analysis", (8,), likelihood="bernoulli"),
             "factor-analysis has likelihood='normal' by its nature; received likelihood='bernoulli'",
+        ),
+        (lambda: kv.models.make("info-vae", (8,), num_samples=10), "takes one sample for each example by its nature"),
+        (
+            lambda: kv.priors.VampPrior(kv.families.Normal(2), (8,), 3, initial=np.full([3, 8], 255)),
+            "values from 255 to 255; wanted values in",
         ),
         (lambda: kv.models.make("vae", (8, 8, 1), latent_size=0), "latent_size must be a positive integer"),
         (lambda: kv.models.vae((8, 8, 1), likelihood="bernouli"), "Did you mean 'bernoulli'"),

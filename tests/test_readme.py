@@ -12,11 +12,12 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def test_readme_code_runs(tmp_path, monkeypatch):
-    library, client = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    library, conditional, client = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(library.replace("epochs=60", "epochs=1").replace("num_samples=500", "num_samples=2"), names)
     assert (tmp_path / "vae.keras").exists()
+    exec(conditional.replace("epochs=60", "epochs=1"), {"kv": names["kv"]})
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
         exec(client.replace("127.0.0.1:8500", f"127.0.0.1:{server.port}"), names)
     assert names["images"].shape == (64, 28, 28, 1)
@@ -36,6 +37,6 @@ def test_readme_links_lead_somewhere():
             assert (README.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("name", ["demo", "test", "lint", "types", "doctest", "figures"])
+@pytest.mark.parametrize("name", ["demo", "test", "lint", "types", "doctest", "figures", "conformance"])
 def test_readme_make_targets_exist(name):
     assert re.search(rf"^{name}:", (README.parent / "Makefile").read_text(), re.MULTILINE)

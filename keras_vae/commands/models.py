@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from keras_vae.models.catalogue import CATALOGUE
+from keras_vae.catalogue import CATALOGUE
 
 
 def run(options: Namespace) -> None:

@@ -27,8 +27,20 @@ def load(path: str) -> tuple[VAE, RunConfig | None]:
 
 
 def likelihood_name(model: VAE) -> str:
-    """Return the name of the model's likelihood, as in `--likelihood`."""
-    return next(name for name, family in LIKELIHOODS.items() if type(model.decoder.family) is family)
+    """Return the name of the model's likelihood, as in `--likelihood`.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    family = type(model.decoder.family)
+    for name, known in LIKELIHOODS.items():
+        if family is known:
+            return name
+    raise ValueError(
+        f"there is no preprocessing for data of the likelihood {family.__name__}; wanted one of "
+        f"{', '.join(LIKELIHOODS)}. "
+        "Evaluate it in Python: model.evaluate, keras_vae.evaluation.log_likelihood"
+    )
 
 
 def _checked(model: Any, path: Path) -> VAE:

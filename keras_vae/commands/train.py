@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 
-from keras_vae.models.catalogue import CATALOGUE, OWN_LIKELIHOOD
+from keras_vae.catalogue import CATALOGUE, OWN_LIKELIHOOD
 from keras_vae.names import lookup
 from keras_vae.training import Run, RunConfig, read_history
 

@@ -27,6 +27,45 @@ class Condition:
         """Return what the networks see, `[..., size]`, of y `[..., *shape]`."""
         raise NotImplementedError
 
+    def checked(self, y: Any, rows: tf.Tensor | None) -> tf.Tensor:
+        """Return one y for each row as a tensor, `[rows, *shape]`.
+
+        Inside a traced function, values and unknown sizes are checked when it runs.
+
+        Args:
+            y: `[*shape]`, one for all rows, or `[rows, *shape]`.
+            rows: How many rows there are, a scalar; None for as many as y.
+
+        Raises:
+            ValueError: If y has another shape, or a value that is none of the condition's.
+        """
+        y = tf.convert_to_tensor(y)
+        known = None if rows is None else tf.get_static_value(rows)
+        if rows is not None and y.shape.is_compatible_with(self.shape):
+            y = tf.broadcast_to(y, tf.concat([tf.reshape(rows, [1]), self.shape], 0))
+        if not y.shape.is_compatible_with([known, *self.shape]):
+            wanted = ("batch" if known is None else int(known), *self.shape)
+            raise ValueError(
+                f"condition has shape {tuple(y.shape)}; wanted one y, shape {self.shape}, or one for each row, shape "
+                f"({', '.join(map(str, wanted))}). {self.support.advice}"
+            )
+        if not (y.dtype.is_floating or y.dtype.is_integer or y.dtype.is_bool):
+            raise ValueError(f"condition has dtype {y.dtype.name}; wanted numbers")
+        inside = self.support.contains(y)
+        if tf.executing_eagerly():
+            if not np.all(inside):
+                self._refuse(y.numpy()[~inside.numpy()].ravel()[0])
+            return y
+        checks = [tf.debugging.Assert(tf.reduce_all(inside), [f"condition: wanted {self.support.wanted}; received", y])]
+        if rows is not None and known is None:
+            wanted = "condition: wanted one for each row"
+            checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), [wanted, tf.shape(y)[0], rows]))
+        with tf.control_dependencies(checks):
+            return tf.identity(y)
+
+    def _refuse(self, value: Any) -> None:
+        raise ValueError(f"condition holds the value {value}; wanted {self.support.wanted}. {self.support.advice}")
+
     def rows(self, y: Any, count: int) -> np.ndarray:
         """Read one y for all rows, or one for each.
 
@@ -50,10 +89,7 @@ class Condition:
             raise ValueError(f"condition has dtype {given.dtype}; wanted numbers. {self.support.advice}")
         inside = self.support.contains(tf.convert_to_tensor(given)).numpy()
         if not np.all(inside):
-            raise ValueError(
-                f"condition holds the value {given[~inside].ravel()[0]}; wanted {self.support.wanted}. "
-                f"{self.support.advice}"
-            )
+            self._refuse(given[~inside].ravel()[0])
         return np.broadcast_to(given, (count, *self.shape)).astype(self.dtype.as_numpy_dtype)
 
     def get_config(self) -> dict[str, Any]:

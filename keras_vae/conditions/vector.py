@@ -35,7 +35,7 @@ class Vector(Condition):
             name="vector",
             wanted=f"vectors of {self.size} finite numbers",
             advice="Remove or impute NaN and infinite values",
-            contains=lambda y: REAL.contains(tf.cast(y, tf.float64)),
+            contains=lambda y: REAL.contains(tf.cast(y, tf.float32)),
         )
 
     def encode(self, y: Any) -> tf.Tensor:

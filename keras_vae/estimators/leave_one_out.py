@@ -15,7 +15,7 @@ class LeaveOneOut(Estimator):
     """∇_φ = Σ_s signal_s ∇_φ log q(z_s|x): what sample s adds to the bound of the others is its signal.
 
     For the ELBO the baseline is the mean of the other samples' log-weights (Salimans & Knowles 2014; Kool, van
-    Hoof & Welling 2019); for the importance-weighted bound it is VIMCO (Mnih & Rezende 2016, equations 8 to 10).
+    Hoof & Welling 2019); for the importance-weighted bound it is VIMCO (Mnih & Rezende 2016).
     For any posterior, discrete or not. At least two samples.
     """
 
@@ -60,5 +60,5 @@ def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:
         exact = type(family).__mro__[1].__name__
         raise ValueError(
             f"{owner}: {type(estimator).__name__} draws exact samples, and {type(family).__name__} is there for "
-            f"relaxed ones; wanted keras_vae.families.{exact}, or estimator='reparametrised'"
+            f"relaxed ones; wanted keras_vae.families.{exact}, or ELBO with estimator='reparametrised'"
         )

@@ -1,5 +1,6 @@
 """The score function with an input-dependent baseline."""
 
+import math
 from typing import Any
 
 import keras
@@ -25,7 +26,8 @@ class NVIL(Estimator):
     variance. For any posterior, discrete or not, and any number of samples.
 
     Args:
-        network: The baseline's, a Keras model on `[batch, *event]`; by default `keras_vae.networks.MLP([100])`.
+        network: The baseline's, a Keras model on `[batch, *event]`; by default `keras_vae.networks.MLP([100])`. It is
+            trained with one model; each model needs an instance of its own.
 
     Example:
         >>> import keras_vae as kv
@@ -88,14 +90,15 @@ class Baseline(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create the weights for x of this shape."""
         features = self.network(keras.Input(batch_shape=(None, *input_shape[1:])))
-        self.head.build(features.shape)
+        self.head.build((None, math.prod(features.shape[1:])))
         running = {"shape": (), "trainable": False, "aggregation": "only_first_replica"}
         self.running_mean = self.add_weight(initializer="zeros", name="running_mean", **running)
         self.running_variance = self.add_weight(initializer="zeros", name="running_variance", **running)
 
     def call(self, x: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Return C(x), `[batch]`, in nats."""
-        return tf.squeeze(self.head(self.network(x, training=training)), axis=-1)
+        features = tf.reshape(self.network(x, training=training), [tf.shape(x)[0], self.head.kernel.shape[0]])
+        return tf.squeeze(self.head(features), axis=-1)
 
     def normalise(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
         """Return the signal, `[samples, batch]`, centred and scaled; then learn its mean and variance.

@@ -1,10 +1,12 @@
 """The log-likelihood by importance sampling."""
 
+import inspect
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
@@ -109,10 +111,12 @@ def log_likelihood(
 
 
 def _batches(data: Any, model: VAE, batch_size: int) -> Iterable[Any]:
-    x, y = data if isinstance(data, tuple) and model.condition is not None else (data, None)
+    x, y = data if isinstance(data, tuple | list) and model.condition is not None else (data, None)
     x, y = guard.guarded_pair(x, y, model.observed_family, model.condition)
-    if isinstance(x, tf.data.Dataset):
+    if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
         return x
+    if isinstance(x, keras.utils.PyDataset):
+        return (x[i] for i in range(len(x)))
     return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
 
 

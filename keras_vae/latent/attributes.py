@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.latent.codes import Decoded, LatentModel, decode, latent_size, means
+from keras_vae.latent.codes import Decoded, LatentModel, check_real, decode, latent_size, means
 
 
 def attribute_vector(
@@ -13,8 +13,7 @@ def attribute_vector(
 ) -> np.ndarray:
     """Return the direction of an attribute: mean latent of x that have it less that of x that have it not.
 
-    Larsen, Sønderby, Larochelle & Winther (2016), "Autoencoding beyond pixels using a learned similarity metric",
-    section 3.2.
+    Larsen, Sønderby, Larochelle & Winther (2016), "Autoencoding beyond pixels using a learned similarity metric".
 
     Args:
         model: A VAE whose latent is a vector.
@@ -68,6 +67,7 @@ def add_attribute(
         (2, 3, 4)
     """
     size = latent_size(model, "add_attribute")
+    check_real(model, "add_attribute")
     direction = np.asarray(vector, np.float32)
     if direction.shape != (size,) or not np.all(np.isfinite(direction)):
         raise ValueError(

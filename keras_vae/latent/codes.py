@@ -4,6 +4,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from keras_vae.families.support import REAL
+
 # Rows that go through a network at once: convolutions' inner maps are far larger than images.
 _ROWS = 1024
 
@@ -18,6 +20,14 @@ class LatentModel(Protocol):
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """Return the shape of one z."""
+
+    @property
+    def encoder(self) -> Any:
+        """Return q(z|x), whose family knows what latents may be."""
+
+    @property
+    def condition(self) -> Any:
+        """Return what y may be, or None."""
 
     def encode(self, x: Any, condition: Any = None) -> Any:
         """Return the posterior's `mean`, `[batch, *latent]`."""
@@ -83,7 +93,7 @@ def means(model: LatentModel, x: Any, condition: Any, owner: str) -> np.ndarray:
         raise ValueError(
             f"{owner}: wanted at least one example, shape {('n', *model.event_shape)}; received shape {x.shape}{hint}"
         )
-    return _mapped(model.encode, x, for_rows(condition, len(x), owner))
+    return _mapped(model.encode, x, for_rows(model, condition, len(x), owner))
 
 
 def decode(model: LatentModel, z: np.ndarray, condition: Any, owner: str) -> Decoded:
@@ -96,36 +106,57 @@ def decode(model: LatentModel, z: np.ndarray, condition: Any, owner: str) -> Dec
         owner: Who asks, for error messages.
     """
     flat = z.reshape(-1, z.shape[-1])
-    condition = for_rows(condition, len(z), owner)
+    condition = for_rows(model, condition, len(z), owner)
     if condition is not None:
         condition = np.repeat(condition, len(flat) // len(z), axis=0)
     images = _mapped(model.decode, flat, condition)
     return Decoded(images.reshape(*z.shape[:-1], *images.shape[1:]), z)
 
 
-def for_rows(condition: Any, rows: int, owner: str) -> np.ndarray | None:
+def for_rows(model: LatentModel, condition: Any, rows: int, owner: str) -> np.ndarray | None:
     """Read one condition for all rows, or one for each, as one for each, `[rows, ...]`.
 
-    One axis as long as the rows holds a label for each row; of any other length, it is one vector for all.
+    Raises:
+        ValueError: If there are neither one nor `rows` conditions, one is none of the model's, or the model has a
+            condition and there is none, or the other way round.
+    """
+    if model.condition is None:
+        if condition is None:
+            return None
+        raise ValueError(f"{owner}: received a condition, but the model has none")
+    try:
+        return model.condition.rows(condition, rows)
+    except ValueError as error:
+        raise ValueError(f"{owner}: {error}") from None
+
+
+def check_values(model: LatentModel, values: np.ndarray, owner: str) -> None:
+    """Refuse latents that the posterior gives no probability to.
 
     Raises:
-        ValueError: If there are neither one nor `rows` conditions.
-
-    Example:
-        >>> for_rows(3, 2, "edit").tolist(), for_rows([0.5, 0.1, 0.4], 2, "edit").tolist()
-        ([3, 3], [[0.5, 0.1, 0.4], [0.5, 0.1, 0.4]])
+        ValueError: If there are such.
     """
-    if condition is None:
-        return None
-    given = np.asarray(condition)
-    if given.ndim == 0 or (given.ndim == 1 and len(given) != rows):
-        return np.repeat(given[None], rows, axis=0)
-    if len(given) != rows:
+    support = model.encoder.family.support
+    inside = np.asarray(support.contains(np.asarray(values, np.float32)))
+    if not np.all(inside):
         raise ValueError(
-            f"{owner}: condition has shape {given.shape}; wanted one label or vector for all {rows} rows, or one "
-            "for each"
+            f"{owner}: the latents of {type(model.encoder.family).__name__} are {support.name}: wanted "
+            f"{support.wanted}; received {np.asarray(values)[~inside].ravel()[0]}"
         )
-    return given
+
+
+def check_real(model: LatentModel, owner: str) -> None:
+    """Refuse a model whose latents are bounded or discrete.
+
+    Raises:
+        ValueError: If they are.
+    """
+    family = model.encoder.family
+    if family.support is not REAL:
+        raise ValueError(
+            f"{owner}: wanted a model with real latents, such as those of Normal; received {type(family).__name__}, "
+            f"whose latents are {family.support.name}. See keras_vae.latent.traverse"
+        )
 
 
 def for_all(condition: Any, owner: str) -> np.ndarray | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.latent.codes import Decoded, LatentModel, decode, latent_size, means
+from keras_vae.latent.codes import Decoded, LatentModel, check_values, decode, latent_size, means
 
 
 def edit(
@@ -25,8 +25,8 @@ def edit(
         Images, `[n, *event]`, and z, `[n, latents]`.
 
     Raises:
-        ValueError: If the latent is no vector, x has another shape, there is no such latent, or a value is not
-            finite.
+        ValueError: If the latent is no vector, x has another shape, there is no such latent, or a value is none
+            of the latents'.
 
     Example:
         >>> import keras_vae as kv
@@ -43,4 +43,5 @@ def edit(
     z = means(model, x, condition, "edit")
     for latent, value in changes.items():
         z[:, latent] = value + (z[:, latent] if relative else 0)
+        check_values(model, z[:, latent], "edit")
     return decode(model, z, condition, "edit")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae.checks import positive_integer
-from keras_vae.latent.codes import Decoded, LatentModel, decode, for_all
+from keras_vae.latent.codes import Decoded, LatentModel, check_real, decode, for_all
 
 
 def manifold(
@@ -28,7 +28,7 @@ def manifold(
         Images, `[size, size, *event]`, and z, `[size, size, 2]`; row 0 is on top.
 
     Raises:
-        ValueError: If the model has not two latents, or not 0 < low < high < 1.
+        ValueError: If the model has not two real latents, or not 0 < low < high < 1.
 
     Example:
         >>> import keras_vae as kv
@@ -42,6 +42,7 @@ def manifold(
             f"manifold: wanted a model with two latents, shape (2,); received one with shape {model.latent_shape}. "
             "Of more latents see keras_vae.latent.traverse"
         )
+    check_real(model, "manifold")
     size = positive_integer(size, "manifold: size")
     if not 0 < low < high < 1:
         raise ValueError(f"manifold: wanted probabilities 0 < low < high < 1; received low={low}, high={high}")

@@ -8,7 +8,9 @@ import numpy as np
 
 from keras_vae.checks import positive_integer
 from keras_vae.latent.activity import activity
-from keras_vae.latent.codes import LatentModel, decode, for_all, latent_size, means, one_example
+from keras_vae.latent.codes import LatentModel, check_values, decode, for_all, latent_size, means, one_example
+
+_DEFAULT = {"unit interval": np.linspace(0, 1, 11), "binary": np.array([0.0, 1.0])}
 
 
 class Traversal(NamedTuple):
@@ -46,7 +48,7 @@ def traverse(
         x: One example, `[*event]`.
         latents: Which ones: a sequence of indices, or how many at most, the most active over `reference`
             (`activity`) first; all by default.
-        values: What to set each to; eleven from −3 to 3 by default.
+        values: What to set each to; by default eleven from −3 to 3, or from 0 to 1 if latents are bounded, or 0 and 1.
         reference: Examples to measure activity on, `[n, *event]`.
         condition: The label or vector of x, for a conditional model.
         reference_condition: Of `reference`, one for all or one for each; that of x by default.
@@ -55,8 +57,8 @@ def traverse(
         The images, the latents, the values and the activities.
 
     Raises:
-        ValueError: If the latent is no vector, x has another shape, there is no such latent, a value is not
-            finite, or a number of latents comes without a reference.
+        ValueError: If the latent is no vector, x has another shape, there is no such latent, a value is none
+            of the latents', or a number of latents comes without a reference.
 
     Example:
         >>> import keras_vae as kv
@@ -66,7 +68,7 @@ def traverse(
     """
     size = latent_size(model, "traverse")
     x = one_example(model, x, "traverse")
-    values_at = _values(values)
+    values_at = _values(model, values)
     known = for_all(condition, "traverse")
     measured = None
     if reference is not None:
@@ -81,10 +83,13 @@ def traverse(
     return Traversal(images, z, chosen, values_at, None if measured is None else measured[chosen])
 
 
-def _values(values: Sequence[float] | None) -> np.ndarray:
-    found = np.linspace(-3, 3, 11, dtype=np.float32) if values is None else np.asarray(values, np.float32)
+def _values(model: LatentModel, values: Sequence[float] | None) -> np.ndarray:
+    if values is None:
+        return _DEFAULT.get(model.encoder.family.support.name, np.linspace(-3, 3, 11)).astype(np.float32)
+    found = np.asarray(values, np.float32)
     if found.ndim != 1 or len(found) == 0 or not np.all(np.isfinite(found)):
         raise ValueError(f"traverse: values must be one or more finite numbers, such as [-2, 0, 2]; received {values}")
+    check_values(model, found, "traverse")
     return found
 
 

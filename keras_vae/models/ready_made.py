@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from keras_vae import families, priors
+from keras_vae.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.checks import as_shape, positive_integer
 from keras_vae.conditional_prior import ConditionalPrior
 from keras_vae.conditions import Label
-from keras_vae.models.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.models.compose import vae
 from keras_vae.names import lookup
 from keras_vae.networks import MLP
@@ -34,7 +34,7 @@ class Wanted:
         latents: Number of latents.
         samples: Samples for each example, or None for the model's own number.
         classes: Number of classes, or None.
-        examples: Training examples, `[n, *event]`, or None.
+        examples: Training examples as the model sees them, `[n, *event]`, or None.
     """
 
     event: tuple[int, ...]
@@ -75,6 +75,15 @@ class Wanted:
             raise ValueError("this model depends on the training examples; give examples=x_train")
         return len(self.examples)
 
+    def one_sample(self, name: str) -> None:
+        """Refuse a number of samples.
+
+        Raises:
+            ValueError: If one other than 1 is given.
+        """
+        if self.samples not in (None, 1):
+            raise ValueError(f"{name} takes one sample for each example by its nature; received {self.samples}")
+
     def k(self, default: int) -> int:
         """Number of samples."""
         return default if self.samples is None else self.samples
@@ -108,7 +117,19 @@ def _vamp(w: Wanted) -> Parts:
     components = min(_PSEUDO_INPUTS, w.size)
     chosen = np.random.default_rng(0).choice(w.size, components, replace=False)
     assert w.examples is not None, "size has been asked"
-    return {"prior": priors.VampPrior(w.normal, w.event, components, initial=w.examples[np.sort(chosen)])}
+    initial = w.examples[np.sort(chosen)]
+    bounded = bool(initial.min() >= 0 and initial.max() <= 1)
+    return {"prior": priors.VampPrior(w.normal, w.event, components, bounded=bounded, initial=initial)}
+
+
+def _beta_tc(w: Wanted) -> Parts:
+    w.one_sample("beta-tc-vae")
+    return {"objective": BetaTC(w.size)}
+
+
+def _info(w: Wanted, alpha: float) -> Parts:
+    w.one_sample("info-vae and mmd-vae")
+    return {"objective": InfoVAE(alpha=alpha)}
 
 
 def _discrete(w: Wanted, objective: Any) -> Parts:
@@ -145,9 +166,9 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "iwae": lambda w: {"objective": IWAE(w.k(5))},
     "sticking-the-landing": lambda w: {"objective": w.elbo(estimator="sticking_the_landing")},
     "dreg": lambda w: {"objective": IWAE(w.k(5), estimator="doubly_reparametrised")},
-    "beta-tc-vae": lambda w: {"objective": BetaTC(w.size)},
-    "info-vae": lambda w: {"objective": InfoVAE()},
-    "mmd-vae": lambda w: {"objective": InfoVAE(alpha=1.0)},
+    "beta-tc-vae": _beta_tc,
+    "info-vae": lambda w: _info(w, alpha=0.0),
+    "mmd-vae": lambda w: _info(w, alpha=1.0),
     "learned-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(w.normal)},
     "mixture-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(families.NormalMixture(w.latents, 20))},
     "vamp": lambda w: {"objective": w.elbo(), **_vamp(w)},
@@ -177,13 +198,12 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
         **_likelihood("factor-analysis"),
         "scale": "learned_per_element",
         "network": "mlp",
-        "hidden": (),
+        "hidden": [],
     },
 }
 
 READY_MADE: dict[str, ReadyMade] = {
-    name: ReadyMade(*CATALOGUE[name], parts=parts, conditional=name in CONDITIONAL)
-    for name, parts in _PARTS.items()
+    name: ReadyMade(*CATALOGUE[name], parts=parts, conditional=name in CONDITIONAL) for name, parts in _PARTS.items()
 }
 
 
@@ -205,7 +225,8 @@ def make(
         latent_size: Number of latents; of variables with ten categories each for discrete models.
         num_samples: Samples for each example; the model's own number by default.
         classes: Number of classes, for conditional models.
-        examples: Training examples, `[n, *event]`, for models that begin with some or count them.
+        examples: Training examples as the model will see them, `[n, *event]` (pixels in [0, 1], not 0 to 255), for
+            models that begin with some or count them.
         others: As in `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `scale`, `seed`.
 
     Returns:
@@ -224,6 +245,7 @@ def make(
     latents = positive_integer(latent_size, "make: latent_size")
     images = None if examples is None else np.asarray(examples)
     parts = found.parts(Wanted(as_shape(event_shape, "make"), latents, num_samples, classes, images))
+    others = {key: list(value) if isinstance(value, tuple) else value for key, value in others.items()}
     fixed = {key: value for key, value in others.items() if key in parts and value is not None and value != parts[key]}
     if fixed:
         given = ", ".join(f"{key}={value!r}" for key, value in fixed.items())

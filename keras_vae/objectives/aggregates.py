@@ -22,7 +22,7 @@ def _log_mean_exp(log_weights: tf.Tensor) -> tf.Tensor:
 def _vimco_signal(log_weights: tf.Tensor) -> tf.Tensor:
     """Return L − L_{−s} − w̃_s, L_{−s} with the geometric mean of the others in the place of w_s.
 
-    Mnih & Rezende (2016), equations 7 and 8; the last term is what remains of log q in the weights themselves.
+    VIMCO, Mnih & Rezende (2016); the last term is what remains of log q in the weights themselves.
     """
     count = log_weights.shape[0]
     others = (tf.reduce_sum(log_weights, axis=0) - log_weights) / (count - 1)

@@ -25,7 +25,8 @@ class BetaTC(Objective):
     C.2), so that the estimate of q(z) is unbiased, and exact if M = N. For factorised posteriors and priors.
 
     Args:
-        dataset_size: N, the number of training examples.
+        dataset_size: N, the number of training examples, at least the batch size. A batch of one example says
+            nothing of q(z): its terms are then constants of N.
         beta: Weight of the total correlation, a number or a schedule.
 
     Raises:
@@ -100,8 +101,13 @@ class BetaTC(Objective):
         """Return the log-weight of each of the global batch in each row's q(z), `[batch, global batch]`."""
         rows = tf.range(count, dtype=tf.int64)
         for replica in replicas.replica_id():
-            rows += tf.cast(replica, tf.int64) << 32
+            rows += tf.cast(replica, tf.int64) * 2**32
         own = rows[:, None] == replicas.gather(rows)[None]
+        tf.debugging.assert_less_equal(
+            tf.shape(own)[1],
+            self.dataset_size,
+            "BetaTC: the batch is larger than dataset_size; wanted the number of examples",
+        )
         others = tf.maximum(tf.cast(tf.shape(own)[1], dtype) - 1.0, 1.0)
         mine = -math.log(self.dataset_size)
         rest = math.log(max(self.dataset_size - 1, 1)) - math.log(self.dataset_size) - tf.math.log(others)

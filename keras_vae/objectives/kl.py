@@ -45,4 +45,4 @@ def _multivariate(distribution: tfd.Distribution, other: tfd.Distribution) -> tf
         or len(distribution.event_shape) != 1
     ):
         return distribution
-    return tfd.MultivariateNormalDiag(elements.loc, elements.scale)
+    return tfd.MultivariateNormalDiag(elements.mean(), elements.stddev())

@@ -26,7 +26,7 @@ def save_traversals(
         condition: Of x, one label or vector for all or one for each; for a conditional model.
     """
     x = np.asarray(x)
-    known = for_rows(condition, len(x), "save_traversals")
+    known = for_rows(model, condition, len(x), "save_traversals")
     of_first = None if known is None else known[0]
     found = traverse(model, x[0], latents=latents, reference=x, condition=of_first, reference_condition=known)
     assert found.activity is not None

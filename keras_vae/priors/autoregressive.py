@@ -64,7 +64,12 @@ class Autoregressive(Prior):
             dtype=self.dtype_policy,
         )
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the product of the factors."""
         return SiteBySite(
             self._conditionals, self.event_shape, self.sites_shape, self.variable_dtype, self.reparameterization_type

@@ -35,12 +35,18 @@ class Prior(keras.layers.Layer):
         self.event_shape = as_shape(event_shape, type(self).__name__)
         self.built = True
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return p(z), batch shape `[]`, or p(z|y), batch shape `[...]`; event shape `event_shape`.
 
         Args:
             condition: y, encoded, `[..., condition]`; for priors that want it.
             posterior: The function from x to q(z|x); for priors made of posteriors.
+            training: Passed on to networks.
         """
         raise NotImplementedError
 

@@ -43,7 +43,12 @@ class Learned(Prior):
         self.initializer = keras.initializers.get(given)
         self.values = self.add_weight(shape=family.parameters_shape, initializer=self.initializer, name="values")
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the family at the weights."""
         return self.family.distribution(self.family(tf.convert_to_tensor(self.values)))
 

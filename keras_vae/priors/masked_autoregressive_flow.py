@@ -47,7 +47,12 @@ class MaskedAutoregressiveFlow(Prior):
         self.hidden = read_widths(hidden, "MaskedAutoregressiveFlow")
         self.networks = [MADE(self.size, 2, self.hidden, dtype=self.dtype_policy) for _ in range(self.flows)]
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the distribution of the pushed normal."""
         steps: list[tfb.Bijector] = []
         for network in self.networks:

@@ -57,7 +57,12 @@ class RealNVP(Prior):
             Coupling(abs(kept), self.size - abs(kept), self.hidden, dtype=self.dtype_policy) for kept in self.kept
         ]
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the distribution of the pushed normal."""
         couplings = [
             tfb.RealNVP(num_masked=kept, shift_and_log_scale_fn=_shift_and_log_scale(network))

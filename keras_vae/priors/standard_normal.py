@@ -20,7 +20,12 @@ class StandardNormal(Prior):
         -1.8379
     """
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return N(0, I)."""
         zeros = tf.zeros(self.event_shape, self.variable_dtype)
         return tfd.Independent(tfd.Normal(zeros, tf.ones_like(zeros)), len(self.event_shape))

@@ -44,7 +44,12 @@ class Uniform(Prior):
         self.family = family
         self.support = family.support
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the family at zero."""
         return self.family.distribution(self.family(tf.zeros(self.family.parameters_shape, self.variable_dtype)))
 

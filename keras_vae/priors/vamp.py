@@ -76,6 +76,12 @@ class VampPrior(Prior):
         wanted = (self.components, *self.inputs_shape)
         if initial.shape != wanted:
             raise ValueError(f"VampPrior: initial has shape {initial.shape}; wanted {wanted}, one x a component")
+        if not np.all(np.isfinite(initial)) or (self.bounded and (initial.min() < 0 or initial.max() > 1)):
+            wanted = (
+                "values in [0, 1]: divide 8-bit pixels by 255, or give bounded=False" if self.bounded else "finite ones"
+            )
+            found = f"values from {initial.min():g} to {initial.max():g}"
+            raise ValueError(f"VampPrior: initial holds {found}; wanted {wanted}")
         if self.bounded:
             inside = np.clip(initial, _EDGE, 1 - _EDGE)
             initial = np.log(inside / (1 - inside))
@@ -86,7 +92,12 @@ class VampPrior(Prior):
         values = tf.convert_to_tensor(self.values)
         return tf.sigmoid(values) if self.bounded else values
 
-    def distribution(self, condition: tf.Tensor | None = None, posterior: Posterior | None = None) -> tfd.Distribution:
+    def distribution(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> tfd.Distribution:
         """Return the mixture, of the posteriors given y if the model is conditional."""
         if posterior is None:
             raise ValueError("VampPrior: it is made of the posterior, which the model passes; received none")

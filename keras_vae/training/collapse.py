@@ -9,8 +9,9 @@ _FEW = 0.1
 _FIRST_EPOCH = 2
 
 _CURE = (
-    "Warm up the weight of the KL, keras_vae.objectives.ELBO(beta=kv.schedules.Linear(0.0, 1.0, steps=10_000)), give "
-    "the latents free bits, ELBO(free_bits=0.1), or take a smaller decoder, which needs them more"
+    "Warm up the weight of the KL, keras_vae.objectives.ELBO(beta=kv.schedules.Linear(0.0, 1.0, steps=10_000)), or on "
+    "the command line --model kl-annealing; give the latents free bits, ELBO(free_bits=0.1) or --model free-bits, "
+    "where posterior and prior factorise; or take a smaller decoder, which needs the latents more"
 )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.checks import positive_integer
+from keras_vae.families.support import REAL
+from keras_vae.guard import guarded_pair
 from keras_vae.latent import ACTIVE, activity
 from keras_vae.latent.codes import for_rows
 from keras_vae.objectives.kl import kl_per_latent
@@ -22,7 +24,8 @@ class Monitor(keras.callbacks.Callback):
     """Measure after each epoch what the latents carry, on examples kept aside, and warn if they carry nothing.
 
     - active units: latents whose posterior mean varies over x, Var_x(E_q[z]) > 0.01 (Burda, Grosse & Salakhutdinov
-      2016, section 5.2); a categorical latent is active if one of its values is.
+      2016, section 5.2). That is a variance beside the standard normal's; bounded and discrete latents are active if
+      they carry more than 0.01 nats.
     - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
       broken ELBO", section 2.2); their sum is −ELBO.
     - the KL of each latent, mean over x in nats, where posterior and prior factorise.
@@ -42,8 +45,8 @@ class Monitor(keras.callbacks.Callback):
             the objective reports none, and `kl`, `[*latent]`, or None where the KL is no sum over latents.
 
     Raises:
-        ValueError: If there are fewer than two examples, the condition is not one or as many, or `every` is not a
-            positive integer.
+        ValueError: If there are fewer than two examples, or `every` is not a positive integer; when training begins,
+            if x or the condition is none of the model's.
 
     Example:
         >>> import keras_vae as kv
@@ -66,18 +69,23 @@ class Monitor(keras.callbacks.Callback):
             raise ValueError(
                 f"Monitor: wanted two examples or more, [n, *event], to see what varies; received shape {self.x.shape}"
             )
-        self.condition = for_rows(condition, len(self.x), "Monitor")
+        self.condition = condition
         self.every = positive_integer(every, "Monitor: every")
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
         self.history: list[dict[str, Any]] = []
         self._watch = CollapseWatch()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Refuse examples or conditions that are none of the model's, before an epoch is spent."""
+        self.condition = for_rows(self.model, self.condition, len(self.x), "Monitor")
+        guarded_pair(self.x, self.condition, self.model.observed_family, self.model.condition)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, tell and warn."""
         if (epoch + 1) % self.every:
             return
         kl = self._kl()
-        active = _by_latent(activity(self.model, self.x, condition=self.condition), kl) > ACTIVE
+        active = self._active(kl)
         terms = self.model.evaluate(self.x, self.condition, verbose=0, return_dict=True)
         found = {
             "epoch": epoch + 1,
@@ -92,6 +100,12 @@ class Monitor(keras.callbacks.Callback):
         if self.writer is not None:
             self._write(self.writer, found)
         self._watch.see(epoch + 1, found["active_units"], active.size, found["rate"])
+
+    def _active(self, kl: np.ndarray | None) -> np.ndarray:
+        """Return which latents are active, `[latents]`."""
+        if kl is not None and self.model.encoder.family.support is not REAL:
+            return kl > ACTIVE
+        return activity(self.model, self.x, condition=self.condition) > ACTIVE
 
     def _kl(self) -> np.ndarray | None:
         """Return the KL of each latent, mean over x, if it is known."""
@@ -114,10 +128,3 @@ class Monitor(keras.callbacks.Callback):
                 tf.summary.histogram("latent/kl", found["kl"])
                 tf.summary.image("latent/kl_by_latent", draw_kl(found["kl"])[None])
         writer.flush()
-
-
-def _by_latent(moved: np.ndarray, kl: np.ndarray | None) -> np.ndarray:
-    """Return one activity a latent, of one a value: a categorical latent has one KL and several values."""
-    if kl is None or kl.ndim == moved.ndim:
-        return moved
-    return moved.max(axis=tuple(range(kl.ndim, moved.ndim)))

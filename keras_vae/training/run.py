@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from keras_vae import data, models
+from keras_vae.catalogue import CONDITIONAL
 from keras_vae.checks import positive_integer
 from keras_vae.files import UNFINISHED, whole
 from keras_vae.locks import locked
-from keras_vae.models.catalogue import CONDITIONAL
 from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
 from keras_vae.training.history_file import HistoryFile
 from keras_vae.training.monitor import Monitor

@@ -45,6 +45,8 @@ class RunConfig:
         """
         try:
             found = json.loads(Path(path).read_text())
+            if "model" not in found and found.get("num_samples") == 1:
+                found["num_samples"] = None  # runs from before there were ready-made models
             for name in ("hidden", "image_size"):
                 found[name] = None if found[name] is None else tuple(found[name])
             return cls(**found)
@@ -52,6 +54,11 @@ class RunConfig:
             raise ValueError(f"{path} is not the config of a keras_vae run: {error}") from None
 
     def differences(self, other: "RunConfig") -> list[str]:
-        """Say in which settings `other` differs, one line each."""
+        """Say in which settings `other` differs, one line each, by the names of the command line's options."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        return [f"{name}: {mine[name]!r} → {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
+        options = {"latent_size": "latent", "num_samples": "samples"}
+        return [
+            f"--{options.get(name, name).replace('_', '-')}: {mine[name]!r} → {theirs[name]!r}"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]

@@ -160,6 +160,19 @@ def test_full_covariance_kl_against_monte_carlo():
     assert q.batch_shape == [1]
 
 
+@pytest.mark.parametrize("scale", [0.5, "learned", "learned_per_element"])
+def test_full_covariance_kl_to_a_normal_with_one_scale(scale):
+    q = tfd.MultivariateNormalTriL([[0.3, -1.0]], [[[1.2, 0.0], [-0.7, 0.4]]])
+    prior = kv.priors.Learned(kv.families.Normal(2, scale=scale), initializer="zeros")
+    width = 0.5 if scale == 0.5 else 1.0
+    tril = np.array([[1.2, 0.0], [-0.7, 0.4]])
+    covariance, mean = tril @ tril.T, np.array([0.3, -1.0])
+    wanted = 0.5 * (
+        np.trace(covariance) / width**2 + mean @ mean / width**2 - 2 - np.linalg.slogdet(covariance / width**2)[1]
+    )
+    assert float(closed_form_kl(q, prior.distribution())[0]) == pytest.approx(wanted, rel=1e-5)
+
+
 def prior2():
     return kv.priors.StandardNormal(2).distribution()
 

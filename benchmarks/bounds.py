@@ -1,0 +1,41 @@
+"""The bounds L_k of one trained model in order: ELBO ≤ IWAE(5) ≤ IWAE(50) ≤ … ≤ L_5000.
+
+python benchmarks/bounds.py       # about five minutes on two cores; writes benchmarks/results/bounds.json
+
+The model is the plain VAE on mnist_5k, 40 epochs; the bounds are means over its 1,000 test digits, dynamically
+binarised. L_1 is the ELBO. Theorem 1 of Burda, Grosse & Salakhutdinov (2016) says that they rise with k.
+"""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_vae as kv
+from keras_vae.files import whole
+
+EPOCHS = 40
+
+
+def main() -> None:
+    keras.utils.set_random_seed(0)
+    vae = kv.models.make("vae", (28, 28, 1), seed=0)
+    vae.compile(optimizer=keras.optimizers.Adam(1e-3))
+    vae.fit(kv.data.load("mnist_5k"), epochs=EPOCHS, verbose=0)
+    test = kv.data.load("mnist_5k", "test")
+    rows = []
+    for k in (1, 5, 50, 500, 5000):
+        # Few samples are repeated, until they are 5,000 in all: so no bound is noisier than the last.
+        estimates = [
+            kv.evaluation.log_likelihood(vae, test, k, seed=seed, verbose=False) for seed in range(min(100, 5000 // k))
+        ]
+        rows.append({"k": k, "bound": float(np.mean([e.mean for e in estimates])), "repetitions": len(estimates)})
+        print(f"L_{k:<5} {rows[-1]['bound']:9.3f} nats, mean of {len(estimates)}", flush=True)
+    assert [r["bound"] for r in rows] == sorted(r["bound"] for r in rows), "the bounds are out of order"
+    with whole(Path(__file__).parent / "results" / "bounds.json") as unfinished:
+        unfinished.write_text(json.dumps({"epochs": EPOCHS, "bounds": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
