@@ -195,7 +195,7 @@ def test_conditions_go_with_their_rows(conditional):
 
 
 def test_vectors_are_conditions_too():
-    vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+    vae = kv.models.vae((4,), latent_size=2, hidden=[8], condition=kv.conditions.Vector(3))
     told = []
     vae.encode = lambda x, condition: told.append(condition) or {"mean": np.zeros([len(x), 2], np.float32)}
     vae.decode = lambda z, condition: told.append(condition) or {"mean": np.zeros([len(z), 4], np.float32)}
@@ -206,6 +206,31 @@ def test_vectors_are_conditions_too():
     assert told[3].tolist() == [[1, 2, 3], [4, 5, 6]]
     edit(vae, np.zeros([2, 4]), {}, condition=[1, 2, 3])
     assert told[5].tolist() == [[1, 2, 3]] * 2
+    edit(vae, np.zeros([3, 4]), {}, condition=[1, 2, 3])  # as many numbers as rows: still one vector
+    assert told[7].tolist() == [[1, 2, 3]] * 3
+
+
+def test_bounded_and_binary_latents_stay_what_they_are():
+    def vae(family):
+        return kv.VAE(
+            kv.Encoder(kv.networks.MLP([4]), family),
+            kv.Decoder(kv.networks.MLP([4]), kv.families.Bernoulli(4)),
+            prior=kv.priors.Uniform(family),
+            objective=kv.objectives.ELBO(2, estimator="leave_one_out"),
+        )
+
+    x = np.zeros([2, 4], np.float32)
+    bounded, binary = vae(kv.families.PiecewiseConstant(2)), vae(kv.families.Bernoulli(2))
+    assert traverse(bounded, x[0]).values.tolist() == pytest.approx(np.linspace(0, 1, 11))
+    assert traverse(binary, x[0]).values.tolist() == [0, 1]
+    for call in (
+        lambda: traverse(bounded, x[0], values=[0.5, 1.5]),
+        lambda: edit(binary, x, {0: 0.5}),
+        lambda: manifold(bounded),
+        lambda: add_attribute(bounded, x, [1.0, 0.0]),
+    ):
+        with pytest.raises(ValueError, match="latents"):
+            call()
 
 
 @pytest.mark.parametrize(
@@ -234,7 +259,10 @@ def test_vectors_are_conditions_too():
         (lambda m, x: edit(m, x, {True: 1}), "received True"),
         (lambda m, x: edit(m, x, {0: np.nan}), "received nan for latent 0"),
         (lambda m, x: edit(m, x, {0: [1, 2]}), r"received \[1, 2\]"),
-        (lambda m, x: edit(m, x, {0: 1}, condition=np.zeros([4, 3])), "for all 6 rows"),
+        (
+            lambda m, x: edit(m, x, {0: 1}, condition=np.zeros([4, 3])),
+            "edit: received a condition, but the model has none",
+        ),
         (lambda m, x: traverse(m, x[0], condition=np.zeros([4, 3])), "one label or one vector"),
         (lambda m, x: attribute_vector(m, x, x[:0]), "x_without: wanted at least one"),
         (lambda m, x: add_attribute(m, x, [1, 2, 3]), "must hold 2 finite numbers"),

@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -234,9 +235,44 @@ def test_conditional_models_are_measured_under_their_conditions():
         ({"x": np.zeros([1, 5])}, r"two examples or more.*received shape \(1, 5\)"),
         ({"x": np.zeros([5])}, "two examples or more"),
         ({"x": np.zeros([3, 5]), "every": 0}, "every must be a positive integer"),
-        ({"x": np.zeros([3, 5]), "condition": np.zeros([2, 4])}, "for all 3 rows"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Monitor(**arguments)
+
+
+def test_what_is_none_of_the_models_is_refused_before_an_epoch_is_spent():
+    x = linear_gaussian.data(32)
+    for monitor, message in (
+        (Monitor(x, condition=3), "Monitor: received a condition, but the model has none"),
+        (Monitor(x[:, :2]), r"wanted \(batch, 5\)"),
+        (Monitor(np.full_like(x, np.nan)), "nan"),
+    ):
+        model = healthy()
+        with pytest.raises(ValueError, match=message):
+            fit(model, x, callbacks=[monitor])
+        assert int(model.optimizer.iterations) == 0
+
+
+def test_categorical_latents_are_active_by_what_they_carry():
+    """A one-hot value's variance is far below that of a normal latent that carries as much."""
+    family = kv.families.OneHotCategorical((2, 10))
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP(), family),
+        kv.Decoder(kv.networks.MLP(), kv.families.Normal(5, scale=1.0)),
+        prior=kv.priors.Uniform(kv.families.OneHotCategorical((2, 10))),
+        objective=kv.objectives.ELBO(2, estimator="leave_one_out"),
+    )
+    kernel, bias = vae.encoder.head.get_weights()
+    bias = np.zeros_like(bias)
+    bias[:2] = 2.0  # the first variable tells little of x and much beside the uniform prior
+    vae.encoder.head.set_weights([0.01 * kernel, bias])
+    x = linear_gaussian.data(32)
+    monitor = Monitor(x)
+    still(vae).fit(x, verbose=0, callbacks=[monitor])
+    logits = x @ (0.01 * kernel) + bias
+    p = scipy.special.softmax(logits.reshape(32, 2, 10), axis=-1)
+    wanted = np.mean(np.sum(p * np.log(10 * p), axis=-1), axis=0)
+    np.testing.assert_allclose(monitor.history[0]["kl"], wanted, rtol=1e-3, atol=1e-6)
+    assert monitor.history[0]["active_units"] == np.sum(wanted > 0.01) == 1

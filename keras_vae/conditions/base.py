@@ -34,7 +34,7 @@ class Condition:
 
         Args:
             y: `[*shape]`, one for all rows, or `[rows, *shape]`.
-            rows: How many rows there are, a scalar; None for as many as y.
+            rows: How many rows there are, a scalar; None for as many as y, which may be one without the axis.
 
         Raises:
             ValueError: If y has another shape, or a value that is none of the condition's.
@@ -43,7 +43,8 @@ class Condition:
         known = None if rows is None else tf.get_static_value(rows)
         if rows is not None and y.shape.is_compatible_with(self.shape):
             y = tf.broadcast_to(y, tf.concat([tf.reshape(rows, [1]), self.shape], 0))
-        if not y.shape.is_compatible_with([known, *self.shape]):
+        one_for_all = rows is None and y.shape.is_compatible_with(self.shape)
+        if not one_for_all and not y.shape.is_compatible_with([known, *self.shape]):
             wanted = ("batch" if known is None else int(known), *self.shape)
             raise ValueError(
                 f"condition has shape {tuple(y.shape)}; wanted one y, shape {self.shape}, or one for each row, shape "
