@@ -30,6 +30,16 @@ def binary_images() -> np.ndarray:
     return x
 
 
+def pytest_collection_modifyitems(items):
+    """Put the conformance tests of one composition beside each other: they share a trained model."""
+    conformance = [item for item in items if item.path.name == "test_conformance.py"]
+    if conformance:
+        start = items.index(conformance[0])
+        names = [item.callspec.params.get("name", "") if hasattr(item, "callspec") else "" for item in conformance]
+        order = sorted(range(len(names)), key=lambda i: names[i])  # stable: those without a name come first
+        items[start : start + len(conformance)] = [conformance[i] for i in order]
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print what each composition of the golden list passed."""
     text = conformance_table.table(conformance_table.outcomes(terminalreporter))

@@ -59,8 +59,8 @@ class Condition:
             return y
         checks = [tf.debugging.Assert(tf.reduce_all(inside), [f"condition: wanted {self.support.wanted}; received", y])]
         if rows is not None and known is None:
-            wanted = "condition: wanted one for each row"
-            checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), [wanted, tf.shape(y)[0], rows]))
+            text = "condition: wanted one for each row"
+            checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), [text, tf.shape(y)[0], rows]))
         with tf.control_dependencies(checks):
             return tf.identity(y)
 

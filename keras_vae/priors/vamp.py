@@ -77,11 +77,11 @@ class VampPrior(Prior):
         if initial.shape != wanted:
             raise ValueError(f"VampPrior: initial has shape {initial.shape}; wanted {wanted}, one x a component")
         if not np.all(np.isfinite(initial)) or (self.bounded and (initial.min() < 0 or initial.max() > 1)):
-            wanted = (
+            values = (
                 "values in [0, 1]: divide 8-bit pixels by 255, or give bounded=False" if self.bounded else "finite ones"
             )
             found = f"values from {initial.min():g} to {initial.max():g}"
-            raise ValueError(f"VampPrior: initial holds {found}; wanted {wanted}")
+            raise ValueError(f"VampPrior: initial holds {found}; wanted {values}")
         if self.bounded:
             inside = np.clip(initial, _EDGE, 1 - _EDGE)
             initial = np.log(inside / (1 - inside))
