@@ -61,8 +61,6 @@ def measure(
 def _train_baseline(objective: Any, family: Any, prior: Any, values: np.ndarray, weights: np.ndarray) -> None:
     for step in range(300):
         toy.gradients(objective, family, prior, values, weights, 100, seed=(7, step))
-    # What √v divides by is a change of the step's length, not of the gradient.
-    objective.estimator.baseline.running_variance.assign(0.0)
 
 
 def normal(offset: float) -> dict[str, Any]:

@@ -102,15 +102,14 @@ def test_gradient_of_a_categorical_posterior_against_enumeration(objective):
 
 
 def test_nvil_stays_right_once_its_baseline_has_learned_something():
-    # The variance of the signal must stay below 1 here, because dividing by √v is a change of the step.
     objective = ELBO(estimator="nvil")
     states = np.array([[0.0], [1.0]])
-    values, weights = np.array([[0.4]]), np.array([0.9])
+    # A signal of many nats beside a KL of few: nothing may change the weight of the one against the other.
+    values, weights = np.array([[0.4]]), np.array([5.0])
     prior = kv.priors.Uniform(kv.families.Bernoulli(1)).distribution()
     arguments = (objective, kv.families.Bernoulli(1), prior, values, weights)
     toy.gradients(*arguments, 1000)
     assert float(objective.estimator.baseline.running_mean) != 0
-    assert 0 < float(objective.estimator.baseline.running_variance) < 1
     found, _ = toy.gradients(*arguments, ROWS, seed=(3, 4))
 
     def exact(v, w):
