@@ -63,7 +63,7 @@ def test_a_finished_run_is_not_trained_again(digits, tmp_path):
 def test_other_settings_are_refused_and_shown(digits, tmp_path):
     run = Run(tmp_path / "run")
     run.train(config(digits), epochs=1)
-    with pytest.raises(ValueError, match="latent_size: 2 → 3"):
+    with pytest.raises(ValueError, match="--latent: 2 → 3"):
         run.train(config(digits, latent_size=3), epochs=2)
     assert RunConfig.read(run.config_path) == config(digits)
 

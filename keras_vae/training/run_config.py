@@ -50,7 +50,7 @@ class RunConfig:
             for name in ("hidden", "image_size"):
                 found[name] = None if found[name] is None else tuple(found[name])
             return cls(**found)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not the config of a keras_vae run: {error}") from None
 
     def differences(self, other: "RunConfig") -> list[str]:
