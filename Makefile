@@ -32,12 +32,18 @@ notebook: .venv/installed
 	$(BIN)/pip install --quiet nbclient ipykernel nbformat
 	$(BIN)/python notebooks/execute.py
 
-# The figures and pictures of the README: half an hour or more on two cores, most of it importance sampling on MNIST.
+# The figures and pictures of the README and docs/: two hours or more on two cores.
 figures: .venv/installed
 	$(BIN)/python benchmarks/linear_vae.py
 	$(BIN)/python benchmarks/mnist.py bernoulli
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/estimators.py
+	$(BIN)/python benchmarks/bounds.py
+	$(BIN)/python benchmarks/ready_made.py --epochs 40
+	$(BIN)/python benchmarks/ready_made.py --data mnist --epochs 20 --models vae iwae vamp cvae gumbel nvil
+	$(BIN)/python benchmarks/models_page.py
+	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/keras-vae demo
 	cp out/demo/metrics.json benchmarks/results/demo.json
 	$(BIN)/python benchmarks/readme.py

@@ -27,7 +27,8 @@ class FullNormal(Family):
         L = diag(σ) (I + C),
 
     with C strictly lower triangular: every covariance can still be had, and L stays well conditioned where a σ_i is
-    tiny. The entries of C are bounded smoothly, c·tanh(u/c) with c = 100; those of log σ are clipped at ±15.
+    tiny. The entries of C are u/D, bounded smoothly, c·tanh(u/cD) with c = 100: each z_i sums up to D of them, and a fresh
+    network's would drown it in noise. Those of log σ are clipped at ±15.
 
     Args:
         event_shape: D, the number of latents; a vector. The unconstrained values are `[D + D(D+1)/2]`.
@@ -58,7 +59,7 @@ class FullNormal(Family):
         """Return `loc`, `[..., D]`, and `scale_tril`, L, `[..., D, D]`."""
         values = tfp.math.fill_triangular(unconstrained[..., self.size :])
         log_sigma = tf.clip_by_value(tf.linalg.diag_part(values), -MAX_LOG_VARIANCE / 2, MAX_LOG_VARIANCE / 2)
-        couplings = MAX_COUPLING * tf.tanh(values / MAX_COUPLING)
+        couplings = MAX_COUPLING * tf.tanh(values / (self.size * MAX_COUPLING))
         rows = tf.linalg.set_diag(couplings, tf.ones_like(log_sigma))
         return {"loc": unconstrained[..., : self.size], "scale_tril": tf.exp(log_sigma)[..., tf.newaxis] * rows}
 
