@@ -27,8 +27,8 @@ class FullNormal(Family):
         L = diag(σ) (I + C),
 
     with C strictly lower triangular: every covariance can still be had, and L stays well conditioned where a σ_i is
-    tiny. The entries of C are u/D, bounded smoothly, c·tanh(u/cD) with c = 100: each z_i sums up to D of them, and a fresh
-    network's would drown it in noise. Those of log σ are clipped at ±15.
+    tiny. The entries of C are u/D, bounded smoothly, c·tanh(u/cD) with c = 100: each z_i sums up to D of them,
+    and a fresh network's would drown it in noise. Those of log σ are clipped at ±15.
 
     Args:
         event_shape: D, the number of latents; a vector. The unconstrained values are `[D + D(D+1)/2]`.
