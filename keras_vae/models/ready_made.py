@@ -141,6 +141,12 @@ def _gumbel(w: Wanted, straight_through: bool = False) -> Parts:
     return {"posterior": posterior, "prior": priors.Uniform(w.one_hot), "objective": w.elbo()}
 
 
+def _autoregressive(w: Wanted) -> Parts:
+    # Without warm-up the prior learns sooner than the decoder, and the posterior collapses onto it.
+    warm_up = w.elbo(beta=Linear(0.0, 1.0, _STEPS))
+    return {**_gumbel(w), "prior": priors.Autoregressive(w.one_hot), "objective": warm_up}
+
+
 def _relaxed_bernoulli(w: Wanted) -> Parts:
     bits = _CATEGORIES * w.latents
     posterior = families.RelaxedBernoulli(bits, Exponential(1.0, 0.5, 10 * _STEPS))
@@ -181,7 +187,7 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "gumbel": _gumbel,
     "straight-through-gumbel": lambda w: _gumbel(w, straight_through=True),
     "relaxed-bernoulli": _relaxed_bernoulli,
-    "autoregressive-prior": lambda w: {**_gumbel(w), "prior": priors.Autoregressive(w.one_hot)},
+    "autoregressive-prior": _autoregressive,
     "nvil": lambda w: _discrete(w, w.elbo(estimator="nvil")),
     "leave-one-out": lambda w: _discrete(w, w.elbo(5, estimator="leave_one_out")),
     "vimco": lambda w: _discrete(w, IWAE(w.k(5), estimator="leave_one_out")),
