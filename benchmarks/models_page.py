@@ -35,6 +35,9 @@ def catalogue() -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, (paper, sentence) in CATALOGUE.items():
+        if name not in models:
+            lines.append(f"| `{name}` | {sentence} | {paper} | not measured | | |")
+            continue
         row = models[name]
         difference = "other data" if name in OWN_LIKELIHOOD else _difference(row, "vae")
         figure = f"{row['log_likelihood']:.2f}{', given y' if name in CONDITIONAL else ''}"
