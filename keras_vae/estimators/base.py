@@ -67,7 +67,6 @@ class Estimator:
     """
 
     analytic_kl: bool = True
-    pathwise: bool = True
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:

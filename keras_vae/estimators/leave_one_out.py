@@ -19,8 +19,6 @@ class LeaveOneOut(Estimator):
     For any posterior, discrete or not. At least two samples.
     """
 
-    pathwise = False
-
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
         """Refuse a single sample, and a relaxed posterior."""
         refuse_relaxed(owner, self, family)

@@ -36,8 +36,6 @@ class NVIL(Estimator):
         >>> objective = kv.objectives.ELBO(estimator=NVIL(kv.networks.MLP([50], activation="tanh")))
     """
 
-    pathwise = False
-
     def __init__(self, network: keras.layers.Layer | None = None) -> None:
         if isinstance(network, dict):
             network = keras.saving.deserialize_keras_object(network)
