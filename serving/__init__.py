@@ -18,14 +18,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from serving.client import Client as Client
+    from serving.client.client import Client as Client
+    from serving.client.serving_error import ServingError as ServingError
     from serving.server import Server as Server
-    from serving.serving_error import ServingError as ServingError
 
 _HOMES = {
-    "Client": "serving.client",
+    "Client": "serving.client.client",
     "Server": "serving.server",
-    "ServingError": "serving.serving_error",
+    "ServingError": "serving.client.serving_error",
 }
 
 __all__ = ["Client", "Server", "ServingError"]

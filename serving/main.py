@@ -84,7 +84,7 @@ def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would report a taken port in words of its own
 
-    from serving.servable import ModelLoadError  # TensorFlow takes seconds, which --help need not
+    from serving.core.servable import ModelLoadError  # TensorFlow takes seconds, which --help need not
     from serving.server import Server
 
     server = Server(

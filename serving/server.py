@@ -10,11 +10,11 @@ from typing import Self
 
 import grpc
 
-from serving.limits import MAX_MESSAGE_BYTES
-from serving.model_service import ModelService
-from serving.prediction_service import PredictionService
-from serving.servable import ModelLoadError
-from serving.served_model import ServedModel
+from serving.core.servable import ModelLoadError
+from serving.core.served_model import ServedModel
+from serving.services.model_service import ModelService
+from serving.services.prediction_service import PredictionService
+from serving.wire.limits import MAX_MESSAGE_BYTES
 
 _log = logging.getLogger(__name__)
 

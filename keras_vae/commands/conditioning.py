@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_vae.conditions import Condition, Label
-from serving.specs import SignatureSpec
+from serving.client.specs import SignatureSpec
 
 
 def read(options: Namespace, condition: Condition | None) -> np.ndarray | None:

@@ -7,9 +7,9 @@ import tensorflow as tf
 from serving_testing import EVENT, LATENT, SEEDS, X, publish, wait_for
 
 import serving
-from serving import tensors
-from serving.retry import call_with_retry
-from serving.specs import TensorSpec, read_signatures
+from serving.client.retry import call_with_retry
+from serving.client.specs import TensorSpec, read_signatures
+from serving.wire import tensors
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from serving_testing import X, publish, wait_for
 
 import serving
-from serving.versions import find_versions, fingerprint
+from serving.core.versions import find_versions, fingerprint
 
 
 @pytest.fixture

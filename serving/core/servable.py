@@ -7,9 +7,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving.kernel_error import code_of
-from serving.request_error import RequestError
-from serving.signature import Signature
+from serving.core.kernel_error import code_of
+from serving.core.request_error import RequestError
+from serving.core.signature import Signature
 
 _TAG = "serve"
 _DEFAULT_SIGNATURE = "serving_default"

@@ -5,9 +5,9 @@ from typing import Any
 
 from tensorflow_serving.apis import model_pb2
 
-from serving.request_error import invalid_argument, not_found
-from serving.servable import Servable
-from serving.served_model import ServedModel
+from serving.core.request_error import invalid_argument, not_found
+from serving.core.servable import Servable
+from serving.core.served_model import ServedModel
 
 
 def model_spec_of(request: Any) -> model_pb2.ModelSpec:

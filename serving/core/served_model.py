@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.servable import ModelLoadError, Servable
-from serving.versions import find_versions, fingerprint
+from serving.core.servable import ModelLoadError, Servable
+from serving.core.versions import find_versions, fingerprint
 
 _log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving import tensors
-from serving.retry import call_with_retry
-from serving.serving_error import ServingError
-from serving.specs import SignatureSpec, read_signatures
+from serving.client.retry import call_with_retry
+from serving.client.serving_error import ServingError
+from serving.client.specs import SignatureSpec, read_signatures
+from serving.wire import tensors
 
 _OPTIONS = [
     # The server has a limit of its own; gRPC's default for what a client may receive is only 4 MB.

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.specs import SignatureSpec, TensorSpec, format_shape
+from serving.client.specs import SignatureSpec, TensorSpec, format_shape
 
 
 def fit_inputs(inputs: Mapping[str, Any], signature: SignatureSpec, asked: str) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from serving import tensors
+from serving.wire import tensors
 
 
 class TensorSpec(NamedTuple):

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving import tensors
-from serving.request_error import invalid_argument
+from serving.core.request_error import invalid_argument
+from serving.wire import tensors
 
 
 class Signature:

@@ -10,11 +10,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2,
 )
 
-from serving import tensors
-from serving.answering import unary
-from serving.lookup import find_servable, model_spec_of
-from serving.request_error import invalid_argument
-from serving.served_model import ServedModel
+from serving.core.lookup import find_servable, model_spec_of
+from serving.core.request_error import invalid_argument
+from serving.core.served_model import ServedModel
+from serving.services.answering import unary
+from serving.wire import tensors
 
 _NAME = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name
 _SIGNATURE_DEF = "signature_def"

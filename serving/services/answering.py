@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import tensorflow as tf
 
-from serving.kernel_error import code_of, words_of
-from serving.request_error import RequestError
+from serving.core.kernel_error import code_of, words_of
+from serving.core.request_error import RequestError
 
 _log = logging.getLogger(__name__)
 

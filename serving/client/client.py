@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from serving.connection import Connection
-from serving.fitting import fit_inputs
-from serving.serving_error import ServingError
-from serving.specs import SignatureSpec
+from serving.client.connection import Connection
+from serving.client.fitting import fit_inputs
+from serving.client.serving_error import ServingError
+from serving.client.specs import SignatureSpec
 
 _SEEDS = np.iinfo(np.int64)
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2
 
-from serving.answering import unary
-from serving.lookup import model_spec_of
-from serving.request_error import not_found
-from serving.served_model import ServedModel
+from serving.core.lookup import model_spec_of
+from serving.core.request_error import not_found
+from serving.core.served_model import ServedModel
+from serving.services.answering import unary
 
 _NAME = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 

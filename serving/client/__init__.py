@@ -1,0 +1,1 @@
+"""Clients, on NumPy arrays, for a variational autoencoder behind TensorFlow Serving."""

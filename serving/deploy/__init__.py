@@ -1,0 +1,1 @@
+"""Files that take an export to TensorFlow Serving in production."""

@@ -1,0 +1,1 @@
+"""What travels: tensors, messages and their limits, for the server and the client alike."""
