@@ -115,6 +115,27 @@ def _export(command: ArgumentParser) -> None:
     )
 
 
+def _bundle(command: ArgumentParser) -> None:
+    command.add_argument("base_path", help="the export's base path, such as models/digits")
+    command.add_argument("--to", required=True, metavar="DIR", help="folder to write")
+    command.add_argument("--version", type=int, metavar="N", help="of the export (default: the newest)")
+    command.add_argument("--name", help="the model's name in requests (default: the base path's last part)")
+    command.add_argument(
+        "--max-batch-size",
+        type=positive,
+        default=256,
+        metavar="ROWS",
+        help="in one batch, and so in one request (default: %(default)s)",
+    )
+    command.add_argument(
+        "--image", help="of TensorFlow Serving (default: the minor release of the TensorFlow that wrote the export)"
+    )
+    command.add_argument(
+        "--storage-uri", metavar="URI", help="where KServe finds the base path (default: pvc://models/<name>)"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
+
+
 def _generate(command: ArgumentParser) -> None:
     command.add_argument("--server", default="127.0.0.1:8500", help="host:port (default: %(default)s)")
     command.add_argument("--model", required=True, help="the served model's name")
@@ -191,6 +212,11 @@ COMMANDS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
         "Write a SavedModel for TensorFlow Serving",
         "keras-vae export runs/first models/digits/1",
         _export,
+    ),
+    "bundle": (
+        "Write the files that take an export to production: TensorFlow Serving in Docker, Kubernetes or KServe",
+        "keras-vae bundle models/digits --to bundles/digits",
+        _bundle,
     ),
     "serve": (
         "Serve an export over gRPC on this machine",

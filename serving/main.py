@@ -1,61 +1,14 @@
-"""The server's command line, with TensorFlow Serving's names for its flags."""
+"""The server's command line."""
 
 import argparse
-import importlib.metadata
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
 
-
-class _ShowVersion(argparse.Action):
-    """Prints what the server runs on, looked up only if asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "grpcio")]
-        print("serving on " + ", ".join(versions))
-        parser.exit()
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= threading.TIMEOUT_MAX:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return seconds
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < 65536:
-        raise argparse.ArgumentTypeError("must be between 0 and 65535")
-    return port
-
-
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Serves a SavedModel over gRPC as TensorFlow Serving does.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8500, help="port to listen on (default: %(default)s)")
-    parser.add_argument("--model_name", required=True, help="name clients ask for")
-    parser.add_argument(
-        "--model_base_path",
-        required=True,
-        help="directory that holds one directory a version, named 1, 2, ...",
-    )
-    parser.add_argument(
-        "--file_system_poll_wait_seconds",
-        type=_seconds,
-        default=1.0,
-        help="seconds between looks for a new version; 0 looks only once (default: %(default)s)",
-    )
-    parser.add_argument("--version", nargs=0, action=_ShowVersion, help="show what the server runs on")
-    return parser
+from serving.flags import parser
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
@@ -68,44 +21,62 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> 
     Returns:
         The exit code: 0 once stopped, 1 if serving could not begin.
     """
-    args = _parser(prog).parse_args(argv)
+    flags_parser = parser(prog)
+    flags = flags_parser.parse_args(argv)
+    if not flags.model_config_file and not flags.model_base_path:
+        flags_parser.error("give --model_base_path or --model_config_file")
+    if not flags.port and not flags.grpc_socket_path and not flags.rest_api_port:
+        flags_parser.error("nothing to listen on: give --port, --grpc_socket_path or --rest_api_port")
+    if flags.port and flags.port == flags.rest_api_port:
+        flags_parser.error("--rest_api_port must differ from --port")
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        return _serve(args, stop)
+        return _serve(flags, stop)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _serve(args: argparse.Namespace, stop: threading.Event) -> int:
+def _serve(flags: argparse.Namespace, stop: threading.Event) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("serving").setLevel(logging.INFO)
+    logging.getLogger("serving").setLevel(flags.log_level.upper())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would report a taken port in words of its own
 
-    from serving.core.servable import ModelLoadError  # TensorFlow takes seconds, which --help need not
+    import tensorflow as tf  # takes seconds, which --help need not
+
+    from serving.core.request_error import RequestError
+    from serving.core.servable import ModelLoadError
+    from serving.flag_settings import settings_of
     from serving.server import Server
 
-    server = Server(
-        model_name=args.model_name,
-        model_base_path=args.model_base_path,
-        host=args.host,
-        port=args.port,
-        file_system_poll_wait_seconds=args.file_system_poll_wait_seconds,
-    )
+    if flags.tensorflow_intra_op_parallelism:
+        tf.config.threading.set_intra_op_parallelism_threads(flags.tensorflow_intra_op_parallelism)
+    if flags.tensorflow_inter_op_parallelism:
+        tf.config.threading.set_inter_op_parallelism_threads(flags.tensorflow_inter_op_parallelism)
     try:
+        server = Server(
+            model_name=flags.model_name,
+            model_base_path=flags.model_base_path,
+            host=flags.host,
+            port=flags.port or None,
+            settings=settings_of(flags),
+        )
         server.start()
-    except (ModelLoadError, OSError) as error:
+    except (ModelLoadError, RequestError, OSError, ValueError) as error:
         print(f"serving: {error}", file=sys.stderr)
         return 1
-    servable = server.model.servable()
-    assert servable is not None, "a server that has started serves a version"
-    print(
-        f"Serving version {servable.version} of model {args.model_name} from {args.model_base_path}"
-        f" on {server.host}:{server.port} (gRPC)",
-        flush=True,
-    )
+    for name in server.models.names():
+        for servable in server.models.get(name).servables():  # type: ignore[union-attr]
+            print(f"Serving version {servable.version} of model {name}")
+    print(f"Listening on {', '.join(_addresses(server.host, flags))}", flush=True)
     stop.wait()
     server.stop()
     return 0
+
+
+def _addresses(host: str, flags: argparse.Namespace) -> list[str]:
+    addresses = [f"{host}:{flags.port} (gRPC)"] if flags.port else []
+    addresses += [f"{flags.grpc_socket_path} (gRPC)"] if flags.grpc_socket_path else []
+    return addresses + ([f"{host}:{flags.rest_api_port} (REST)"] if flags.rest_api_port else [])

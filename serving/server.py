@@ -1,33 +1,34 @@
-"""The gRPC server: ties models, services, the port and the watch for new versions together."""
+"""The server: ties models, services, ports and the watch for changes together."""
 
+import gc
 import logging
 import os
-import threading
-from concurrent import futures
+import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
+from tensorflow_serving.config import model_server_config_pb2
 
-from serving.core.servable import ModelLoadError
-from serving.core.served_model import ServedModel
+from serving.core import warmup
+from serving.core.models import Models
+from serving.core.request_error import RequestError
+from serving.core.servable import Servable
+from serving.grpc_endpoint import GrpcEndpoint
+from serving.metrics import Metrics
 from serving.services.model_service import ModelService
 from serving.services.prediction_service import PredictionService
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.settings import Settings
+from serving.watch import Watch
+from serving.wire.config import ConfigError, read_model_server_config
 
 _log = logging.getLogger(__name__)
 
-_OPTIONS = [
-    # Without this a second server on the same port would start, and get half of the requests.
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-]
-
 
 class Server:
-    """Serves the latest version of one model over gRPC.
+    """Serves models over gRPC, and REST if asked, as TensorFlow Serving does.
 
     ```python
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
@@ -38,62 +39,92 @@ class Server:
     def __init__(
         self,
         *,
-        model_name: str,
-        model_base_path: str | os.PathLike[str],
+        model_name: str = "",
+        model_base_path: str | os.PathLike[str] = "",
         host: str = "127.0.0.1",
-        port: int = 8500,
-        file_system_poll_wait_seconds: float = 1.0,
-        grace: float = 10.0,
+        port: int | None = 8500,
+        settings: Settings | None = None,
+        **more: Any,
     ) -> None:
         """Says what is to be served; `start` serves it.
 
         Args:
-            model_name: The name clients ask for.
-            model_base_path: The directory that holds one directory a version.
+            model_name: The name clients ask for, if one model is served.
+            model_base_path: The directory that holds one directory a version of it.
             host: The address to listen on.
-            port: The port to listen on; 0 for any that is free.
-            file_system_poll_wait_seconds: How often to look for a new version; 0 for only at the start.
-            grace: How many seconds requests get to finish when the server stops.
-        """
-        self.host = host
-        self.port = port
-        self.model = ServedModel(model_name, Path(model_base_path))
-        self._poll_wait = file_system_poll_wait_seconds
-        self._grace = grace
-        self._stopping = threading.Event()
-        self._watcher: threading.Thread | None = None
-        self._grpc_server: grpc.Server | None = None
-        self._workers = futures.ThreadPoolExecutor(thread_name_prefix="serving")
-
-    def start(self) -> None:
-        """Loads the model and begins to serve; `port` is then the port listened on.
+            port: The port for gRPC; 0 for any that is free, None for none.
+            settings: All that can be set; the defaults if None.
+            more: Fields of `Settings` by name, in place of those in `settings`.
 
         Raises:
-            ModelLoadError: If the model cannot be loaded.
-            OSError: If the port cannot be listened on.
+            ValueError: If the settings do not go together.
+            TypeError: If there is no such setting.
         """
-        self.model.refresh()
-        models = {self.model.name: self.model}
-        server = grpc.server(self._workers, options=_OPTIONS)
-        server.add_generic_rpc_handlers((PredictionService(models).handler(), ModelService(models).handler()))
+        self.settings = (settings or Settings()).replace(**more)
+        self.host, self.port = host, port
+        self.rest_port = self.settings.rest_port
+        if self.settings.model_config_file is None:
+            if not model_name or not os.fspath(model_base_path):
+                raise ValueError("give model_name and model_base_path, or model_config_file")
+            self._config = _single_model(model_name, model_base_path)
+        else:
+            self._config = read_model_server_config(self.settings.model_config_file)
+        self.metrics = Metrics()
+        self.models = Models(
+            self._load, self.settings.retries, self.settings.allow_version_labels_for_unavailable_models
+        )
+        self.metrics.watch_batches(self.models.batch_sizes)
+        self.prediction = PredictionService(self.models)
+        self.model_service = ModelService(self.models)
+        self._watch = Watch(self._update_health)
+        self._grpc: GrpcEndpoint | None = None
+        self._rest: Any = None
+
+    def start(self) -> None:
+        """Loads the models and begins to serve; `port` and `rest_port` are then the ports listened on.
+
+        Models that cannot be loaded are reported, and tried again; the others are served.
+
+        Raises:
+            RequestError: If the list of models is wrong.
+            ModelLoadError: If no model at all can be loaded.
+            OSError: If a port cannot be listened on.
+        """
+        problems = self.models.configure(self._config)
+        if problems and not any(self.models.get(name).servable() for name in self.models.names()):  # type: ignore[union-attr]
+            raise problems[0]
+        # What is loaded now stays: later collections need not look at it.
+        gc.collect()
+        gc.freeze()
+        observe = partial(self._observe, "GRPC")
+        endpoint = self._grpc = GrpcEndpoint(
+            (self.prediction.handler(observe), self.model_service.handler(observe)),
+            core_threads=self.settings.core_threads,
+            max_threads=self.settings.max_threads,
+            options=self.settings.channel_arguments,
+        )
         try:
-            self.port = server.add_insecure_port(f"{self.host}:{self.port}")
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {self.host}:{self.port}: is the port taken?") from error
-        server.start()
-        self._grpc_server = server
-        if self._poll_wait > 0:
-            self._watcher = threading.Thread(target=self._watch, name="serving-watcher", daemon=True)
-            self._watcher.start()
+            if self.port is not None:
+                self.port = endpoint.listen(f"{self.host}:{self.port}", self.settings.credentials)
+            if self.settings.grpc_socket_path:
+                endpoint.listen_on_socket(self.settings.grpc_socket_path)
+            if self.rest_port is not None:
+                self._start_rest(self.rest_port)
+        except OSError:
+            self.stop()
+            raise
+        endpoint.start()
+        self._update_health()
+        self._start_watch()
 
     def stop(self) -> None:
         """Stops accepting requests, lets those in flight finish within the grace, and ends."""
-        self._stopping.set()
-        if self._grpc_server is not None:
-            self._grpc_server.stop(self._grace).wait()
-        self._workers.shutdown(wait=False)
-        if self._watcher is not None:
-            self._watcher.join(self._grace)
+        grace = self.settings.grace
+        self._watch.stop(grace)
+        if self._rest is not None:
+            self._rest.stop(grace)
+        if self._grpc is not None:
+            self._grpc.stop(grace)
 
     def __enter__(self) -> Self:
         """Starts the server."""
@@ -109,15 +140,86 @@ class Server:
         """Stops the server."""
         self.stop()
 
-    def _watch(self) -> None:
-        complaint = ""
-        while not self._stopping.wait(self._poll_wait):
-            try:
-                self.model.refresh()
-            except (ModelLoadError, OSError) as error:
-                # A base path that has gone would otherwise be reported every second.
-                if str(error) != complaint:
-                    _log.error("%s", error)
-                complaint = str(error)
-            else:
-                complaint = ""
+    def _load(self, name: str, version: int, path: Path) -> Servable:
+        begun = time.monotonic()
+        servable = Servable(version, path, self.settings.batching)
+        if self.settings.enable_model_warmup:
+            warmup.replay(path, servable)
+        self.metrics.observe_load(name, version, time.monotonic() - begun)
+        return servable
+
+    def _start_rest(self, port: int) -> None:
+        # Those who do not ask for REST need not load it.
+        from serving.rest.handlers import Handlers
+        from serving.rest.server import RestServer
+
+        handlers = Handlers(
+            self.prediction.predict,
+            self.prediction.classify,
+            self.prediction.regress,
+            self.prediction.get_model_metadata,
+            self.model_service.get_model_status,
+        )
+        self._rest = RestServer(
+            handlers,
+            host=self.host,
+            port=port,
+            observe=partial(self._observe, "REST"),
+            num_threads=self.settings.rest_threads,
+            timeout_in_ms=self.settings.rest_timeout_in_ms,
+            prometheus_path=self.settings.prometheus_path,
+            render_metrics=self.metrics.render,
+        )
+        self._rest.start()
+        self.rest_port = self._rest.port
+
+    def _start_watch(self) -> None:
+        settings = self.settings
+        # Without a look at the file system, what failed is still tried again.
+        pause = settings.file_system_poll_wait_seconds or settings.retries.interval
+        if settings.file_system_poll_wait_seconds or not self.models.all_available():
+            self._watch.every(pause, self.models.refresh)
+        if settings.model_config_file is not None and settings.model_config_file_poll_wait_seconds:
+            self._watch.every(settings.model_config_file_poll_wait_seconds, self._reread)
+        self._watch.start()
+
+    def _reread(self) -> None:
+        """Serves the models the file lists now; a file that is wrong changes nothing."""
+        path = self.settings.model_config_file
+        assert path is not None, "there is a file to read again"
+        try:
+            config = read_model_server_config(path)
+            if config != self._config:
+                self.models.configure(config)
+                self._config = config
+        except ConfigError as error:
+            _log.error("%s", error)
+        except RequestError as error:
+            _log.error("%s: %s", path, error.details)
+
+    def _update_health(self) -> None:
+        if self._grpc is not None:
+            self._grpc.set_healthy(self.models.all_available())
+
+    def _observe(self, entrypoint: str, api: str, request: Any, code: grpc.StatusCode, seconds: float) -> None:
+        spec = getattr(request, "model_spec", None)
+        if spec is None and getattr(request, "tasks", None):
+            spec = request.tasks[0].model_spec
+        model, signature = (spec.name, spec.signature_name) if spec is not None else ("", "")
+        self.metrics.observe_request(model, signature, code.name, api, entrypoint, seconds)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "request entrypoint=%s api=%s model=%r signature=%r status=%s milliseconds=%.3f",
+                entrypoint,
+                api,
+                model,
+                signature,
+                code.name,
+                1000 * seconds,
+            )
+
+
+def _single_model(name: str, base_path: str | os.PathLike[str]) -> model_server_config_pb2.ModelServerConfig:
+    config = model_server_config_pb2.ModelServerConfig()
+    config.model_config_list.config.add(name=name, base_path=os.path.abspath(base_path), model_platform="tensorflow")
+    return config

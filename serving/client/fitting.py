@@ -8,11 +8,14 @@ import numpy as np
 from serving.client.specs import SignatureSpec, TensorSpec, format_shape
 
 
-def fit_inputs(inputs: Mapping[str, Any], signature: SignatureSpec, asked: str) -> dict[str, np.ndarray]:
+def fit_inputs(
+    inputs: Mapping[str, Any], condition: Any, signature: SignatureSpec, asked: str
+) -> dict[str, np.ndarray]:
     """Checks names and shapes, and casts where no value is lost by it.
 
     Args:
         inputs: The arrays, or what NumPy makes arrays of, by name.
+        condition: The input `condition`, one for each row or one for all; None if the inputs are complete.
         signature: What the server says it takes.
         asked: The model and signature, for the error's words.
 
@@ -22,16 +25,71 @@ def fit_inputs(inputs: Mapping[str, Any], signature: SignatureSpec, asked: str) 
     Raises:
         ValueError: If they do not fit.
     """
-    if inputs.keys() != signature.inputs.keys():
-        raise ValueError(f"{asked} takes the inputs {sorted(signature.inputs)}; got {sorted(inputs)}")
-    return {name: _fit(value, signature.inputs[name], f"{asked}, input {name!r}") for name, value in inputs.items()}
+    given = _with_condition(inputs, condition, asked)
+    if given.keys() != signature.inputs.keys():
+        raise ValueError(f"{asked} takes the inputs {sorted(signature.inputs)}; got {sorted(given)}")
+    arrays = {
+        name: _as_array(value, f"{asked}, input {name!r}", signature.inputs[name]) for name, value in given.items()
+    }
+    if condition is not None:
+        arrays["condition"] = _for_each_row(arrays, signature.inputs["condition"], asked)
+    return {name: _fit(array, signature.inputs[name], f"{asked}, input {name!r}") for name, array in arrays.items()}
 
 
-def _fit(value: Any, spec: TensorSpec, asked: str) -> np.ndarray:
+def unfitted(inputs: Mapping[str, Any], condition: Any, asked: str) -> dict[str, np.ndarray]:
+    """Makes arrays for a signature of which nothing is known.
+
+    Args:
+        inputs: As of `fit_inputs`.
+        condition: As of `fit_inputs`.
+        asked: The model and signature, for the error's words.
+
+    Returns:
+        The arrays.
+
+    Raises:
+        ValueError: If NumPy makes no array of one.
+    """
+    arrays = {}
+    for name, value in _with_condition(inputs, condition, asked).items():
+        array = _as_array(value, f"{asked}, input {name!r}")
+        arrays[name] = _as_bytes(array, asked) if array.dtype.kind in "SU" else array
+    return arrays
+
+
+def _with_condition(inputs: Mapping[str, Any], condition: Any, asked: str) -> dict[str, Any]:
+    if condition is None:
+        return dict(inputs)
+    if "condition" in inputs:
+        raise ValueError(f"{asked}: got a condition both among the inputs and beside them: leave out one")
+    return {**inputs, "condition": condition}
+
+
+def _for_each_row(arrays: Mapping[str, np.ndarray], spec: TensorSpec, asked: str) -> np.ndarray:
+    """Repeats the condition for each row if there is one for all."""
+    condition = arrays["condition"]
+    others = [array for name, array in arrays.items() if name != "condition"]
+    if spec.shape is None or not others:
+        return condition
+    rows = len(np.atleast_1d(others[0]))
+    if condition.ndim == len(spec.shape) - 1:
+        return np.broadcast_to(condition, (rows, *condition.shape))
+    if condition.ndim and len(condition) != rows:
+        raise ValueError(f"{asked}: expected one condition, or {rows}, one for each row; got {len(condition)}")
+    return condition
+
+
+def _as_array(value: Any, asked: str, spec: TensorSpec | None = None) -> np.ndarray:
+    # As NumPy's own strings, bytes would lose the zeros at their end.
+    strings = spec is not None and spec.dtype.hasobject and not isinstance(value, np.ndarray)
     try:
-        array = np.asarray(value)
+        return np.asarray(value, np.object_ if strings else None)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{asked}: expected {spec}; got what is no array: {error}") from error
+        wanted = spec if spec is not None else "an array"
+        raise ValueError(f"{asked}: expected {wanted}; got what is no array: {error}") from error
+
+
+def _fit(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:
     if not spec.admits(array.shape):
         raise ValueError(f"{asked}: expected shape {format_shape(spec.shape)}; got {format_shape(array.shape)}")
     return _cast(array, spec, asked)

@@ -2,21 +2,28 @@
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import grpc
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
+Response = TypeVar("Response")
 
-def call_with_retry(rpc: Callable[..., Any], request: Any, timeout: float) -> Any:
+
+async def call_with_retry(
+    attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
+) -> Response:
     """Calls until answered, pausing longer each time the server is UNAVAILABLE.
 
+    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All that is
+    asked through this only computes, and changes nothing there: asking twice does no harm.
+
     Args:
-        rpc: The remote procedure.
-        request: Its request; sending it twice must do no harm.
+        attempt: Calls once, within the seconds it is given.
+        sleep: Pauses for seconds.
         timeout: The seconds all attempts may take together.
 
     Returns:
@@ -29,11 +36,11 @@ def call_with_retry(rpc: Callable[..., Any], request: Any, timeout: float) -> An
     longest = _FIRST_PAUSE
     while True:
         try:
-            return rpc(request, timeout=deadline - time.monotonic())
+            return await attempt(deadline - time.monotonic())
         except grpc.RpcError as error:
             # Clients that lost a server together should not come back to it together.
             pause = random.uniform(longest / 2, longest)
             if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
                 raise
-        time.sleep(pause)
+        await sleep(pause)
         longest = min(2 * longest, _LONGEST_PAUSE)

@@ -19,7 +19,7 @@ class TensorSpec(NamedTuple):
     shape: tuple[int | None, ...] | None
 
     def __str__(self) -> str:
-        return f"{self.dtype} {format_shape(self.shape)}"
+        return f"{_dtype_name(self.dtype)} {format_shape(self.shape)}"
 
     def admits(self, shape: tuple[int, ...]) -> bool:
         """Tells whether an array's shape fits."""
@@ -36,12 +36,25 @@ class SignatureSpec(NamedTuple):
     inputs: dict[str, TensorSpec]
     outputs: dict[str, TensorSpec]
 
+    def takes(self) -> str:
+        """Writes the inputs as `seed int64 [?], x float32 [?,3]`."""
+        return ", ".join(f"{name} {spec}" for name, spec in sorted(self.inputs.items()))
+
 
 def format_shape(shape: tuple[int | None, ...] | None) -> str:
     """Writes a shape as `[?,28,28]`."""
     if shape is None:
         return "[...]"
     return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def format_array(array: np.ndarray) -> str:
+    """Writes an array's dtype and shape as `float32 [2,3]`."""
+    return f"{_dtype_name(array.dtype)} {format_shape(array.shape)}"
+
+
+def _dtype_name(dtype: np.dtype) -> str:
+    return "string" if dtype.kind in "OSU" else str(dtype)
 
 
 def read_signatures(signature_map: Any) -> dict[str, SignatureSpec]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 # What calling a function from Python puts around a kernel's words.
 _PREFIX = re.compile(r"Graph execution error:\s+Detected at node .*\n(?:<stack traces unavailable>\n|[ \t]+.*\n)*")
+_FUNCTION = re.compile(r"^(?:\{\{function_node [^}]*\}\} )+")
 _SUFFIX = re.compile(r"\s*\[Op:[^\]]*\]\s*$")
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -19,4 +20,4 @@ def code_of(error: tf.errors.OpError) -> grpc.StatusCode:
 
 def words_of(error: tf.errors.OpError) -> str:
     """Returns what the kernel said, without the lines about where Python called it."""
-    return _SUFFIX.sub("", _PREFIX.sub("", str(error.message)))
+    return _FUNCTION.sub("", _SUFFIX.sub("", _PREFIX.sub("", str(error.message))))

@@ -1,13 +1,12 @@
 """Finds what a request's `ModelSpec` asks for."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from tensorflow_serving.apis import model_pb2
 
+from serving.core.models import Models
 from serving.core.request_error import invalid_argument, not_found
 from serving.core.servable import Servable
-from serving.core.served_model import ServedModel
 
 
 def model_spec_of(request: Any) -> model_pb2.ModelSpec:
@@ -21,25 +20,38 @@ def model_spec_of(request: Any) -> model_pb2.ModelSpec:
     return request.model_spec
 
 
-def find_servable(models: Mapping[str, ServedModel], spec: model_pb2.ModelSpec) -> Servable:
+def version_of(models: Models, spec: model_pb2.ModelSpec) -> int | None:
+    """Returns the version a spec asks for by number or label; None if it names neither.
+
+    Raises:
+        RequestError: If the model has no such label.
+    """
+    choice = spec.WhichOneof("version_choice")
+    if choice == "version_label":
+        model = models.get(spec.name)
+        labels = model.labels if model is not None else {}
+        if spec.version_label not in labels:
+            raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
+        return labels[spec.version_label]
+    return spec.version.value if choice == "version" else None
+
+
+def find_servable(models: Models, spec: model_pb2.ModelSpec) -> Servable:
     """Finds the version of a model that is to answer.
 
     Args:
-        models: The models served, by name.
-        spec: The model's name and, if one in particular is wanted, its version.
+        models: The models served.
+        spec: The model's name and, if one in particular is wanted, its version or label.
 
     Returns:
-        The version asked for, or the one being served.
+        The version asked for, or the newest served.
 
     Raises:
         RequestError: If the spec names no model, or one that is not served.
     """
     if not spec.name:
         raise invalid_argument("ModelSpec has no name specified.")
-    choice = spec.WhichOneof("version_choice")
-    if choice == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
-    version = spec.version.value if choice == "version" else None
+    version = version_of(models, spec)
     model = models.get(spec.name)
     servable = model.servable(version) if model else None
     if servable is None:

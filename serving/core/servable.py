@@ -1,18 +1,21 @@
 """One version of a model, loaded from a SavedModel."""
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
 import grpc
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from serving.core.batching import Batching
 from serving.core.kernel_error import code_of
-from serving.core.request_error import RequestError
+from serving.core.request_error import RequestError, invalid_argument
+from serving.core.saved_model import load_saved_model
 from serving.core.signature import Signature
 
-_TAG = "serve"
 _DEFAULT_SIGNATURE = "serving_default"
+_numbers = itertools.count()
 
 
 class ModelLoadError(Exception):
@@ -30,29 +33,38 @@ class ModelLoadError(Exception):
 class Servable:
     """One version of a model, ready to answer requests."""
 
-    def __init__(self, version: int, path: Path) -> None:
+    def __init__(self, version: int, path: Path, batching: Batching | None = None) -> None:
         """Loads a SavedModel.
 
         Args:
             version: The version it is.
             path: The SavedModel's directory.
+            batching: How to batch requests; None for not at all.
 
         Raises:
             ModelLoadError: If it cannot be loaded.
         """
         self.version = version
         self.signature_map = get_model_metadata_pb2.SignatureDefMap()
+        # Rows of two versions must never wait in one queue.
+        queue = f"{next(_numbers)}/{version}"
         try:
-            # Functions do not keep the variables they read alive: the loaded object does.
-            self._loaded = tf.saved_model.load(str(path), tags=[_TAG])
-            for name, definition in _meta_graph(path).signature_def.items():
-                self.signature_map.signature_def[name].CopyFrom(definition)
+            self._model = load_saved_model(path)
         except Exception as error:
             raise _load_error(path, error) from error
-        self._signatures = {
-            name: Signature(name, self.signature_map.signature_def[name], function)
-            for name, function in self._loaded.signatures.items()
-        }
+        self._signatures = {}
+        self._refused = dict(self._model.refused)
+        for name, definition in self._model.definitions.items():
+            self.signature_map.signature_def[name].CopyFrom(definition)
+            if name in self._refused:
+                continue
+            try:
+                self._signatures[name] = Signature(
+                    name, definition, self._model.functions[name], batching, f"{queue}/{name}"
+                )
+            except Exception as error:
+                # TensorFlow Serving, too, serves the others, and says so only when such a one is asked for.
+                self._refused[name] = " ".join(str(error).split())
 
     def signature(self, name: str) -> Signature:
         """Finds a signature.
@@ -64,18 +76,18 @@ class Servable:
             The signature.
 
         Raises:
-            RequestError: If the model has none of that name.
+            RequestError: If the model has none of that name, or it cannot be run.
         """
         name = name or _DEFAULT_SIGNATURE
+        if name in self._refused:
+            raise invalid_argument(f'Signature "{name}" cannot be run: {self._refused[name]}')
         if name not in self._signatures:
             raise RequestError(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         return self._signatures[name]
 
-
-def _meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
-    saved_model = saved_model_pb2.SavedModel()
-    saved_model.ParseFromString((path / "saved_model.pb").read_bytes())
-    return next(graph for graph in saved_model.meta_graphs if _TAG in graph.meta_info_def.tags)
+    def batch_sizes(self) -> Counter[int]:
+        """Returns how often a batch of each size has run."""
+        return sum((signature.batch_sizes() for signature in self._signatures.values()), Counter())
 
 
 def _load_error(path: Path, error: Exception) -> ModelLoadError:

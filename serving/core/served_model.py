@@ -1,11 +1,16 @@
-"""A served model: the version that answers, and the state of every version seen."""
+"""A served model: the versions that answer, and the state of every version seen."""
 
+import gc
 import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
+from serving.core.policies import Policy
 from serving.core.servable import ModelLoadError, Servable
 from serving.core.versions import find_versions, fingerprint
 
@@ -14,80 +19,167 @@ _log = logging.getLogger(__name__)
 _Status = get_model_status_pb2.ModelVersionStatus
 
 
+@dataclass(frozen=True)
+class Retries:
+    """How often a version that fails to load is tried again.
+
+    Attributes:
+        most: The attempts after the first.
+        interval: The seconds between two attempts.
+    """
+
+    most: int = 5
+    interval: float = 60.0
+
+
+@dataclass
+class _Failure:
+    """A version that could not be loaded, and what it was made of."""
+
+    contents: tuple
+    error: ModelLoadError
+    attempts: int
+    again_at: float
+
+
 class ServedModel:
-    """Serves the latest version found under a base path.
+    """Serves versions found under a base path.
 
     One thread at a time may call `refresh`; the rest may be called from any.
     """
 
-    def __init__(self, name: str, base_path: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_path: Path,
+        load: Callable[[int, Path], Servable] = Servable,
+        policy: Policy | None = None,
+        retries: Retries | None = None,
+    ) -> None:
         """Names the model; `refresh` loads it.
 
         Args:
             name: The name clients ask for.
             base_path: The directory that holds one directory a version.
+            load: Makes a version of its number and directory; raises `ModelLoadError`.
+            policy: Which versions to serve, the latest if None; may be replaced between two calls of `refresh`.
+            retries: When to try again what has failed; the defaults if None.
         """
         self.name = name
         self.base_path = base_path
-        self._current: Servable | None = None
-        self._failed: tuple = ()
+        self.policy = policy or Policy()
+        self.labels: Mapping[str, int] = {}
+        self._load = load
+        self._retries = retries or Retries()
+        self._serving: dict[int, Servable] = {}
+        self._failures: dict[int, _Failure] = {}
         self._statuses: dict[int, get_model_status_pb2.ModelVersionStatus] = {}
 
-    def refresh(self) -> None:
-        """Loads the latest version, if it is not served already, and retires the one before it.
+    def refresh(self) -> list[ModelLoadError]:
+        """Loads what the policy asks for, and retires what it no longer does.
 
-        A version that failed to load is tried again only once its files have changed, as they do while a
-        slow copy is still going on. Requests that began on the version before keep it until they end.
+        A version is retired only once what stands for it is loaded. One that failed to load is tried again
+        after a while, or once its files have changed, as they do while a slow copy is still going on.
+        Requests that began on a version that is retired keep it until they end.
 
-        Raises:
-            ModelLoadError: If there is no version, or the latest cannot be loaded; the version served
-                before, if any, still is.
+        Returns:
+            Why versions that are wanted are not served.
         """
-        version, path = self._latest()
-        if self._current is not None and self._current.version == version:
-            return
-        contents = (version, fingerprint(path))
-        if contents == self._failed:
-            return
-        self._set_status(version, _Status.LOADING)
         try:
-            servable = Servable(version, path)
-        except ModelLoadError as error:
-            self._failed = contents
-            self._set_status(version, _Status.END, error.code, str(error))
-            raise
-        retired, self._current = self._current, servable
-        self._set_status(version, _Status.AVAILABLE)
-        if retired is not None:
-            self._set_status(retired.version, _Status.END)
-        _log.info("serving version %d of model %s", version, self.name)
+            present = find_versions(self.base_path)
+        except OSError as error:
+            return [
+                ModelLoadError(
+                    f"cannot read the base path of model {self.name}, {self.base_path}: {error.strerror}",
+                    grpc.StatusCode.NOT_FOUND,
+                )
+            ]
+        problems = self._missing(present)
+        wanted: set[int] = set()
+        for version in self.policy.candidates(present):
+            if self.policy.is_enough(len(wanted)):
+                break
+            problem = self._try(version, present[version])
+            if problem is None:
+                wanted.add(version)
+            else:
+                problems.append(problem)
+        self._failures = {version: failure for version, failure in self._failures.items() if version in present}
+        if wanted:  # else those that serve are better than none
+            self._retire(self._serving.keys() - wanted)
+        return problems
+
+    def stop(self) -> None:
+        """Retires all versions."""
+        self._retire(set(self._serving))
 
     def servable(self, version: int | None = None) -> Servable | None:
-        """Returns the version asked for, the current one for None, if it is being served."""
-        current = self._current
-        if current is None or version not in (None, current.version):
-            return None
-        return current
+        """Returns the version asked for, the newest served for None, if it is being served."""
+        serving = self._serving
+        if version is not None:
+            return serving.get(version)
+        return serving[max(serving)] if serving else None
+
+    def servables(self) -> list[Servable]:
+        """Returns the versions being served."""
+        return list(self._serving.values())
 
     def statuses(self) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Returns the status of every version seen, the newest first."""
         return [status for _, status in sorted(self._statuses.items(), reverse=True)]
 
-    def _latest(self) -> tuple[int, Path]:
-        try:
-            versions = find_versions(self.base_path)
-        except OSError as error:
-            raise ModelLoadError(
-                f"cannot read the base path of model {self.name}, {self.base_path}: {error.strerror}",
-                grpc.StatusCode.NOT_FOUND,
-            ) from error
-        if not versions:
-            raise ModelLoadError(
-                f"no version of model {self.name} under {self.base_path}:"
-                f" a version is a directory named by an integer, such as {self.base_path / '1'}",
+    def _missing(self, present: Mapping[int, Path]) -> list[ModelLoadError]:
+        if not present:
+            return [
+                ModelLoadError(
+                    f"no version of model {self.name} under {self.base_path}:"
+                    f" a version is a directory named by an integer, such as {self.base_path / '1'}",
+                    grpc.StatusCode.NOT_FOUND,
+                )
+            ]
+        return [
+            ModelLoadError(
+                f"no version {version} of model {self.name} under {self.base_path}, which its policy asks for",
                 grpc.StatusCode.NOT_FOUND,
             )
-        return max(versions.items())
+            for version in sorted((self.policy.versions or frozenset()) - present.keys())
+        ]
+
+    def _try(self, version: int, path: Path) -> ModelLoadError | None:
+        """Sees that a version is served; returns why it is not."""
+        if version in self._serving:
+            return None
+        contents = fingerprint(path)
+        before = self._failures.get(version)
+        if before is not None and before.contents == contents:
+            if before.attempts > self._retries.most or time.monotonic() < before.again_at:
+                return before.error
+            attempts = before.attempts + 1
+        else:
+            attempts = 1
+        self._set_status(version, _Status.LOADING)
+        try:
+            servable = self._load(version, path)
+        except ModelLoadError as error:
+            again_at = time.monotonic() + self._retries.interval
+            self._failures[version] = _Failure(contents, error, attempts, again_at)
+            self._set_status(version, _Status.END, error.code, str(error))
+            return error
+        self._failures.pop(version, None)
+        # Replaced, not changed: a thread may be reading the old one.
+        self._serving = {**self._serving, version: servable}
+        self._set_status(version, _Status.AVAILABLE)
+        _log.info("serving version %d of model %s", version, self.name)
+        return None
+
+    def _retire(self, versions: set[int]) -> None:
+        if not versions:
+            return
+        self._serving = {version: one for version, one in self._serving.items() if version not in versions}
+        for version in sorted(versions):
+            self._set_status(version, _Status.END)
+            _log.info("retired version %d of model %s", version, self.name)
+        gc.collect()  # a loaded model is full of cycles, and may be large
 
     def _set_status(
         self, version: int, state: int, code: grpc.StatusCode = grpc.StatusCode.OK, message: str = ""
@@ -95,5 +187,4 @@ class ServedModel:
         status = _Status(version=version, state=state)
         status.status.error_code = code.value[0]
         status.status.error_message = message
-        # Replaced, not changed, so that a thread reading the old one never sees it half done.
         self._statuses = {**self._statuses, version: status}

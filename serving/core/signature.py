@@ -1,22 +1,39 @@
 """One signature of a loaded SavedModel: checks a request's tensors and runs the function."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.core.request_error import invalid_argument
+from serving.core.batching import BatchedExecutable, Batching
+from serving.core.deadline import Deadline
+from serving.core.executable import Executable
+from serving.core.request_error import RequestError, invalid_argument
 from serving.wire import tensors
+from serving.wire.limits import MAX_MESSAGE_BYTES
 
 
 class Signature:
-    """A signature, ready to be called with what a request carries."""
+    """A signature, ready to be called with what a request carries.
+
+    Attributes:
+        name: Its name.
+        definition: What it takes and gives, and its method.
+    """
 
     def __init__(
-        self, name: str, definition: meta_graph_pb2.SignatureDef, function: Callable[..., dict[str, Any]]
+        self,
+        name: str,
+        definition: meta_graph_pb2.SignatureDef,
+        function: Callable[..., dict[str, Any]],
+        batching: Batching | None = None,
+        queue: str = "",
     ) -> None:
         """Prepares a signature once, so that a request need not.
 
@@ -24,35 +41,73 @@ class Signature:
             name: The signature's name.
             definition: Its inputs and outputs.
             function: The loaded function, called with the inputs by name.
+            batching: How to batch requests; None for not at all.
+            queue: The name under which its requests wait for a batch.
+
+        Raises:
+            ValueError: If an input or output is of a kind that requests cannot carry.
         """
         self.name = name
-        self._function = function
+        self.definition = definition
         self._inputs = {alias: definition.inputs[alias] for alias in sorted(definition.inputs)}
-        self._shapes = {alias: tf.TensorShape(info.tensor_shape) for alias, info in self._inputs.items()}
+        self._defaults = dict(definition.defaults)
         self._outputs = sorted(definition.outputs)
+        self._shapes = {alias: tf.TensorShape(info.tensor_shape) for alias, info in self._inputs.items()}
+        self._row_bytes = sum(_row_bytes(info) for info in definition.outputs.values())
+        specs = [tf.TensorSpec(self._shapes[alias], info.dtype) for alias, info in self._inputs.items()]
 
-    def run(self, inputs: Mapping[str, tensor_pb2.TensorProto], output_filter: Sequence[str]) -> dict[str, np.ndarray]:
+        def call(*operands: tf.Tensor) -> list[tf.Tensor]:
+            outputs = function(**dict(zip(self._inputs, operands, strict=True)))
+            return [outputs[alias] for alias in self._outputs]
+
+        self._executable: Executable | BatchedExecutable = (
+            Executable(call, specs) if batching is None else BatchedExecutable(call, specs, batching, queue)
+        )
+
+    def run(
+        self,
+        inputs: Mapping[str, tensor_pb2.TensorProto],
+        output_filter: Sequence[str] = (),
+        deadline: Deadline | None = None,
+    ) -> dict[str, np.ndarray]:
         """Runs the function, checking in TensorFlow Serving's order.
 
         Args:
-            inputs: The request's tensors by name.
+            inputs: The request's tensors by name; one with a default may be missing.
             output_filter: The outputs wanted; all when empty.
+            deadline: Stops the work.
 
         Returns:
             The outputs wanted, by name.
 
         Raises:
-            RequestError: If an input or a filter does not fit the signature.
+            RequestError: If an input or a filter does not fit the signature, or the time is over.
             tf.errors.OpError: If a kernel refuses what it is given.
         """
+        if self._defaults:
+            inputs = {**self._defaults, **inputs}
         self._check_names(inputs)
         arrays = {alias: _parsed(alias, inputs[alias]) for alias in self._inputs}
         wanted = self._wanted(output_filter)
         for index, alias in enumerate(self._inputs):
             self._check_dtype(index, alias, inputs[alias].dtype)
             self._check_shape(alias, arrays[alias].shape)
-        outputs = self._function(**{alias: tf.constant(array) for alias, array in arrays.items()})
-        return {alias: outputs[alias].numpy() for alias in wanted}
+        self._check_answer_size(arrays)
+        operands = [tf.constant(array) for array in arrays.values()]
+        if deadline is not None:
+            deadline.check()
+        try:
+            outputs = self._executable(operands, deadline)
+        except tf.errors.CancelledError:
+            if deadline is not None and deadline.manager.is_cancelled:
+                raise deadline.error() from None
+            raise
+        by_alias = dict(zip(self._outputs, outputs, strict=True))
+        return {alias: by_alias[alias].numpy() for alias in wanted}
+
+    def batch_sizes(self) -> Counter[int]:
+        """Returns how often a batch of each size has run."""
+        return self._executable.batch_sizes() if isinstance(self._executable, BatchedExecutable) else Counter()
 
     def _check_names(self, inputs: Collection[str]) -> None:
         sent, known = set(inputs), self._inputs.keys()
@@ -98,6 +153,25 @@ class Signature:
                 f'input "{alias}" has shape {_bracketed(shape)}'
                 f' but signature "{self.name}" expects {_bracketed(self._shapes[alias])}'
             )
+
+    def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Refuses work whose answer could not be sent: a few bytes of seeds can ask for gigabytes of images."""
+        rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
+        if rows * self._row_bytes > MAX_MESSAGE_BYTES:
+            raise RequestError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f'{rows} rows of signature "{self.name}" would make {rows * self._row_bytes} bytes, but a message may have'
+                f" {MAX_MESSAGE_BYTES}: send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows a request",
+            )
+
+
+def _row_bytes(info: meta_graph_pb2.TensorInfo) -> int:
+    """Returns the bytes of an output for each row of the input; 0 where that cannot be known."""
+    sizes = [dim.size for dim in info.tensor_shape.dim]
+    dtype = tensors.numpy_dtype(info.dtype)
+    if dtype is None or dtype.hasobject or not sizes or sizes[0] >= 0 or min(sizes[1:], default=0) < 0:
+        return 0
+    return math.prod(sizes[1:]) * dtype.itemsize
 
 
 def _parsed(alias: str, proto: tensor_pb2.TensorProto) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Turns a method from request to response into a gRPC handler that always ends with a status."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 import grpc
 import tensorflow as tf
 
+from serving.core.deadline import Deadline
 from serving.core.kernel_error import code_of, words_of
 from serving.core.request_error import RequestError
 
@@ -15,37 +17,69 @@ _log = logging.getLogger(__name__)
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
 
+# What is told of an answered request: its method, its ModelSpec (if it has one), the code, the seconds taken.
+Observer = Callable[[str, Any, grpc.StatusCode, float], None]
 
-def unary(method: Callable[[Any], Any], request_type: Any, response_type: Any) -> grpc.RpcMethodHandler:
+
+def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
+    """Returns the status a request ends with that raised an error.
+
+    `RequestError` and TensorFlow's errors have one of their own; anything else is INTERNAL, its stack trace
+    going to the log alone.
+    """
+    if isinstance(error, RequestError):
+        return error.code, error.details
+    if isinstance(error, tf.errors.OpError):
+        return code_of(error), words_of(error)
+    _log.error("unexpected error answering a request", exc_info=error)
+    return grpc.StatusCode.INTERNAL, "Internal error; the server's log has the cause."
+
+
+def unary(
+    name: str,
+    method: Callable[[Any, Deadline | None], Any],
+    request_type: Any,
+    response_type: Any,
+    observe: Observer,
+) -> grpc.RpcMethodHandler:
     """Wraps a method for gRPC.
 
     Args:
-        method: From a request to its response; it may raise anything.
+        name: The method's name.
+        method: From a request and its deadline to its response; it may raise anything.
         request_type: The request's message class.
         response_type: The response's message class.
+        observe: Is told of each request, once it is answered.
 
     Returns:
-        The handler. What the method raises is answered with a status: a `RequestError` and TensorFlow's
-        errors with theirs, anything else with INTERNAL, its stack trace going to the log alone.
+        The handler. What the method raises is answered with a status, see `status_of`.
     """
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        begun = time.perf_counter()
+        code, details, response = grpc.StatusCode.OK, "", None
         try:
-            return method(request)
-        except RequestError as error:
-            code, details = error.code, error.details
-        except tf.errors.OpError as error:
-            code, details = code_of(error), words_of(error)
-        except Exception:
-            _log.exception("unexpected error answering a %s", request_type.DESCRIPTOR.name)
-            code, details = grpc.StatusCode.INTERNAL, "Internal error; the server's log has the cause."
-        context.abort(code, _shortened(details))
+            response = method(request, _deadline(context))
+        except Exception as error:
+            code, details = status_of(error)
+        observe(name, request, code, time.perf_counter() - begun)
+        if response is None:
+            context.abort(code, _shortened(details))
+        return response
 
     return grpc.unary_unary_rpc_method_handler(
         answer,
         request_deserializer=request_type.FromString,
         response_serializer=response_type.SerializeToString,
     )
+
+
+def _deadline(context: grpc.ServicerContext) -> Deadline:
+    remaining = context.time_remaining()
+    deadline = Deadline(None if remaining is None else time.monotonic() + remaining)
+    if not context.add_callback(deadline.cancel):
+        deadline.cancel()  # the client has gone already
+    return deadline
 
 
 def _shortened(details: str) -> str:

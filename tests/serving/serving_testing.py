@@ -1,6 +1,7 @@
 """What the serving tests share: a tiny model, raw requests and waiting."""
 
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,6 +97,12 @@ def publish(exported: Path, base_path: Path, version: int) -> None:
     base_path.mkdir(exist_ok=True)
     shutil.copytree(exported, base_path / "copying")
     (base_path / "copying").rename(base_path / str(version))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def wait_for(condition: Callable[[], Any], timeout: float = 60.0) -> Any:

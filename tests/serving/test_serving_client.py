@@ -1,5 +1,7 @@
 """The client: what it sends, what it refuses to send, and what it makes of errors."""
 
+import pickle
+
 import grpc
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import tensorflow as tf
 from serving_testing import EVENT, LATENT, SEEDS, X, publish, wait_for
 
 import serving
+from serving.client.blocking import finish
 from serving.client.retry import call_with_retry
 from serving.client.specs import TensorSpec, read_signatures
 from serving.wire import tensors
@@ -168,8 +171,14 @@ def test_errors_say_what_was_asked(client, server):
     )
     assert error.details == 'Serving signature key "nope" not found.'
     assert str(error) == (
-        "model 'vae', signature 'nope': FAILED_PRECONDITION: Serving signature key \"nope\" not found."
+        "model 'vae', signature 'nope': FAILED_PRECONDITION: Serving signature key \"nope\" not found. "
+        "(sent x float32 [2,3]; expected one of the signatures decode, encode, generate, join, multiply, "
+        "reconstruct, score, serving_default, total, wait)"
     )
+    assert pickle.loads(pickle.dumps(error)).args == error.args
+    with pytest.raises(serving.ServingError) as caught:
+        client.predict("multiply", {"table": np.ones([2, 7])})
+    assert str(caught.value).endswith("(sent table float32 [2,7]; expected table float32 [?,?])")
     assert isinstance(error.__cause__, grpc.RpcError)
     with (
         serving.Client(f"127.0.0.1:{server.port}", model="vae", version=4) as other,
@@ -191,8 +200,8 @@ def test_status_and_readiness(client, server):
 
 def test_metadata_is_asked_for_once(client, monkeypatch):
     asked = []
-    metadata = client._connection.metadata
-    monkeypatch.setattr(client._connection, "metadata", lambda: asked.append(1) or metadata())
+    metadata = client._calls.connection.metadata
+    monkeypatch.setattr(client._calls.connection, "metadata", lambda: asked.append(1) or metadata())
     client.encode(X)
     client.decode(X[:, :LATENT])
     assert len(asked) == 1
@@ -234,7 +243,7 @@ def test_reads_the_typed_fields_genuine_tensorflow_serving_answers_with(client, 
         written.append(array)
 
     wanted = client.encode(X)
-    predict = client._connection._prediction.Predict
+    predict = client._transport._procedures["Predict"]
 
     def retyped(request, timeout):
         response = predict(request, timeout=timeout)
@@ -244,7 +253,7 @@ def test_reads_the_typed_fields_genuine_tensorflow_serving_answers_with(client, 
             write_typed(array, proto)
         return response
 
-    monkeypatch.setattr(client._connection._prediction, "Predict", retyped)
+    monkeypatch.setitem(client._transport._procedures, "Predict", retyped)
     answer = client.encode(X)
     np.testing.assert_array_equal(answer.mean, wanted.mean, strict=True)
     np.testing.assert_array_equal(answer.scale, wanted.scale, strict=True)
@@ -262,22 +271,27 @@ class _Refusal(grpc.RpcError):
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_only_unavailable_is_tried_again(code):
-    attempts = []
+    attempts, pauses = [], []
 
-    def rpc(request, timeout):
+    async def attempt(timeout):
         attempts.append(timeout)
         if len(attempts) < 3:
             raise _Refusal(code)
-        return request
+        return "response"
+
+    async def sleep(seconds):
+        pauses.append(seconds)
 
     if code is grpc.StatusCode.UNAVAILABLE:
-        assert call_with_retry(rpc, "request", 30) == "request"
+        assert finish(call_with_retry(attempt, sleep, 30)) == "response"
         assert len(attempts) == 3
         assert 30 >= attempts[0] > attempts[1] > attempts[2] > 0
+        assert 0 < pauses[0] <= pauses[1] < 1
     else:
         with pytest.raises(_Refusal):
-            call_with_retry(rpc, "request", 30)
+            finish(call_with_retry(attempt, sleep, 30))
         assert len(attempts) == 1
+        assert not pauses
 
 
 def test_gives_up_at_the_timeout():
@@ -290,9 +304,9 @@ def test_gives_up_at_the_timeout():
 
 def test_the_request_carries_its_values_as_bytes(client, monkeypatch):
     sent = []
-    predict = client._connection._prediction.Predict
-    monkeypatch.setattr(
-        client._connection._prediction,
+    predict = client._transport._procedures["Predict"]
+    monkeypatch.setitem(
+        client._transport._procedures,
         "Predict",
         lambda request, timeout: sent.append(request) or predict(request, timeout=timeout),
     )

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from serving_testing import EVENT, LATENT, SEEDS, X, predict_request, refusal
-from tensorflow_serving.apis import classification_pb2
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -199,11 +198,6 @@ def test_kernels_refuse_in_their_own_words(stubs, request_, words):
     assert "inference_signature" not in details
 
 
-def test_methods_of_a_later_version_are_unimplemented(stubs):
-    code, _ = refusal(stubs.classify, classification_pb2.ClassificationRequest())
-    assert code is grpc.StatusCode.UNIMPLEMENTED
-
-
 def test_a_long_name_does_not_overflow_the_headers(stubs):
     code, details = refusal(stubs.predict, predict_request("é" * 100_000))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
@@ -212,13 +206,13 @@ def test_a_long_name_does_not_overflow_the_headers(stubs):
 
 
 def test_the_unexpected_is_internal_logged_and_survived(stubs, server, monkeypatch, caplog):
-    signature = server.model.servable().signature("encode")
+    signature = server.models.get('vae').servable().signature("encode")
 
-    def fail(**_):
+    def fail(*_):
         raise KeyError("a secret of the server")
 
     with monkeypatch.context() as patch:
-        patch.setattr(signature, "_function", fail)
+        patch.setattr(signature, "_executable", fail)
         code, details = refusal(stubs.predict, predict_request("encode", x=X))
     assert code is grpc.StatusCode.INTERNAL
     assert "secret" not in details

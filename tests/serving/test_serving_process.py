@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serving_testing import X, publish, wait_for
+from serving_testing import X, free_port, publish, wait_for
 
 import serving
 from serving.main import main
 
 ROOT = Path(serving.__file__).parents[1]
-READY = re.compile(r"Serving version (\d+) of model vae from \S+ on 127\.0\.0\.1:(\d+) \(gRPC\)\n")
+READY = "Serving version 1 of model vae\nListening on 127.0.0.1:{port} (gRPC)\n"
 
 
 def _python(*arguments: str, **options) -> subprocess.Popen:
@@ -38,15 +38,14 @@ def start(tmp_path, exports):
     processes = []
 
     def start_one(port: int = 0) -> tuple[subprocess.Popen, int]:
+        port = port or free_port()
         process = _python(
             "-m", "serving", f"--port={port}", "--model_name=vae", f"--model_base_path={tmp_path / 'vae'}"
         )
         processes.append(process)
-        line = process.stdout.readline()
-        ready = READY.fullmatch(line)
-        assert ready, line + process.stderr.read()
-        assert ready[1] == "1"
-        return process, int(ready[2])
+        lines = process.stdout.readline() + process.stdout.readline()
+        assert lines == READY.format(port=port), lines + process.stderr.read()
+        return process, port
 
     yield start_one
     for process in processes:
@@ -122,6 +121,11 @@ def test_version(capsys):
     [
         [],
         ["--model_name=vae"],
+        ["--model_base_path=x", "--port=0"],
+        ["--model_base_path=x", "--port=8500", "--rest_api_port=8500"],
+        ["--model_base_path=x", "--enable_batching=perhaps"],
+        ["--model_base_path=x", "--use_tflite_model"],
+        ["--model_base_path=x", "--platform_config_file=y"],
         ["--model_name=vae", "--model_base_path=x", "--port=65536"],
         ["--model_name=vae", "--model_base_path=x", "--file_system_poll_wait_seconds=-1"],
     ],
@@ -135,7 +139,7 @@ def test_wrong_flags(flags, capsys):
 
 def _failure(capfd, base_path: Path, *flags: str) -> str:
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert main(["--model_name=vae", f"--model_base_path={base_path}", "--port=0", *flags]) == 1
+    assert main(["--model_name=vae", f"--model_base_path={base_path}", f"--port={free_port()}", *flags]) == 1
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
     out, err = capfd.readouterr()
     assert out == ""

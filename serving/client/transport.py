@@ -1,0 +1,69 @@
+"""What a client needs of the outside world; the blocking and the asynchronous clients differ in this alone.
+
+All a client decides is written once, in coroutines that wait for nothing but a `Transport`. The asynchronous
+client awaits them; the blocking one runs them through, as its transport blocks and never suspends them.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Protocol
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+OPTIONS = [
+    # What a client asked for it may receive; gRPC's default is only 4 MB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # By default a client would wait up to minutes before it looks again for a server that restarts.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+class Transport(Protocol):
+    """Sends, pauses, and does several things at once."""
+
+    async def attempt(self, method: str, request: Any, timeout: float) -> Any:
+        """Calls a remote procedure once.
+
+        Args:
+            method: Its name, such as `Predict`.
+            request: Its request.
+            timeout: The seconds it may take.
+
+        Returns:
+            The response.
+
+        Raises:
+            grpc.RpcError: If the server does not answer with one.
+        """
+
+    async def sleep(self, seconds: float) -> None:
+        """Pauses."""
+
+    def start(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Begins the coroutine that `make` makes, beside the caller, and returns a handle for `result`."""
+
+    async def result(self, begun: Any) -> Any:
+        """Waits for what was begun, and returns or raises what it does."""
+
+    async def drop(self, begun: Iterable[Any]) -> None:
+        """Gives up what was begun."""
+
+
+def procedures(channel: Any) -> dict[str, Callable[..., Any | Awaitable[Any]]]:
+    """Returns the remote procedures a client calls, by name, on either kind of channel."""
+    prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    models = model_service_pb2_grpc.ModelServiceStub(channel)
+    return {
+        "Predict": prediction.Predict,
+        "GetModelMetadata": prediction.GetModelMetadata,
+        "GetModelStatus": models.GetModelStatus,
+    }
+
+
+def open_channel(module: Any, address: str, credentials: grpc.ChannelCredentials | None) -> Any:
+    """Opens a channel of `grpc` or `grpc.aio`, with TLS if there are credentials."""
+    if credentials is None:
+        return module.insecure_channel(address, options=OPTIONS)
+    return module.secure_channel(address, credentials, options=OPTIONS)

@@ -1,0 +1,166 @@
+"""Dynamic batching: requests of different clients run as one batch, by TensorFlow's own batching operation."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from serving.core.deadline import Deadline
+from serving.core.executable import Executable
+from serving.core.request_error import invalid_argument
+
+# One pool of batch threads for all models, as in TensorFlow Serving; each signature has a queue of its own.
+_POOL = "serving_batches"
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests are batched; the defaults are TensorFlow Serving's.
+
+    Attributes:
+        max_batch_size: The rows of the largest batch, and of the largest request.
+        batch_timeout_micros: How long a request waits for others, in microseconds.
+        max_enqueued_batches: How many batches may wait; a request beyond is UNAVAILABLE.
+        num_batch_threads: How many batches run at a time.
+        allowed_batch_sizes: A batch is padded to the next of these, the last of which is the largest.
+    """
+
+    max_batch_size: int = 1000
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    num_batch_threads: int = os.cpu_count() or 1
+    allowed_batch_sizes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"batching: {name} must be positive; received {getattr(self, name)}")
+        if self.batch_timeout_micros < 0:
+            raise ValueError(
+                f"batching: batch_timeout_micros must not be negative; received {self.batch_timeout_micros}"
+            )
+        sizes = self.allowed_batch_sizes
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
+            raise ValueError(
+                "batching: allowed_batch_sizes must be positive, increase, and end with max_batch_size"
+                f" ({self.max_batch_size}); received {list(sizes)}"
+            )
+
+
+def can_batch(inputs: Sequence[tf.TensorSpec], outputs: Sequence[tf.TensorShape]) -> bool:
+    """Tells whether rows of different requests may be put together, and their answers taken apart.
+
+    Requests whose rows have different shapes would fail each other, so every size but the first is to be known.
+    """
+    return (
+        bool(inputs)
+        and all(spec.shape.rank and spec.shape[0] is None and spec.shape[1:].is_fully_defined() for spec in inputs)
+        and all(shape.rank is None or (shape.rank and shape[0] is None) for shape in outputs)
+    )
+
+
+class BatchedExecutable:
+    """Runs a function on batches made of several callers' rows."""
+
+    def __init__(
+        self,
+        function: Callable[..., Sequence[Any]],
+        specs: Sequence[tf.TensorSpec],
+        batching: Batching,
+        queue: str,
+    ) -> None:
+        """Traces a function.
+
+        Args:
+            function: Takes tensors by position and returns a list of them.
+            specs: Their dtypes and shapes.
+            batching: How to batch.
+            queue: A name that no other function has: rows wait under it.
+        """
+        self._max = batching.max_batch_size
+        self._alone = Executable(function, specs)
+        self._counts: tf.Variable | None = None
+        self._together = self._alone
+        if can_batch(specs, self._alone.output_shapes):
+            self._counts = tf.Variable(tf.zeros([self._max + 1], tf.int64), trainable=False)
+            self._together = _together(function, specs, batching, queue, self._counts)
+
+    def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
+        """Runs the rows, with whatever rows of others wait at the time.
+
+        Args:
+            inputs: Tensors of the dtypes and shapes it was traced for.
+            deadline: Stops the work while it is alone; others' rows are not stopped.
+
+        Returns:
+            The rows' own part of the outputs.
+
+        Raises:
+            RequestError: If the tensors are no batch, or too large a one.
+            tf.errors.OpError: If a kernel refuses these rows, or too many batches wait.
+        """
+        rows = self._check(inputs)
+        if self._together is self._alone or not rows:
+            return self._alone(inputs, deadline)
+        try:
+            return self._together(inputs)
+        except tf.errors.UnavailableError:
+            raise
+        except tf.errors.OpError:
+            # Another's row may have failed the batch. Alone, these rows fail only by their own fault.
+            return self._alone(inputs, deadline)
+
+    def batch_sizes(self) -> Counter[int]:
+        """Returns how often a batch of each size has run, padding included."""
+        if self._counts is None:
+            return Counter()
+        counts = self._counts.numpy()
+        return Counter({size: int(counts[size]) for size in counts.nonzero()[0].tolist()})
+
+    def _check(self, inputs: list[tf.Tensor]) -> int:
+        """Returns the number of rows."""
+        shapes = [tensor.shape for tensor in inputs]
+        if any(shape.rank == 0 for shape in shapes):
+            raise invalid_argument("Batching Run() input tensors must have at least one dimension")
+        sizes = {int(shape[0]) for shape in shapes}
+        if len(sizes) > 1:
+            raise invalid_argument("Batching Run() input tensors must have equal 0th-dimension size")
+        size = max(sizes, default=0)
+        if size > self._max:
+            raise invalid_argument(f"Task size {size} is larger than maximum input batch size {self._max}")
+        return size
+
+
+def _together(
+    function: Callable[..., Sequence[Any]],
+    specs: Sequence[tf.TensorSpec],
+    batching: Batching,
+    queue: str,
+    counts: tf.Variable,
+) -> Executable:
+    def run_batch(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        counts.scatter_add(tf.IndexedSlices(tf.ones([1], tf.int64), tf.shape(tensors[0])[:1]))
+        return list(function(*tensors))
+
+    batch = tf.function(run_batch, autograph=False).get_concrete_function(*specs)
+
+    def enqueue(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        return tf.raw_ops.BatchFunction(
+            in_tensors=list(tensors),
+            captured_tensors=batch.captured_inputs,
+            f=batch,
+            Tout=[output.dtype for output in batch.outputs],
+            num_batch_threads=batching.num_batch_threads,
+            max_batch_size=batching.max_batch_size,
+            batch_timeout_micros=batching.batch_timeout_micros,
+            max_enqueued_batches=batching.max_enqueued_batches,
+            allowed_batch_sizes=list(batching.allowed_batch_sizes),
+            shared_name=_POOL,
+            batching_queue=queue,
+            enable_large_batch_splitting=False,
+        )
+
+    return Executable(enqueue, specs, keep=batch)

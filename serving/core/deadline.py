@@ -1,0 +1,57 @@
+"""When a request's work must end, and the way to end it from another thread."""
+
+import threading
+import time
+
+import grpc
+from tensorflow.python.eager.cancellation import CancellationManager
+
+from serving.core.request_error import RequestError
+
+
+class Deadline:
+    """Ends a request's work when its time has passed or its client has gone.
+
+    TensorFlow's own cancellation stops a graph between two operations; TensorFlow has no public name for it.
+    """
+
+    def __init__(self, at: float | None = None) -> None:
+        """Sets the time.
+
+        Args:
+            at: When, in seconds of `time.monotonic`; None for never.
+        """
+        self.at = at
+        self.manager = CancellationManager()
+        self._timer: threading.Timer | None = None
+
+    def cancel(self) -> None:
+        """Stops the work; harmless if it is done."""
+        self.manager.start_cancel()
+
+    def watch(self) -> None:
+        """Cancels by itself when the time comes, for a transport that has no such watch of its own."""
+        if self.at is not None:
+            self._timer = threading.Timer(max(self.at - time.monotonic(), 0.0), self.cancel)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def unwatch(self) -> None:
+        """Ends the watch."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def error(self) -> RequestError:
+        """Returns the error for work that was stopped."""
+        if self.at is not None and time.monotonic() >= self.at:
+            return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        return RequestError(grpc.StatusCode.CANCELLED, "Cancelled")
+
+    def check(self) -> None:
+        """Raises if there is no time left.
+
+        Raises:
+            RequestError: If the time has passed or the work was cancelled.
+        """
+        if self.manager.is_cancelled or (self.at is not None and time.monotonic() >= self.at):
+            raise self.error()

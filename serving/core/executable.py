@@ -1,0 +1,57 @@
+"""A signature's function, called with as little Python as there can be."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import context, execute
+
+from serving.core.deadline import Deadline
+
+
+class Executable:
+    """A graph function from a list of tensors to a list of tensors.
+
+    A `ConcreteFunction` binds names and checks types on each call, which costs as much as a small model's
+    own work; here the function is executed by its name. TensorFlow has no public way to do that, so all its
+    private names that serve this purpose are in this file and in `deadline`.
+    """
+
+    def __init__(
+        self, function: Callable[..., Sequence[Any]], specs: Sequence[tf.TensorSpec], keep: object = None
+    ) -> None:
+        """Traces a function.
+
+        Args:
+            function: Takes tensors by position and returns a list of them.
+            specs: Their dtypes and shapes.
+            keep: What the function needs alive besides what its graph captures.
+        """
+        self._keep = keep
+        # Kept: the graph reads variables that would die with it.
+        self._concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
+        self._name = self._concrete.function_def.signature.name
+        self._captured = list(self._concrete.captured_inputs)
+        self._outputs = len(self._concrete.outputs)
+        self.output_shapes = [output.shape for output in self._concrete.outputs]
+        self._context = context.context()
+
+    def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
+        """Runs the function.
+
+        Args:
+            inputs: Tensors of the dtypes and shapes it was traced for.
+            deadline: Stops the work when cancelled.
+
+        Returns:
+            Its outputs.
+
+        Raises:
+            tf.errors.OpError: If a kernel refuses what it is given, or the work is stopped.
+        """
+        operands = inputs + self._captured
+        if deadline is None:
+            return execute.execute(self._name, self._outputs, operands, (), self._context)
+        return execute.execute_with_cancellation(
+            self._name, self._outputs, operands, (), self._context, deadline.manager
+        )

@@ -1,0 +1,95 @@
+"""TensorFlow Serving's configuration files and flags for a bundle."""
+
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.deploy.exported import Exported
+from serving.wire.config_messages import BatchingParameters, MonitoringConfig
+
+GRPC_PORT, REST_PORT = 8500, 8501
+METRICS_PATH = "/monitoring/prometheus/metrics"
+# Processors of one replica.
+CPUS = 2
+
+_MAX_ENQUEUED_BATCHES = 100
+_MAX_QUEUE_BYTES = 256 * 2**20
+
+
+def model_base_path(name: str) -> str:
+    """Returns where a model lies in the container."""
+    return f"/models/{name}"
+
+
+def models_config(name: str, version: int) -> str:
+    """Writes the file for `--model_config_file`: one model, at this version alone."""
+    message = model_server_config_pb2.ModelServerConfig()
+    model = message.model_config_list.config.add(
+        name=name, base_path=model_base_path(name), model_platform="tensorflow"
+    )
+    model.model_version_policy.specific.versions.append(version)
+    return (
+        "# More versions are served side by side by one more line `versions: ...` each.\n"
+        "# Once they are loaded, labels may point to them, one entry a label:\n"
+        f'#   version_labels {{ key: "stable" value: {version} }}\n'
+        "# A label for a version that is not loaded yet, as at a start, is refused without the flag\n"
+        "# --allow_version_labels_for_unavailable_models.\n" + text_format.MessageToString(message)
+    )
+
+
+def batching_config(exported: Exported, max_batch_size: int) -> str:
+    """Writes the file for `--batching_parameters_file`.
+
+    Args:
+        exported: What is served.
+        max_batch_size: The rows in the largest batch, and so in the largest request.
+
+    Returns:
+        The text; batches are padded to the next power of two, so that few sizes are ever run.
+    """
+    message = BatchingParameters()
+    message.max_batch_size.value = max_batch_size
+    message.batch_timeout_micros.value = 0
+    message.max_enqueued_batches.value = _max_enqueued_batches(exported, max_batch_size)
+    message.num_batch_threads.value = CPUS
+    message.allowed_batch_sizes.extend(_powers_of_two(max_batch_size))
+    return (
+        "# No waiting for a fuller batch: requests gather while all threads are busy.\n"
+        f"# As many threads as a replica has processors, {CPUS}: change both together.\n"
+        "# A full queue refuses requests.\n" + text_format.MessageToString(message)
+    )
+
+
+def monitoring_config() -> str:
+    """Writes the file for `--monitoring_config_file`."""
+    message = MonitoringConfig()
+    message.prometheus_config.enable = True
+    message.prometheus_config.path = METRICS_PATH
+    return text_format.MessageToString(message)
+
+
+def server_flags(folder: str, batching: bool) -> list[str]:
+    """Lists the server's flags.
+
+    Args:
+        folder: Where the configuration files lie in the container.
+        batching: Whether there is a `batching.config` among them.
+    """
+    return [
+        f"--port={GRPC_PORT}",
+        f"--rest_api_port={REST_PORT}",
+        f"--model_config_file={folder}/models.config",
+        "--allow_version_labels_for_unavailable_models=true",
+        *(["--enable_batching=true", f"--batching_parameters_file={folder}/batching.config"] if batching else []),
+        f"--monitoring_config_file={folder}/monitoring.config",
+    ]
+
+
+def _powers_of_two(largest: int) -> list[int]:
+    return [2**power for power in range((largest - 1).bit_length())] + [largest]
+
+
+def _max_enqueued_batches(exported: Exported, max_batch_size: int) -> int:
+    # Each signature has a queue of its own.
+    row = sum(row.request or 0 for row in exported.signatures.values())
+    fitting = _MAX_QUEUE_BYTES // max(1, row * max_batch_size)
+    return max(1, min(_MAX_ENQUEUED_BATCHES, fitting))

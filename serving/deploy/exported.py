@@ -1,0 +1,133 @@
+"""What an export says about how it can be served, read from its files without loading it."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from serving.wire import tensors
+
+_TAG = "serve"
+# Signatures by which a SavedModel initialises itself; nobody asks for them.
+_INTERNAL = "__saved_model"
+_WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+_VERSION = re.compile(r"0|[1-9][0-9]*")
+
+
+class RowBytes(NamedTuple):
+    """What one row takes in a message, in bytes; None where strings or unknown dimensions leave it open."""
+
+    request: int | None
+    answer: int | None
+
+
+class Exported(NamedTuple):
+    """One version of a model.
+
+    Attributes:
+        path: The SavedModel's directory.
+        version: Its version.
+        tensorflow_version: The TensorFlow that wrote it, such as `2.21.0`.
+        size: Its files together, in bytes.
+        has_warmup: Whether requests to be replayed before it takes traffic lie with it.
+        signatures: The bytes of a row by signature.
+        unbatchable: Why requests cannot be batched together; empty if they can.
+    """
+
+    path: Path
+    version: int
+    tensorflow_version: str
+    size: int
+    has_warmup: bool
+    signatures: dict[str, RowBytes]
+    unbatchable: str
+
+
+def read_export(base_path: Path, version: int | None) -> Exported:
+    """Reads what a version of a model implies.
+
+    Args:
+        base_path: The directory that holds one directory a version.
+        version: The version; the newest for None.
+
+    Returns:
+        What its files say.
+
+    Raises:
+        OSError: If there is no such version, or it cannot be read.
+        ValueError: If it is no SavedModel for serving.
+    """
+    path = _find(base_path, version)
+    graph = _meta_graph(path)
+    definitions = {name: d for name, d in sorted(graph.signature_def.items()) if not name.startswith(_INTERNAL)}
+    return Exported(
+        path=path,
+        version=int(path.name),
+        tensorflow_version=graph.meta_info_def.tensorflow_version,
+        size=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        has_warmup=(path / _WARMUP_FILE).is_file(),
+        signatures={name: RowBytes(_row_bytes(d.inputs), _row_bytes(d.outputs)) for name, d in definitions.items()},
+        unbatchable=_obstacle(definitions),
+    )
+
+
+def _find(base_path: Path, version: int | None) -> Path:
+    if not base_path.is_dir():
+        raise FileNotFoundError(f"no base path {base_path}: give the directory that holds one directory a version")
+    present = sorted(int(p.name) for p in base_path.iterdir() if _VERSION.fullmatch(p.name) and p.is_dir())
+    if not present:
+        raise FileNotFoundError(
+            f"no version under {base_path}: give the base path, with directories such as {base_path / '1'} in it"
+        )
+    if version not in (None, *present):
+        raise FileNotFoundError(f"no version {version} under {base_path}; there are {', '.join(map(str, present))}")
+    return base_path / str(present[-1] if version is None else version)
+
+
+def _meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
+    file = path / "saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel()
+    try:
+        saved_model.ParseFromString(file.read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no SavedModel in {path}: saved_model.pb is missing") from None
+    except DecodeError:
+        raise ValueError(f"{file} is no SavedModel: export the model again") from None
+    for graph in saved_model.meta_graphs:
+        if _TAG in graph.meta_info_def.tags:
+            return graph
+    raise ValueError(f"{file} has no graph tagged {_TAG!r}: export the model for serving")
+
+
+def _row_bytes(infos: Mapping[str, Any]) -> int | None:
+    total = 0
+    for info in infos.values():
+        dtype = tensors.numpy_dtype(info.dtype)
+        inner = [dim.size for dim in info.tensor_shape.dim][1:]
+        if dtype is None or dtype.hasobject or info.tensor_shape.unknown_rank or min(inner, default=0) < 0:
+            return None
+        total += math.prod(inner) * dtype.itemsize
+    return total
+
+
+def _obstacle(definitions: Mapping[str, meta_graph_pb2.SignatureDef]) -> str:
+    for name, definition in definitions.items():
+        for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
+            for alias, info in sorted(infos.items()):
+                shape = info.tensor_shape
+                sizes = [dim.size for dim in shape.dim]
+                tensor = f"{kind} {alias} of signature {name} has shape {_shown(sizes, shape.unknown_rank)}"
+                if not sizes or sizes[0] >= 0:
+                    return f"{tensor}, whose first dimension is no free batch dimension"
+                # Requests of different inner sizes could not be put together without padding, which alters answers.
+                if kind == "input" and min(sizes[1:], default=0) < 0:
+                    return f"{tensor}, whose unknown inner dimensions may differ between requests"
+    return "" if definitions else "the model has no signature"
+
+
+def _shown(sizes: list[int], unknown_rank: bool) -> str:
+    return "[...]" if unknown_rank else "[" + ",".join("?" if size < 0 else str(size) for size in sizes) + "]"

@@ -1,0 +1,146 @@
+"""The gRPC side of the server: its services, threads, limits and ports."""
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Mapping, Sequence
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
+
+from serving.elastic_pool import ElasticPool
+from serving.services.model_service import NAME as MODEL_SERVICE
+from serving.services.prediction_service import NAME as PREDICTION_SERVICE
+from serving.wire.limits import MAX_MESSAGE_BYTES
+
+_SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
+_OPTIONS = {
+    # Without this a second server on the same port would start, and get half of the requests.
+    "grpc.so_reuseport": 0,
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+}
+# Calls beyond so many for each thread are refused, so that what waits is bounded.
+_CALLS_A_THREAD = 4
+
+
+class GrpcEndpoint:
+    """A gRPC server with health and reflection, which says it is healthy only when told so."""
+
+    def __init__(
+        self,
+        handlers: Sequence[grpc.GenericRpcHandler],
+        *,
+        core_threads: int,
+        max_threads: int,
+        options: Mapping[str, int | str],
+    ) -> None:
+        """Prepares the server; `listen` and `start` open it.
+
+        Args:
+            handlers: The services.
+            core_threads: The threads that always answer.
+            max_threads: The threads that may answer while others are stuck; four times as many calls may be
+                open, and those beyond are answered RESOURCE_EXHAUSTED.
+            options: Further arguments of the gRPC channel.
+        """
+        self._server = grpc.server(
+            ElasticPool(core_threads, max_threads),
+            options=list((_OPTIONS | dict(options)).items()),
+            maximum_concurrent_rpcs=_CALLS_A_THREAD * max_threads,
+        )
+        self._server.add_generic_rpc_handlers(tuple(handlers))
+        # A client may watch health, or keep reflection open, for ever: not on the threads that answer requests.
+        self._side_threads = futures.ThreadPoolExecutor(4, thread_name_prefix="serving-side")
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True, experimental_thread_pool=self._side_threads
+        )
+        add_HealthServicer_to_server(self._health, self._server)
+        names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflector = reflection.ReflectionServicer(names)
+        method = reflector.ServerReflectionInfo
+
+        def reflect(requests: object, context: object) -> object:
+            return method(requests, context)
+
+        reflect.experimental_thread_pool = self._side_threads  # type: ignore[attr-defined]
+        reflector.ServerReflectionInfo = reflect
+        add_ServerReflectionServicer_to_server(reflector, self._server)
+        self.set_healthy(False)
+
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        """Opens a port.
+
+        Args:
+            address: The host and port; port 0 for any that is free.
+            credentials: For TLS; None for none.
+
+        Returns:
+            The port.
+
+        Raises:
+            OSError: If it cannot be opened.
+        """
+        try:
+            if credentials is None:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            doubt = "is the port taken?" if credentials is None else "is the port taken, or are the keys not PEM?"
+            raise OSError(f"cannot listen on {address}: {doubt}") from error
+
+    def listen_on_socket(self, path: str) -> None:
+        """Opens a UNIX socket, in place of one that a server left behind.
+
+        Args:
+            path: The socket's path.
+
+        Raises:
+            OSError: If it cannot be opened.
+        """
+        _remove_abandoned(Path(path))
+        try:
+            self._server.add_insecure_port(f"unix:{path}")
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on the socket {path}: is its folder there, and its path shorter than 108 bytes?"
+            ) from error
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._server.start()
+
+    def set_healthy(self, healthy: bool) -> None:
+        """Says whether the server is ready, as a whole and for each of its services."""
+        status = health_pb2.HealthCheckResponse.SERVING if healthy else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *_SERVICES):
+            self._health.set(name, status)
+
+    def stop(self, grace: float) -> None:
+        """Accepts nothing more, lets requests in flight finish within the grace in seconds, and ends."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+        self._side_threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(f"cannot listen on the socket {path}: something else is there")
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            return
+    raise OSError(f"cannot listen on the socket {path}: another server does")

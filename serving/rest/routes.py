@@ -1,0 +1,69 @@
+"""Which model and method a REST request's path names."""
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from tensorflow_serving.apis import model_pb2
+
+from serving.core.request_error import invalid_argument
+
+_SPEC = r"/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_PATTERNS = {
+    "POST": re.compile(_SPEC + r":(?P<method>classify|regress|predict)", re.IGNORECASE),
+    "GET": re.compile(_SPEC + r"(?:/(?P<method>metadata))?", re.IGNORECASE),
+}
+_STATUS = "status"
+_LARGEST_VERSION = 2**63 - 1
+
+
+class Route(NamedTuple):
+    """What is asked.
+
+    Attributes:
+        method: `classify`, `regress`, `predict`, `metadata` or `status`.
+        spec: The model and, if one in particular is wanted, its version or label.
+    """
+
+    method: str
+    spec: model_pb2.ModelSpec
+
+
+def find_route(http_method: str, path: str) -> Route:
+    """Reads a path.
+
+    Args:
+        http_method: The HTTP method in capitals.
+        path: The path as it was sent, with its query.
+
+    Returns:
+        What it asks.
+
+    Raises:
+        RequestError: If it asks nothing that there is.
+    """
+    pattern = _PATTERNS.get(http_method)
+    match = pattern.fullmatch(path) if pattern else None
+    method = (match["method"] or _STATUS) if match else ""
+    # Like TensorFlow Serving's, the patterns take any case, but the methods exist in small letters only.
+    if match is None or not method.islower() or (http_method == "POST" and not match["name"]):
+        raise invalid_argument(f"Malformed request: {http_method} {path}")
+    if not match["name"]:
+        raise invalid_argument("Missing model name in request.")
+    spec = model_pb2.ModelSpec(name=_decoded("model name", match["name"]))
+    if match["version"]:
+        # More digits than this are too large in any case, and Python refuses to read thousands.
+        version = int(match["version"]) if len(match["version"]) < 1000 else _LARGEST_VERSION + 1
+        if version > _LARGEST_VERSION:
+            raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
+        spec.version.value = version
+    if match["label"]:
+        spec.version_label = _decoded("model version label", match["label"])
+    return Route(method, spec)
+
+
+def _decoded(what: str, quoted: str) -> str:
+    try:
+        return unquote_to_bytes(quoted.encode("latin-1")).decode()
+    except UnicodeError as error:
+        raise invalid_argument(f"Failed to decode {what}:{quoted}") from error

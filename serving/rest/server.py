@@ -1,0 +1,146 @@
+"""The HTTP server under the REST interface."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import waitress
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.task import WSGITask
+
+from serving.rest.api import RestApi
+from serving.rest.application import RECEIVED, Application
+from serving.rest.handlers import Handlers
+from serving.services.answering import Observer
+from serving.wire.limits import MAX_MESSAGE_BYTES
+
+# Connections beyond so many wait until others close.
+_MAX_CONNECTIONS = 1000
+_MAX_HEADER_BYTES = 64 * 1024
+_RECEIVE_BYTES = 128 * 1024
+# How often a server that drains looks whether all has been answered, in seconds.
+_LOOK = 0.05
+
+
+class RestServer:
+    """Listens on a port, and answers on threads of its own."""
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        host: str,
+        port: int,
+        observe: Observer,
+        num_threads: int,
+        timeout_in_ms: int,
+        prometheus_path: str | None,
+        render_metrics: Callable[[], tuple[bytes, str]],
+    ) -> None:
+        """Prepares the server; `start` opens it.
+
+        Args:
+            handlers: What answers the requests.
+            host: The address to listen on.
+            port: The port to listen on; 0 for any that is free.
+            observe: Is told of each request that named a model, once it is answered.
+            num_threads: How many requests may be answered at a time; others wait.
+            timeout_in_ms: How long an answer may take, in milliseconds, waiting included.
+            prometheus_path: The path of the metrics; None for none.
+            render_metrics: Returns the metrics' text and its content type.
+        """
+        self.host, self.port = host, port
+        self._application = Application(RestApi(handlers, observe), timeout_in_ms, prometheus_path, render_metrics)
+        self._num_threads = num_threads
+        self._server: Any = None
+        self._loop = threading.Thread(target=self._run, name="serving-rest", daemon=True)
+        self._last_moment: float | None = None
+
+    def start(self) -> None:
+        """Begins to answer; `port` is then the port listened on.
+
+        Raises:
+            OSError: If the port cannot be listened on.
+        """
+        listener = _listener(self.host, self.port)
+        self._server = waitress.create_server(
+            self._application,
+            sockets=[listener],
+            threads=self._num_threads,
+            connection_limit=_MAX_CONNECTIONS,
+            max_request_body_size=MAX_MESSAGE_BYTES + 1,  # this many are refused
+            max_request_header_size=_MAX_HEADER_BYTES,
+            recv_bytes=_RECEIVE_BYTES,
+            asyncore_use_poll=True,
+            log_socket_errors=False,
+            ident=None,
+        )
+        self._server.channel_class = _Channel
+        # Requests that wait are no cause for a warning each: they are answered in time or told that they are not.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        self.port = listener.getsockname()[1]
+        self._loop.start()
+
+    def stop(self, grace: float) -> None:
+        """Stops accepting connections, lets the requests that have come in finish, and ends.
+
+        Args:
+            grace: How long they may take, in seconds.
+        """
+        if not self._loop.is_alive():
+            return
+
+        def end() -> None:
+            self._last_moment = time.monotonic() + grace
+
+        self._server.trigger.pull_trigger(end)  # runs it on the thread that moves bytes
+        self._loop.join()
+
+    def _run(self) -> None:
+        """Moves bytes until told to stop; all that touches sockets happens on this one thread."""
+        server, connections = self._server, self._server._map
+        while self._last_moment is None:
+            wasyncore.loop(timeout=1.0, use_poll=True, map=connections, count=1)
+        wasyncore.dispatcher.close(server)
+        while self._close_idle() and time.monotonic() < self._last_moment:
+            wasyncore.loop(timeout=_LOOK, use_poll=True, map=connections, count=1)
+        server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(connections, ignore_all=True)
+
+    def _close_idle(self) -> bool:
+        """Closes the connections on which nothing is asked; returns whether others are left."""
+        channels = list(self._server.active_channels.values())
+        busy = [channel for channel in channels if channel.requests or channel.request or channel.total_outbufs_len]
+        for channel in channels:
+            if channel not in busy:
+                channel.handle_close()
+        return bool(busy)
+
+
+class _Task(WSGITask):
+    """A request, which knows when it came."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ = super().get_environment()
+        # Bytes came last when the request was complete; the server's clock is the wall's.
+        waited = max(time.time() - self.channel.last_activity, 0.0)
+        environ[RECEIVED] = time.monotonic() - waited
+        return environ
+
+
+class _Channel(HTTPChannel):
+    """A connection."""
+
+    task_class = _Task
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=_MAX_CONNECTIONS)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host}:{port} for REST: {error.strerror}") from error
