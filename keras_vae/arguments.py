@@ -139,7 +139,10 @@ def _bundle(command: ArgumentParser) -> None:
 def _generate(command: ArgumentParser) -> None:
     command.add_argument("--server", default="127.0.0.1:8500", help="host:port (default: %(default)s)")
     command.add_argument("--model", required=True, help="the served model's name")
-    command.add_argument("--timeout", type=float, default=10.0, help="seconds (default: %(default)s)")
+    command.add_argument("--timeout", type=float, default=10.0, help="seconds a request (default: %(default)s)")
+    command.add_argument("--tls-root", metavar="FILE", help="PEM of the authority that signed the server's certificate")
+    command.add_argument("--tls-certificate", metavar="FILE", help="PEM of this client's own certificate")
+    command.add_argument("--tls-key", metavar="FILE", help="PEM of its key")
     _images(command)
 
 

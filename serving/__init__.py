@@ -18,17 +18,23 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from serving.client.async_client import AsyncClient as AsyncClient
     from serving.client.client import Client as Client
     from serving.client.serving_error import ServingError as ServingError
+    from serving.client.tls import tls_credentials as tls_credentials
     from serving.server import Server as Server
+    from serving.settings import Settings as Settings
 
 _HOMES = {
+    "AsyncClient": "serving.client.async_client",
     "Client": "serving.client.client",
     "Server": "serving.server",
     "ServingError": "serving.client.serving_error",
+    "Settings": "serving.settings",
+    "tls_credentials": "serving.client.tls",
 }
 
-__all__ = ["Client", "Server", "ServingError"]
+__all__ = ["AsyncClient", "Client", "Server", "ServingError", "Settings", "tls_credentials"]
 
 
 def __getattr__(name: str) -> object:

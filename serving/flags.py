@@ -75,7 +75,8 @@ _FLAGS = [
     _Flag("monitoring_config_file", str, "", "file with a MonitoringConfig, for metrics on the REST port"),
     _Flag("grpc_channel_arguments", str, "", "arguments of the gRPC channel: name=value,name=value"),
     _Flag("grpc_max_threads", _count, 0, "threads that may answer gRPC; 0 for as many as are needed, up to 256"),
-    _Flag("tensorflow_intra_op_parallelism", _count, 0, "threads one operation may use; 0 for TensorFlow's choice"),
+    # Requests already share the processors: splitting a small model's operations too halves the throughput.
+    _Flag("tensorflow_intra_op_parallelism", _count, 1, "threads one operation may use; 0 for as many as processors"),
     _Flag("tensorflow_inter_op_parallelism", _count, 0, "operations that may run at a time; 0 for TensorFlow's choice"),
 ]
 
@@ -94,7 +95,9 @@ def parser(prog: str) -> argparse.ArgumentParser:
     for flag in _FLAGS:
         shown = "" if flag.default == "" else f" (default: {str(flag.default).lower()})"
         # As in TensorFlow Serving, a switch may stand without a value.
-        optional: dict[str, Any] = {"nargs": "?", "const": True, "metavar": "true|false"} if flag.type is _boolean else {}
+        optional: dict[str, Any] = {}
+        if flag.type is _boolean:
+            optional = {"nargs": "?", "const": True, "metavar": "true|false"}
         built.add_argument(f"--{flag.name}", type=flag.type, default=flag.default, help=flag.help + shown, **optional)
     built.add_argument(
         "--log_level",

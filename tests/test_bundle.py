@@ -2,8 +2,10 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +42,7 @@ def test_bundle(base_path, tmp_path, capsys):
 
 
 def test_options(base_path, tmp_path):
-    words = "--version 4 --name x --max-batch-size 3 --image a/b:c --storage-uri s3://d/e --overwrite".split()
+    words = ["--version=4", "--name=x", "--max-batch-size=3", "--image=a/b:c", "--storage-uri=s3://d/e", "--overwrite"]
     folder = tmp_path / "bundle"
     for _ in range(2):
         assert cli.main(["bundle", str(base_path), "--to", str(folder), *words]) == 0
@@ -74,20 +76,25 @@ def test_the_local_server_starts_from_a_bundle(base_path, tmp_path):
         for flag in _commands(folder)[0]
         if not flag.startswith(("--port", "--rest_api_port"))
     ]
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, rest_port = (listener.getsockname()[1] for listener in (one, other))
     process = subprocess.Popen(
-        [sys.executable, "-m", "serving", "--port=0", *flags],
+        [sys.executable, "-m", "serving", f"--port={port}", f"--rest_api_port={rest_port}", *flags],
         env=os.environ | {"PYTHONPATH": str(Path(serving.__file__).parents[1])},
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        text=True,
     )
     try:
-        port = next(found[1] for line in process.stdout if (found := re.search(r"127\.0\.0\.1:(\d+) \(gRPC\)", line)))
         with serving.Client(f"127.0.0.1:{port}", model="digits", timeout=60) as client:
+            client.wait_until_ready(60)
             assert client.generate(256).mean.shape == (256, 8, 8, 1)
             with pytest.raises(serving.ServingError, match="257"):
                 client.predict("generate", {"seed": np.arange(257)})
+        rest = f"http://127.0.0.1:{rest_port}"
+        with urllib.request.urlopen(f"{rest}/monitoring/prometheus/metrics", timeout=60) as answer:
+            assert b'model_name="digits"' in answer.read()
+        with urllib.request.urlopen(f"{rest}/v1/models/digits/metadata", timeout=60) as answer:
+            assert answer.status == 200
     finally:
         process.terminate()
         assert process.wait(60) == 0
-        process.stdout.close()

@@ -10,9 +10,9 @@ from serving.client.target import Target
 
 # Beside its values, a message carries the model's name, the version, the signature's and the tensors' names,
 # and their dtypes and sizes: at most so much, besides the names themselves.
-_MESSAGE_BYTES = 32
-_TENSOR_BYTES = 32
-_DIMENSION_BYTES = 16
+_MESSAGE_BYTES = 24
+_TENSOR_BYTES = 24
+_DIMENSION_BYTES = 12
 
 
 def cut(
@@ -82,7 +82,7 @@ def _row_bytes(array: np.ndarray) -> np.ndarray:
     """Returns the bytes each row takes in a request."""
     if not array.dtype.hasobject:
         return np.full(len(array), array.nbytes // len(array), np.int64)
-    lengths = [len(text) + 6 for text in array.ravel()]
+    lengths = [len(text) + (2 if len(text) < 128 else 6) for text in array.ravel()]
     return np.asarray(lengths, np.int64).reshape(len(array), -1).sum(axis=1)
 
 

@@ -30,17 +30,22 @@ async def call_with_retry(
         The response.
 
     Raises:
-        grpc.RpcError: The last attempt's error; any but UNAVAILABLE is raised at once.
+        grpc.RpcError: The last attempt's error, any but UNAVAILABLE at once. If time runs out in an attempt that
+            follows another, the other's error, which says why.
     """
     deadline = time.monotonic() + timeout
     longest = _FIRST_PAUSE
+    away: grpc.RpcError | None = None
     while True:
         try:
             return await attempt(deadline - time.monotonic())
         except grpc.RpcError as error:
+            if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise away from error
             # Clients that lost a server together should not come back to it together.
             pause = random.uniform(longest / 2, longest)
             if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
                 raise
+            away = error
         await sleep(pause)
         longest = min(2 * longest, _LONGEST_PAUSE)

@@ -99,6 +99,8 @@ class RestServer:
 
         self._server.trigger.pull_trigger(end)  # runs it on the thread that moves bytes
         self._loop.join()
+        self._server.task_dispatcher.shutdown(timeout=1)
+        self._server.trigger.close()  # last of all, since the other threads wake the loop by it
 
     def _run(self) -> None:
         """Moves bytes until told to stop; all that touches sockets happens on this one thread."""
@@ -108,8 +110,8 @@ class RestServer:
         wasyncore.dispatcher.close(server)
         while self._close_idle() and time.monotonic() < self._last_moment:
             wasyncore.loop(timeout=_LOOK, use_poll=True, map=connections, count=1)
-        server.task_dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(connections, ignore_all=True)
+        for channel in list(server.active_channels.values()):
+            channel.handle_close()
 
     def _close_idle(self) -> bool:
         """Closes the connections on which nothing is asked; returns whether others are left."""

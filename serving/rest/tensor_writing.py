@@ -89,17 +89,19 @@ def _formats(values: np.ndarray) -> np.ndarray:
 
 
 def _shortened(array: np.ndarray) -> np.ndarray:
-    """Rounds to the fewest decimal digits, from 6, that still round to the same float32; returns doubles."""
+    """Rounds to the fewest decimal digits that still round to the same float32; returns doubles.
+
+    Seven suffice whenever fewer do: the digits beyond are zeros then.
+    """
     with np.errstate(all="ignore"):
         exact = array.astype(np.float64)
         shortened = exact.copy()
         open_ = np.isfinite(exact) & (exact != 0)
         exponents = np.floor(np.log10(np.abs(exact), where=open_, out=np.zeros_like(exact))).astype(np.int64)
-        for digits in (6, 7, 8):
-            places = digits - 1 - exponents
-            scale = _POWERS[np.clip(places, 0, len(_POWERS) - 1)]
+        for digits in (7, 8):
+            scale = _POWERS[np.clip(digits - 1 - exponents, 0, len(_POWERS) - 1)]
             rounded = np.rint(exact * scale) / scale
-            found = open_ & (places >= 0) & (places < len(_POWERS)) & (rounded.astype(np.float32) == array)
+            found = open_ & (rounded.astype(np.float32) == array)
             shortened[found] = rounded[found]
             open_ &= ~found
     return shortened

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from serving.core.deadline import Deadline
 from serving.core.kernel_error import code_of, words_of
@@ -69,9 +70,20 @@ def unary(
 
     return grpc.unary_unary_rpc_method_handler(
         answer,
-        request_deserializer=request_type.FromString,
+        request_deserializer=_parser(request_type),
         response_serializer=response_type.SerializeToString,
     )
+
+
+def _parser(request_type: Any) -> Callable[[bytes], Any]:
+    def parse(message: bytes) -> Any:
+        try:
+            return request_type.FromString(message)
+        except DecodeError:
+            # gRPC answers INTERNAL, as it does in TensorFlow Serving; an error would put a stack trace in the log.
+            return None
+
+    return parse
 
 
 def _deadline(context: grpc.ServicerContext) -> Deadline:

@@ -1,4 +1,4 @@
-"""The client: what it sends, what it refuses to send, and what it makes of errors."""
+"""The client: what it asks for, and what it makes of answers and errors."""
 
 import pickle
 
@@ -9,8 +9,6 @@ import tensorflow as tf
 from serving_testing import EVENT, LATENT, SEEDS, X, publish, wait_for
 
 import serving
-from serving.client.blocking import finish
-from serving.client.retry import call_with_retry
 from serving.client.specs import TensorSpec, read_signatures
 from serving.wire import tensors
 
@@ -68,71 +66,6 @@ def test_predict_filters_outputs(client):
 def test_answers_can_be_written_to(client):
     mean = client.encode(X).mean
     mean += 1
-
-
-@pytest.mark.parametrize("kind", [np.float64, np.float16, np.int64, np.uint8, np.bool_, list])
-def test_casts_what_loses_nothing(client, kind):
-    whole = np.array([[1, 0, 1]])
-    x = whole.tolist() if kind is list else whole.astype(kind)
-    np.testing.assert_array_equal(client.encode(x).mean, client.encode(whole.astype(np.float32)).mean)
-
-
-@pytest.mark.parametrize("kind", [np.int8, np.int32, np.uint64, list])
-def test_casts_integers(client, kind):
-    seeds = [1, 2] if kind is list else np.array([1, 2], kind)
-    np.testing.assert_array_equal(client.generate(seeds=seeds).z, client.generate(2, seed=1).z)
-
-
-@pytest.mark.parametrize(
-    ("signature", "inputs"),
-    [
-        ("encode", {"x": np.full([1, EVENT], 1e300)}),
-        ("encode", {"x": np.full([1, EVENT], 2**24 + 1)}),
-        ("encode", {"x": np.full([1, EVENT], 1j)}),
-        ("encode", {"x": [["a", "b", "c"]]}),
-        ("generate", {"seed": np.array([1.0])}),
-        ("generate", {"seed": np.array([2**63], np.uint64)}),
-    ],
-)
-def test_refuses_a_cast_with_loss(client, signature, inputs):
-    with pytest.raises(ValueError, match="cannot be cast without loss"):
-        client.predict(signature, inputs)
-
-
-def test_infinity_and_nan_are_cast(client):
-    mean = client.encode(np.array([[np.inf, 0.0, 0.0], [np.nan, 0.0, 0.0]])).mean
-    assert np.isposinf(mean[0]).all()
-    assert np.isnan(mean[1]).all()
-
-
-def test_strings(client):
-    for words in (["a", "é"], np.array([b"a", "é".encode()]), np.array(["a", b"\xc3\xa9"], object)):
-        answer = client.predict("join", {"words": words})
-        assert answer["joined"].tolist() == [b"a-a", b"\xc3\xa9-\xc3\xa9"]
-        assert answer["count"] == 2
-    for wrong in ([1, 2], np.array(["a", None], object)):
-        with pytest.raises(ValueError, match="expected strings"):
-            client.predict("join", {"words": wrong})
-
-
-@pytest.mark.parametrize("shape", [(EVENT,), (2, EVENT + 1), (2, EVENT, 1), ()])
-def test_a_wrong_shape_is_named(client, shape):
-    with pytest.raises(ValueError, match="shape") as caught:
-        client.encode(np.zeros(shape))
-    sent = ",".join(map(str, shape))
-    assert str(caught.value) == (
-        f"model 'vae', signature 'encode', input 'x': expected shape [?,{EVENT}]; got [{sent}]"
-    )
-
-
-def test_what_is_no_array_is_refused(client):
-    with pytest.raises(ValueError, match=r"input 'x'.*no array"):
-        client.encode([[1, 2, 3], [4]])
-
-
-def test_wrong_names_are_refused(client):
-    with pytest.raises(ValueError, match=r"'score' takes the inputs \['seed', 'x'\]; got \['x'\]"):
-        client.predict("score", {"x": X})
 
 
 def test_metadata(client):
@@ -259,47 +192,6 @@ def test_reads_the_typed_fields_genuine_tensorflow_serving_answers_with(client, 
     np.testing.assert_array_equal(answer.scale, wanted.scale, strict=True)
     assert len(written) == 2
     answer.mean[0] = 0  # these too can be written to
-
-
-class _Refusal(grpc.RpcError):
-    def __init__(self, code):
-        self._code = code
-
-    def code(self):
-        return self._code
-
-
-@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
-def test_only_unavailable_is_tried_again(code):
-    attempts, pauses = [], []
-
-    async def attempt(timeout):
-        attempts.append(timeout)
-        if len(attempts) < 3:
-            raise _Refusal(code)
-        return "response"
-
-    async def sleep(seconds):
-        pauses.append(seconds)
-
-    if code is grpc.StatusCode.UNAVAILABLE:
-        assert finish(call_with_retry(attempt, sleep, 30)) == "response"
-        assert len(attempts) == 3
-        assert 30 >= attempts[0] > attempts[1] > attempts[2] > 0
-        assert 0 < pauses[0] <= pauses[1] < 1
-    else:
-        with pytest.raises(_Refusal):
-            finish(call_with_retry(attempt, sleep, 30))
-        assert len(attempts) == 1
-        assert not pauses
-
-
-def test_gives_up_at_the_timeout():
-    with serving.Client("127.0.0.1:1", model="vae", timeout=0.3) as client:
-        with pytest.raises(serving.ServingError, match="UNAVAILABLE"):
-            client.encode(X)
-        with pytest.raises(serving.ServingError, match="UNAVAILABLE"):
-            client.wait_until_ready(0.3)
 
 
 def test_the_request_carries_its_values_as_bytes(client, monkeypatch):

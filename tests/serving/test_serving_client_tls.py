@@ -8,6 +8,7 @@ import pytest
 from client_testing import ScriptedServer, connect
 
 import serving
+from keras_vae import cli
 
 
 def _openssl(*arguments, folder):
@@ -58,6 +59,15 @@ def test_tls(secure, files, kind):
             pytest.raises(serving.ServingError, match="UNAVAILABLE"),
         ):
             client.status()
+
+
+def test_the_command_line(secure, files, capsys):
+    words = ["generate", "--server", f"127.0.0.1:{secure[0].port}", "--model", "nope", "--timeout", "5"]
+    words += ["--tls-root", str(files / "root.pem"), "--tls-key", str(files / "client.key")]
+    assert cli.main(words) == 1
+    assert "got no certificate" in capsys.readouterr().err
+    assert cli.main([*words, "--tls-certificate", str(files / "client.pem")]) == 1
+    assert "Servable not found for request: Latest(nope)" in capsys.readouterr().err
 
 
 def test_wrong_files_are_named(files):

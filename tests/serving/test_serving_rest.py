@@ -73,6 +73,18 @@ def test_metadata_is_asked_for_once(rest, model):
     assert model.metadata_requests == 1
 
 
+def test_each_label_and_version_has_its_metadata(rest, model):
+    for dtype, path in ((tf.float32, "vae"), (tf.int32, "vae/labels/next"), (tf.bool, "vae/versions/7")):
+        model.signatures = {"serving_default": {"x": dtype}}
+        value = {tf.float32: 1.5, tf.int32: 1, tf.bool: True}[dtype]
+        assert ask(rest, f"/v1/models/{path}:predict", {"inputs": value}).json == {"outputs": value}
+    model.signatures = {}
+    ask(rest, PREDICT, {"inputs": 1.5})
+    assert [tf.as_dtype(request.inputs["x"].dtype) for request in model.requests] == [
+        *(tf.float32, tf.int32, tf.bool, tf.float32)
+    ]
+
+
 def test_a_new_version_with_other_dtypes(rest, model):
     assert ask(rest, PREDICT, {"inputs": 1}).json == {"outputs": 1.0}
 
@@ -89,9 +101,9 @@ def test_a_new_version_with_other_dtypes(rest, model):
 
 
 def test_a_new_version_that_answers_the_old_request_otherwise(rest, model):
-    assert ask(rest, PREDICT, {"inputs": 1}).json == {"outputs": 1.0}
+    assert ask(rest, PREDICT, {"inputs": [1, 2]}).json == {"outputs": [1.0, 2.0]}
     model.version, model.signatures = 6, {"serving_default": {"x": tf.int32}}
-    assert ask(rest, PREDICT, {"inputs": 1}).body == b'{\n    "outputs": 1\n}'
+    assert ask(rest, PREDICT, {"inputs": [1, 2]}).body == b'{\n    "outputs": [1,2]\n}'
 
 
 def test_classify_and_regress(rest, model):

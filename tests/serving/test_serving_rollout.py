@@ -1,0 +1,159 @@
+"""Ten new versions appear under load, two of them broken: no request fails, each answer is from one whole version."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from urllib.request import urlopen
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from serving_testing import Stubs, free_port, predict_request, publish, status_request, wait_for
+from tensorflow_serving.apis import get_model_status_pb2
+
+import serving
+
+CLIENTS, ROWS = 16, 3
+BROKEN = {4: "no files", 8: "a cut file"}
+VERSIONS = range(1, 12)
+STATE = get_model_status_pb2.ModelVersionStatus
+METRICS = "/monitoring/prometheus/metrics"
+CONFIGS = {
+    "monitoring": "prometheus_config { enable: true }",
+    "batching": "max_batch_size { value: 48 } batch_timeout_micros { value: 2000 }",
+}
+
+
+class Numbered(tf.Module):
+    """Answers with its version in every value, read from two variables."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self.factor, self.scale = tf.Variable(float(version)), tf.Variable(float(version))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+    def encode(self, x):
+        return {"mean": x * self.factor, "scale": 0 * x + self.scale}
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("numbered")
+    for version in VERSIONS:
+        path = folder / str(version)
+        model = Numbered(version)
+        tf.saved_model.save(model, str(path), {"serving_default": model.encode})
+        if BROKEN.get(version) == "no files":
+            for file in sorted(path.rglob("*"), reverse=True):
+                file.rmdir() if file.is_dir() else file.unlink()
+        elif version in BROKEN:
+            whole = (path / "saved_model.pb").read_bytes()
+            (path / "saved_model.pb").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(params=["alone", "batched"])
+def rollout(request, numbered, tmp_path):
+    """Serves version 1 from another process; gives its base path, gRPC port, metrics port and whether it batches."""
+    publish(numbered / "1", tmp_path / "m", 1)
+    port, rest_port, batched = free_port(), free_port(), request.param == "batched"
+    flags = {"port": port, "rest_api_port": rest_port, "model_name": "m", "model_base_path": tmp_path / "m"}
+    flags |= {"file_system_poll_wait_seconds": 0.05, "monitoring_config_file": tmp_path / "monitoring"}
+    if batched:
+        flags |= {"enable_batching": "true", "batching_parameters_file": tmp_path / "batching"}
+    for name, text in CONFIGS.items():
+        (tmp_path / name).write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "serving", *(f"--{name}={value}" for name, value in flags.items())],
+        cwd=Path(serving.__file__).parents[1],
+        env=os.environ,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with serving.Client(f"127.0.0.1:{port}", model="m") as client:
+            client.wait_until_ready(60)
+        yield tmp_path / "m", port, rest_port, batched
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Load:
+    """Clients that ask without a pause, and check every answer."""
+
+    def __init__(self, port: int) -> None:
+        self.stop = threading.Event()
+        self.answered = Counter()
+        self.problems = []
+        self._threads = [threading.Thread(target=self._ask, args=(port, n), daemon=True) for n in range(CLIENTS)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop.set()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _ask(self, port: int, number: int) -> None:
+        # Whole numbers, no two alike, so that a product tells the version and the row.
+        x = np.arange(2 * ROWS, dtype=np.float32).reshape(ROWS, 2) + 1 + 100 * number
+        request = predict_request(model="m", x=x)
+        stubs, last = Stubs(port), 0
+        with stubs.channel:
+            while not self.stop.is_set():
+                try:
+                    answer = stubs.predict(request, timeout=60)
+                except grpc.RpcError as error:
+                    self.problems.append((number, last, error.code(), error.details()))
+                    continue
+                version = answer.model_spec.version.value
+                mean, scale = (tf.make_ndarray(answer.outputs[name]) for name in ("mean", "scale"))
+                if not np.array_equal(mean, version * x) or not (scale == version).all() or version < last:
+                    self.problems.append((number, last, version, mean, scale))
+                last = version
+                self.answered[version] += 1
+
+
+def _metric(rest_port: int, name: str) -> float:
+    with urlopen(f"http://127.0.0.1:{rest_port}{METRICS}", timeout=30) as reply:
+        lines = reply.read().decode().splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{"))
+
+
+def _states(port: int) -> dict[int, tuple[int, int]]:
+    stubs = Stubs(port)
+    with stubs.channel:
+        found = stubs.status(status_request("m"), timeout=60).model_version_status
+    return {one.version: (one.state, one.status.error_code) for one in found}
+
+
+def test_ten_versions_under_load(rollout, numbered):
+    base_path, port, rest_port, batched = rollout
+    with Load(port) as load:
+        wait_for(lambda: load.answered[1] >= 10 * CLIENTS)
+        good = 1
+        for version in VERSIONS[1:]:
+            publish(numbered / str(version), base_path, version)
+            if version in BROKEN:
+                wait_for(lambda version=version: _states(port).get(version, (0, 0))[0] == STATE.END)
+                states = _states(port)
+                assert states[version][1] != 0
+                assert states[good] == (STATE.AVAILABLE, 0)
+                before = load.answered[good]
+                wait_for(lambda good=good, before=before: load.answered[good] >= before + 10 * CLIENTS)
+            else:
+                wait_for(lambda version=version: load.answered[version] >= 10 * CLIENTS)
+                good = version
+    assert load.problems == []
+    assert set(load.answered) == set(VERSIONS) - BROKEN.keys()
+    assert {version for version, state in _states(port).items() if state[0] == STATE.AVAILABLE} == {VERSIONS[-1]}
+    if batched:
+        batches = _metric(rest_port, ":tensorflow:serving:batching:processed_batch_size_v2")
+        assert 0 < batches < 0.7 * load.answered.total()  # they did wait together
