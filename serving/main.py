@@ -1,6 +1,7 @@
 """The server's command line."""
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -51,9 +52,8 @@ def _serve(flags: argparse.Namespace, stop: threading.Event) -> int:
     from serving.flag_settings import settings_of
     from serving.server import Server
 
-    if flags.tensorflow_intra_op_parallelism:
+    with contextlib.suppress(RuntimeError):  # where TensorFlow has run before, it keeps the threads it has
         tf.config.threading.set_intra_op_parallelism_threads(flags.tensorflow_intra_op_parallelism)
-    if flags.tensorflow_inter_op_parallelism:
         tf.config.threading.set_inter_op_parallelism_threads(flags.tensorflow_inter_op_parallelism)
     try:
         server = Server(

@@ -164,11 +164,12 @@ class Signature:
     def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Refuses work whose answer could not be sent: a few bytes of seeds can ask for gigabytes of images."""
         rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
-        if rows * self._row_bytes > MAX_MESSAGE_BYTES:
+        size = rows * self._row_bytes
+        if size > MAX_MESSAGE_BYTES:
             raise RequestError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f'{rows} rows of signature "{self.name}" would make {rows * self._row_bytes} bytes,'
-                f" but a message may have {MAX_MESSAGE_BYTES}: send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows a request",
+                f'{rows} rows of signature "{self.name}" would make {size} bytes, but a message may'
+                f" have {MAX_MESSAGE_BYTES}: send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows a request",
             )
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import grpc
 from fuzzing import Call
 from fuzzing_answers import check
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from serving_testing import SEEDS, Stubs, X, free_port, predict_request
 
 import serving
@@ -73,6 +75,19 @@ class Server:
         status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
         memory = int(status["VmRSS"].split()[0]) / 1024
         return Usage(memory, len(os.listdir(folder / "fd")), int(status["Threads"]))
+
+
+def fuzz(strategy: st.SearchStrategy, examples: int, call: Callable) -> None:
+    """Calls with what a strategy makes, the same in each run."""
+    options = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    options(given(strategy)(call))()
 
 
 def outcome(future: Any) -> tuple[grpc.StatusCode, str]:

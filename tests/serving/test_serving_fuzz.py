@@ -3,24 +3,24 @@
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 import grpc
 import pytest
-from fuzzing import RELOAD, Call, damaged, info_calls, names, predict_calls, seeds, valid_calls, with_damage
+from fuzzing import RELOAD, Call, info_calls, names, predict_calls, seeds, valid_calls
 from fuzzing_answers import REFUSALS, UNPARSED
+from fuzzing_damage import damaged, with_damage
 from fuzzing_examples import example_calls
-from fuzzing_process import BATCHING, Server, Usage, model_config, outcome, server_process
+from fuzzing_process import BATCHING, Server, Usage, fuzz, model_config, outcome, server_process
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from serving_saved_models import animals, save_graph
-from serving_testing import publish
+from serving_testing import publish, wait_for
 from tensorflow_serving.apis import model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
@@ -28,20 +28,6 @@ from tensorflow_serving.config import model_server_config_pb2
 PREDICT, DAMAGED, EXAMPLES, INFO = 2_000, 6_400, 1_200, 600
 AT_ONCE = 40
 STOPPED = {grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
-NO_EXAMPLES = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
-
-
-def fuzz(strategy: st.SearchStrategy, examples: int, call: Callable) -> None:
-    """Calls with what a strategy makes, the same in each run."""
-    options = settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=NO_EXAMPLES,
-        phases=[Phase.generate, Phase.shrink],
-    )
-    options(given(strategy)(call))()
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +223,8 @@ def test_reload(server, saved):
     fuzz(st.tuples(st.booleans(), st.lists(entries, max_size=3)), 30, send)
     (future,) = server.send([Call(RELOAD, model_management_pb2.ReloadConfigRequest(config=before).SerializeToString())])
     assert outcome(future)[0] is grpc.StatusCode.OK
-    assert server.channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60) == b"\x08\x01"
+    check = server.channel.unary_unary("/grpc.health.v1.Health/Check")
+    wait_for(lambda: check(b"", timeout=60) == b"\x08\x01")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -1,6 +1,7 @@
 """Ten new versions appear under load, two of them broken: no request fails, each answer is from one whole version."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -24,7 +25,8 @@ STATE = get_model_status_pb2.ModelVersionStatus
 METRICS = "/monitoring/prometheus/metrics"
 CONFIGS = {
     "monitoring": "prometheus_config { enable: true }",
-    "batching": "max_batch_size { value: 48 } batch_timeout_micros { value: 2000 }",
+    # More rows than all clients send, so that a batch waits, and is open when the version changes.
+    "batching": "max_batch_size { value: 64 } batch_timeout_micros { value: 20000 }",
 }
 
 
@@ -83,12 +85,13 @@ def rollout(request, numbered, tmp_path):
 
 
 class Load:
-    """Clients that ask without a pause, and check every answer."""
+    """Clients that ask again and again, and check every answer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, longest_pause: float) -> None:
         self.stop = threading.Event()
         self.answered = Counter()
         self.problems = []
+        self._longest_pause = longest_pause
         self._threads = [threading.Thread(target=self._ask, args=(port, n), daemon=True) for n in range(CLIENTS)]
 
     def __enter__(self) -> "Load":
@@ -105,7 +108,7 @@ class Load:
         # Whole numbers, no two alike, so that a product tells the version and the row.
         x = np.arange(2 * ROWS, dtype=np.float32).reshape(ROWS, 2) + 1 + 100 * number
         request = predict_request(model="m", x=x)
-        stubs, last = Stubs(port), 0
+        stubs, last, rng = Stubs(port), 0, random.Random(number)
         with stubs.channel:
             while not self.stop.is_set():
                 try:
@@ -119,6 +122,7 @@ class Load:
                     self.problems.append((number, last, version, mean, scale))
                 last = version
                 self.answered[version] += 1
+                self.stop.wait(rng.uniform(0, self._longest_pause))
 
 
 def _metric(rest_port: int, name: str) -> float:
@@ -136,7 +140,8 @@ def _states(port: int) -> dict[int, tuple[int, int]]:
 
 def test_ten_versions_under_load(rollout, numbered):
     base_path, port, rest_port, batched = rollout
-    with Load(port) as load:
+    # Answered together, clients would ask together: at any moment some should be waiting for a batch.
+    with Load(port, 0.03 if batched else 0.0) as load:
         wait_for(lambda: load.answered[1] >= 10 * CLIENTS)
         good = 1
         for version in VERSIONS[1:]:
