@@ -59,4 +59,4 @@ def _probe(plan: Plan) -> str:
         f"exec 3<>/dev/tcp/127.0.0.1/{REST_PORT} && printf 'GET {plan.ready_path} HTTP/1.0\\r\\n\\r\\n' >&3"
         " && read -r status <&3 && [[ $status == *' 200 '* ]]"
     )
-    return script.replace("q", "q")  # or compose would put a variable there
+    return script.replace("$", "$$")  # or compose would put a variable there

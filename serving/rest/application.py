@@ -74,7 +74,8 @@ class Application:
             answer = self._answer(path, environ)
             body, content_type, status = _body(answer), _JSON, _status_line(answer.code)
         start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
-        return [body]
+        # A body after HEAD would be taken for the next answer.
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _answer(self, path: str, environ: dict[str, Any]) -> Answer:
         if not path.lower().startswith(_API_PREFIX):
@@ -85,7 +86,6 @@ class Application:
             body = _inflated(environ["wsgi.input"].read(), environ.get("HTTP_CONTENT_ENCODING", ""))
         except RequestError as error:
             return Answer(error.code, error.details)
-        # The server leaves out the body of what answers HEAD.
         return self._api.answer("GET" if method == "HEAD" else method, path, body, deadline)
 
 

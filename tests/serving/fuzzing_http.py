@@ -9,7 +9,7 @@ from fuzzing import FLOAT, INPUTS, INT64, names, seeds, texts
 from hypothesis import strategies as st
 from serving_rest_testing import PREDICT
 
-_VERBS = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "get", "NOPE"]
+_VERBS = ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "NOPE"]
 _PATHS = [
     *(
         PREDICT,

@@ -25,8 +25,8 @@ STATE = get_model_status_pb2.ModelVersionStatus
 METRICS = "/monitoring/prometheus/metrics"
 CONFIGS = {
     "monitoring": "prometheus_config { enable: true }",
-    # More rows than all clients send, so that a batch waits, and is open when the version changes.
-    "batching": "max_batch_size { value: 64 } batch_timeout_micros { value: 20000 }",
+    # More rows and more time than all clients need, so that a batch waits, and is open when the version changes.
+    "batching": "max_batch_size { value: 64 } batch_timeout_micros { value: 100000 }",
 }
 
 
@@ -140,9 +140,10 @@ def _states(port: int) -> dict[int, tuple[int, int]]:
 
 def test_ten_versions_under_load(rollout, numbered):
     base_path, port, rest_port, batched = rollout
-    # Answered together, clients would ask together: at any moment some should be waiting for a batch.
-    with Load(port, 0.03 if batched else 0.0) as load:
-        wait_for(lambda: load.answered[1] >= 10 * CLIENTS)
+    enough = CLIENTS * (2 if batched else 20)
+    # Clients that are answered together would ask together; so at any moment one comes to a batch that waits.
+    with Load(port, 0.3 if batched else 0.0) as load:
+        wait_for(lambda: load.answered[1] >= enough)
         good = 1
         for version in VERSIONS[1:]:
             publish(numbered / str(version), base_path, version)
@@ -152,9 +153,9 @@ def test_ten_versions_under_load(rollout, numbered):
                 assert states[version][1] != 0
                 assert states[good] == (STATE.AVAILABLE, 0)
                 before = load.answered[good]
-                wait_for(lambda good=good, before=before: load.answered[good] >= before + 10 * CLIENTS)
+                wait_for(lambda good=good, before=before: load.answered[good] >= before + enough)
             else:
-                wait_for(lambda version=version: load.answered[version] >= 10 * CLIENTS)
+                wait_for(lambda version=version: load.answered[version] >= enough)
                 good = version
     assert load.problems == []
     assert set(load.answered) == set(VERSIONS) - BROKEN.keys()
