@@ -48,7 +48,8 @@ class ElasticPool(futures.Executor):
         future: futures.Future = futures.Future()
         self._tasks.append((future, lambda: fn(*args, **kwargs)))
         self._waiting.release()
-        self._backlog.set()
+        if not self._backlog.is_set():
+            self._backlog.set()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -50,8 +50,9 @@ class GrpcEndpoint:
                 open, and those beyond are answered RESOURCE_EXHAUSTED.
             options: Further arguments of the gRPC channel.
         """
+        self._threads = ElasticPool(core_threads, max_threads)
         self._server = grpc.server(
-            ElasticPool(core_threads, max_threads),
+            self._threads,
             options=list((_OPTIONS | dict(options)).items()),
             maximum_concurrent_rpcs=_CALLS_A_THREAD * max_threads,
         )
@@ -126,6 +127,7 @@ class GrpcEndpoint:
         """Accepts nothing more, lets requests in flight finish within the grace in seconds, and ends."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
+        self._threads.shutdown()
         self._side_threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,6 +1,5 @@
 """The server: ties models, services, ports and the watch for changes together."""
 
-import gc
 import logging
 import os
 import time
@@ -75,7 +74,7 @@ class Server:
         )
         self.metrics.watch_batches(self.models.batch_sizes)
         self.prediction = PredictionService(self.models)
-        self.model_service = ModelService(self.models)
+        self.model_service = ModelService(self.models, self._update_health)
         self._watch = Watch(self._update_health)
         self._grpc: GrpcEndpoint | None = None
         self._rest: Any = None
@@ -93,9 +92,6 @@ class Server:
         problems = self.models.configure(self._config)
         if problems and not any(self.models.get(name).servable() for name in self.models.names()):  # type: ignore[union-attr]
             raise problems[0]
-        # What is loaded now stays: later collections need not look at it.
-        gc.collect()
-        gc.freeze()
         observe = partial(self._observe, "GRPC")
         endpoint = self._grpc = GrpcEndpoint(
             (self.prediction.handler(observe), self.model_service.handler(observe)),

@@ -17,6 +17,8 @@ OPTIONS = [
     # By default a client would wait up to minutes before it looks again for a server that restarts.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # A name that has several addresses is several servers: one connection would leave all but one idle.
+    ("grpc.lb_policy_name", "round_robin"),
 ]
 
 

@@ -63,10 +63,7 @@ class Models:
 
     def batch_sizes(self) -> dict[str, Counter[int]]:
         """Returns, by model, how often a batch of each size has run."""
-        return {
-            name: sum((servable.batch_sizes() for servable in model.servables()), Counter())
-            for name, model in self._models.items()
-        }
+        return {name: model.batch_sizes() for name, model in self._models.items()}
 
     def configure(self, config: model_server_config_pb2.ModelServerConfig) -> list[ModelLoadError]:
         """Serves the models listed, and no others.
@@ -89,17 +86,16 @@ class Models:
             for entry in config.model_config_list.config:
                 model = self._models.get(entry.name)
                 if model is None or model.base_path != Path(entry.base_path):
-                    model = self._new(entry)
+                    model = self._new(entry, standing_in=model)
                 model.policy = read_policy(entry.model_version_policy)
                 problems += model.refresh()
                 model.labels = labels[entry.name]
                 models[entry.name] = model
             before, self._models = self._models, models
             self._config = config
-            for name, model in before.items():
-                if models.get(name) is not model:
-                    model.stop()
-                    self._gone[name] = model.statuses()
+            for name in before.keys() - models.keys():
+                before[name].stop()
+                self._gone[name] = before[name].statuses()
         self._report(problems)
         return problems
 
@@ -114,11 +110,11 @@ class Models:
         self._report(problems)
         return problems
 
-    def _new(self, entry: model_server_config_pb2.ModelConfig) -> ServedModel:
+    def _new(self, entry: model_server_config_pb2.ModelConfig, standing_in: ServedModel | None) -> ServedModel:
         def load(version: int, path: Path) -> Servable:
             return self._load(entry.name, version, path)
 
-        return ServedModel(entry.name, Path(entry.base_path), load, retries=self._retries)
+        return ServedModel(entry.name, Path(entry.base_path), load, retries=self._retries, standing_in=standing_in)
 
     def _labels(self, entry: model_server_config_pb2.ModelConfig) -> dict[str, int]:
         model = self._models.get(entry.name)

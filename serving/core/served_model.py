@@ -2,7 +2,9 @@
 
 import gc
 import logging
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,7 @@ class ServedModel:
         load: Callable[[int, Path], Servable] = Servable,
         policy: Policy | None = None,
         retries: Retries | None = None,
+        standing_in: "ServedModel | None" = None,
     ) -> None:
         """Names the model; `refresh` loads it.
 
@@ -64,6 +67,7 @@ class ServedModel:
             load: Makes a version of its number and directory; raises `ModelLoadError`.
             policy: Which versions to serve, the latest if None; may be replaced between two calls of `refresh`.
             retries: When to try again what has failed; the defaults if None.
+            standing_in: A model at another base path, whose versions answer until one of this is loaded.
         """
         self.name = name
         self.base_path = base_path
@@ -71,9 +75,14 @@ class ServedModel:
         self.labels: Mapping[str, int] = {}
         self._load = load
         self._retries = retries or Retries()
-        self._serving: dict[int, Servable] = {}
+        self._serving: dict[int, Servable] = dict(standing_in._serving) if standing_in is not None else {}
+        self._standing_in = set(self._serving)
         self._failures: dict[int, _Failure] = {}
-        self._statuses: dict[int, get_model_status_pb2.ModelVersionStatus] = {}
+        self._statuses: dict[int, get_model_status_pb2.ModelVersionStatus] = (
+            dict(standing_in._statuses) if standing_in is not None else {}
+        )
+        self._past_batches: Counter[int] = Counter()
+        self._counting = threading.Lock()
 
     def refresh(self) -> list[ModelLoadError]:
         """Loads what the policy asks for, and retires what it no longer does.
@@ -124,6 +133,11 @@ class ServedModel:
         """Returns the versions being served."""
         return list(self._serving.values())
 
+    def batch_sizes(self) -> Counter[int]:
+        """Returns how often a batch of each size has run, on versions since retired too: a count never falls."""
+        with self._counting:
+            return sum((servable.batch_sizes() for servable in self.servables()), self._past_batches)
+
     def statuses(self) -> list[get_model_status_pb2.ModelVersionStatus]:
         """Returns the status of every version seen, the newest first."""
         return [status for _, status in sorted(self._statuses.items(), reverse=True)]
@@ -147,7 +161,7 @@ class ServedModel:
 
     def _try(self, version: int, path: Path) -> ModelLoadError | None:
         """Sees that a version is served; returns why it is not."""
-        if version in self._serving:
+        if version in self._serving and version not in self._standing_in:
             return None
         contents = fingerprint(path)
         before = self._failures.get(version)
@@ -157,15 +171,18 @@ class ServedModel:
             attempts = before.attempts + 1
         else:
             attempts = 1
-        self._set_status(version, _Status.LOADING)
+        if version not in self._serving:
+            self._set_status(version, _Status.LOADING)
         try:
             servable = self._load(version, path)
         except ModelLoadError as error:
             again_at = time.monotonic() + self._retries.interval
             self._failures[version] = _Failure(contents, error, attempts, again_at)
-            self._set_status(version, _Status.END, error.code, str(error))
+            if version not in self._serving:
+                self._set_status(version, _Status.END, error.code, str(error))
             return error
         self._failures.pop(version, None)
+        self._standing_in.discard(version)
         # Replaced, not changed: a thread may be reading the old one.
         self._serving = {**self._serving, version: servable}
         self._set_status(version, _Status.AVAILABLE)
@@ -175,7 +192,11 @@ class ServedModel:
     def _retire(self, versions: set[int]) -> None:
         if not versions:
             return
-        self._serving = {version: one for version, one in self._serving.items() if version not in versions}
+        retired = [self._serving[version] for version in versions]
+        with self._counting:
+            self._past_batches = sum((servable.batch_sizes() for servable in retired), self._past_batches)
+            self._serving = {version: one for version, one in self._serving.items() if version not in versions}
+        del retired  # or what follows would find it in use
         for version in sorted(versions):
             self._set_status(version, _Status.END)
             _log.info("retired version %d of model %s", version, self.name)

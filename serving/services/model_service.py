@@ -1,5 +1,7 @@
 """TensorFlow Serving's ModelService."""
 
+from collections.abc import Callable
+
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2
 
@@ -15,13 +17,15 @@ NAME = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name
 class ModelService:
     """Answers with the state of a model's versions, and takes new lists of models."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, changed: Callable[[], None]) -> None:
         """Reports on models.
 
         Args:
             models: The models.
+            changed: Is called once another list of models is served.
         """
         self._models = models
+        self._changed = changed
 
     def handler(self, observe: Observer) -> grpc.GenericRpcHandler:
         """Returns what a gRPC server needs to serve this.
@@ -89,6 +93,7 @@ class ModelService:
                 " Only ModelConfigList is currently supported"
             )
         problems = self._models.configure(request.config)
+        self._changed()
         if problems and not self._models.all_available():
             raise RequestError(
                 grpc.StatusCode.UNKNOWN,

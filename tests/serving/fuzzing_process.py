@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import grpc
 from fuzzing import Call
 from fuzzing_answers import check
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from serving_testing import SEEDS, Stubs, X, free_port, predict_request
 
@@ -77,17 +77,16 @@ class Server:
         return Usage(memory, len(os.listdir(folder / "fd")), int(status["Threads"]))
 
 
-def fuzz(strategy: st.SearchStrategy, examples: int, call: Callable) -> None:
-    """Calls with what a strategy makes, the same in each run."""
+def fuzz(strategy: st.SearchStrategy, examples: int, call: Callable, number: int = 0) -> None:
+    """Calls with what a strategy makes: the same in each run, and for each number something else."""
     options = settings(
         max_examples=examples,
         deadline=None,
         database=None,
-        derandomize=True,
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    options(given(strategy)(call))()
+    seed(number)(options(given(strategy)(call)))()
 
 
 def outcome(future: Any) -> tuple[grpc.StatusCode, str]:

@@ -7,6 +7,7 @@ import grpc
 import numpy as np
 import pytest
 from client_testing import ScriptedServer, connect
+from serving_testing import publish, wait_for
 
 import serving
 
@@ -84,3 +85,13 @@ def test_a_deadline_ends_a_call(scripted, kind):
         pytest.raises(serving.ServingError, match=r"DEADLINE_EXCEEDED.*sent x float32 \[3,1\]; expected x float32 "),
     ):
         client.predict("scale", {"x": X})
+
+
+def test_several_addresses_of_a_name_share_the_requests(exports, tmp_path):
+    publish(exports[1], tmp_path / "vae", 1)
+    given = {"model_name": "vae", "model_base_path": tmp_path / "vae", "port": 0}
+    with serving.Server(**given) as one, serving.Server(**given) as other:
+        address = f"ipv4:127.0.0.1:{one.port},127.0.0.1:{other.port}"
+        with serving.Client(address, model="vae", timeout=30) as client:
+            for server in (one, other):
+                wait_for(lambda server=server: client.status() and b'status="OK"' in server.metrics.render()[0])

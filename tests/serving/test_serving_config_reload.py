@@ -166,6 +166,19 @@ def test_another_base_path(server, stubs, exports, tmp_path):
     assert served(server) == {4}
 
 
+def test_at_another_base_path_what_is_there_answers_until_it_is_replaced(server, stubs, exports, tmp_path):
+    (tmp_path / "elsewhere" / "5").mkdir(parents=True)
+    before = stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content
+    reload = reload_request(listed(entry(tmp_path / "elsewhere")))
+    stubs.reload(reload, timeout=60)
+    assert stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content == before
+    (tmp_path / "elsewhere" / "5").rmdir()
+    publish(exports[2], tmp_path / "elsewhere", 5)  # answers with the double
+    doubled = (2 * np.frombuffer(before, np.float32)).tobytes()
+    wait_for(lambda: stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content == doubled)
+    assert served(server) == {5}
+
+
 def test_refused_lists(server, stubs, base_path):
     relative = listed(entry("models/vae"))
     twice = listed(entry(base_path), entry(base_path))
