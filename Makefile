@@ -44,6 +44,11 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/ready_made.py --data mnist --epochs 20 --models vae iwae vamp cvae gumbel nvil
 	$(BIN)/python benchmarks/models_page.py
 	$(BIN)/python benchmarks/pictures.py
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/served/profile.py
+	$(BIN)/python benchmarks/served/overload.py
+	$(BIN)/python benchmarks/served/kill.py
+	$(BIN)/python benchmarks/served/soak.py
 	$(BIN)/keras-vae demo
 	cp out/demo/metrics.json benchmarks/results/demo.json
 	$(BIN)/python benchmarks/readme.py

@@ -10,6 +10,7 @@ there, or by less than one handle or thread.
 
     python benchmarks/serving_soak.py                  # 15 minutes on two cores
 """
+# ruff: noqa: E402
 
 import argparse
 import itertools
@@ -38,12 +39,12 @@ import serving
 from keras_vae.files import whole
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests" / "serving"))
+sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too
 
 from fuzzing import Call, info_calls, predict_calls, valid_calls
 from fuzzing_damage import with_damage
 from fuzzing_examples import example_calls
-from fuzzing_http import http_requests, wrong_frames
+from fuzzing_http import HttpRequest, http_requests, wrong_frames
 from fuzzing_http_answers import check_frames, exchange, send_and_check
 from fuzzing_process import BATCHING, METRICS_PATH, Server, fuzz, model_config, outcome, server_process
 from serving_rest_testing import ask
@@ -51,6 +52,7 @@ from serving_saved_models import animals, save_graph
 from serving_testing import export, publish
 
 RESULTS, PICTURE = HERE / "results" / "serving_soak.json", HERE.parent / "docs" / "images" / "serving_soak.png"
+UNEXPECTED = "unexpected error"
 KEPT_VERSIONS = 3
 EXAMPLES = 20
 FLAT_SHARE, FLAT_COUNT = 0.05, 1.0
@@ -74,6 +76,7 @@ class Soak:
 
     @property
     def is_on(self) -> bool:
+        """Whether there is time left, and a server."""
         return time.monotonic() < self.end and self.server.process.poll() is None
 
     @contextmanager
@@ -85,6 +88,7 @@ class Soak:
             self.failures.append(f"{what}: {type(error).__name__}: {error}"[:2000])
 
     def send_anything(self, kinds: dict[str, Round]) -> None:
+        """Sends a round of each kind in turn."""
         for number in itertools.count(1):
             for name, send in kinds.items():
                 if not self.is_on:
@@ -107,6 +111,7 @@ class Soak:
                         assert ask(self.server.rest_port, METRICS_PATH).status == 200
 
     def publish_versions(self, exported: Path, base_path: Path, pause: float) -> None:
+        """Makes new versions appear, and removes the oldest."""
         for version in itertools.count(2):
             due = self.begun + pause * (version - 1)
             while self.is_on and time.monotonic() < due:
@@ -118,6 +123,7 @@ class Soak:
             shutil.rmtree(base_path / str(version - KEPT_VERSIONS), ignore_errors=True)
 
     def watch(self) -> None:
+        """Samples what the server takes up, each second."""
         with tqdm(total=round(self.end - self.begun), unit="s") as bar:
             while self.is_on:
                 with suppress(FileNotFoundError):  # it has died
@@ -131,7 +137,7 @@ class Soak:
 def grpc_round(server: Server, number: int) -> None:
     calls = st.one_of(predict_calls, predict_calls, example_calls(), info_calls())
     several = st.lists(with_damage(calls, 3), min_size=10, max_size=10)
-    fuzz(several.map(lambda lists: sum(lists, [])), EXAMPLES, server.send_and_check, number)
+    fuzz(several.map(lambda lists: list(itertools.chain.from_iterable(lists))), EXAMPLES, server.send_and_check, number)
 
 
 def stopped_round(server: Server, number: int) -> None:
@@ -147,8 +153,10 @@ def stopped_round(server: Server, number: int) -> None:
 
 
 def rest_round(server: Server, number: int) -> None:
-    several = st.lists(http_requests(), min_size=20, max_size=20)
-    fuzz(several, EXAMPLES, lambda requests: send_and_check(server.rest_port, requests), number)
+    def send(requests: list[HttpRequest]) -> None:
+        send_and_check(server.rest_port, requests)
+
+    fuzz(st.lists(http_requests(), min_size=20, max_size=20), EXAMPLES, send, number)
 
 
 def bytes_round(server: Server, number: int) -> None:
@@ -229,7 +237,8 @@ def soak(options: argparse.Namespace, folder: Path) -> tuple[Soak, dict]:
         "first_failures": run.failures[:5],
         "died_with": died,
         "exit_code_after_sigterm": code,
-        "unexpected_errors_in_the_log": log.count("unexpected error"),
+        "unexpected_errors_in_the_log": log.count(UNEXPECTED),
+        "first_unexpected_error": log[log.find(UNEXPECTED) :][:4000] if UNEXPECTED in log else "",
         **judge(samples),
     }
 

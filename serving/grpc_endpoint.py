@@ -20,14 +20,19 @@ from serving.services.prediction_service import NAME as PREDICTION_SERVICE
 from serving.wire.limits import MAX_MESSAGE_BYTES
 
 _SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
+# Calls beyond so many for each thread are refused, so that what waits is bounded.
+_CALLS_A_THREAD = 4
+# Calls that wait to be looked at. By default gRPC drops some beyond 1000, and says CANCELLED of them: a client that
+# sends so many at once should have them answered or refused.
+_UNSEEN_CALLS = 10_000
 _OPTIONS = {
     # Without this a second server on the same port would start, and get half of the requests.
     "grpc.so_reuseport": 0,
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.server.max_pending_requests": _UNSEEN_CALLS,
+    "grpc.server.max_pending_requests_hard_limit": _UNSEEN_CALLS,
 }
-# Calls beyond so many for each thread are refused, so that what waits is bounded.
-_CALLS_A_THREAD = 4
 
 
 class GrpcEndpoint:

@@ -50,8 +50,13 @@ class Executable:
             tf.errors.OpError: If a kernel refuses what it is given, or the work is stopped.
         """
         operands = inputs + self._captured
-        if deadline is None:
-            return execute.execute(self._name, self._outputs, operands, (), self._context)
-        return execute.execute_with_cancellation(
-            self._name, self._outputs, operands, (), self._context, deadline.manager
-        )
+        try:
+            if deadline is None:
+                return execute.execute(self._name, self._outputs, operands, (), self._context)
+            return execute.execute_with_cancellation(
+                self._name, self._outputs, operands, (), self._context, deadline.manager
+            )
+        except UnicodeDecodeError as error:
+            # A kernel quoted bytes of the request in its refusal, of which TensorFlow can make no Python error.
+            words = error.object.decode(errors="replace")
+            raise tf.errors.InvalidArgumentError(None, None, words) from None

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
+# What stands for a request whose bytes are no such message. TensorFlow Serving's gRPC answers INTERNAL, too.
+_UNPARSED = object()
 
 # What is told of an answered request: its method, its ModelSpec (if it has one), the code, the seconds taken.
 Observer = Callable[[str, Any, grpc.StatusCode, float], None]
@@ -60,6 +62,10 @@ def unary(
         begun = time.perf_counter()
         code, details, response = grpc.StatusCode.OK, "", None
         try:
+            if request is _UNPARSED:
+                raise RequestError(
+                    grpc.StatusCode.INTERNAL, f"The bytes sent are no {request_type.DESCRIPTOR.full_name}"
+                )
             response = method(request, _deadline(context))
         except Exception as error:
             code, details = status_of(error)
@@ -80,8 +86,8 @@ def _parser(request_type: Any) -> Callable[[bytes], Any]:
         try:
             return request_type.FromString(message)
         except DecodeError:
-            # gRPC answers INTERNAL, as it does in TensorFlow Serving; an error would put a stack trace in the log.
-            return None
+            # Raised, gRPC would write a stack trace to the log, and never let go of the call's memory.
+            return _UNPARSED
 
     return parse
 
