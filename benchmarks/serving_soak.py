@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too
 
 from fuzzing import Call, info_calls, predict_calls, valid_calls
-from fuzzing_damage import with_damage
+from fuzzing_damage import in_batches, with_damage
 from fuzzing_examples import example_calls
 from fuzzing_http import HttpRequest, http_requests, wrong_frames
 from fuzzing_http_answers import check_frames, exchange, send_and_check
@@ -136,8 +136,7 @@ class Soak:
 
 def grpc_round(server: Server, number: int) -> None:
     calls = st.one_of(predict_calls, predict_calls, example_calls(), info_calls())
-    several = st.lists(with_damage(calls, 3), min_size=10, max_size=10)
-    fuzz(several.map(lambda lists: list(itertools.chain.from_iterable(lists))), EXAMPLES, server.send_and_check, number)
+    fuzz(in_batches(with_damage(calls, 3), 10), EXAMPLES, server.send_and_check, number)
 
 
 def stopped_round(server: Server, number: int) -> None:

@@ -127,7 +127,7 @@ def _wrong_names(draw: Callable, request: predict_pb2.PredictRequest, kind: int)
     elif kind < 8:
         request.inputs[name].dtype = FLOAT
     else:
-        request.inputs.pop(next(iter(request.inputs)))
+        request.inputs.pop(min(request.inputs, default=name), None)
 
 
 def _wrong_tensor(draw: Callable, tensor: tensor_pb2.TensorProto, kind: int) -> None:

@@ -93,6 +93,15 @@ def is_unparsed(code: grpc.StatusCode, details: str) -> bool:
     return code is grpc.StatusCode.INTERNAL and bool(_UNPARSED.fullmatch(details))
 
 
+def parses(message_type: Any, message: bytes) -> bool:
+    """Tells whether bytes are such a message."""
+    try:
+        message_type.FromString(message)
+    except DecodeError:
+        return False
+    return True
+
+
 def check_outputs(
     signature: str, inputs: Mapping[str, np.ndarray], wanted: Sequence[str], outputs: Mapping[str, np.ndarray]
 ) -> None:

@@ -1,5 +1,6 @@
 """Damages any request: as a message, or as bytes."""
 
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -84,3 +85,8 @@ def with_damage(calls: st.SearchStrategy[Call], times: int) -> st.SearchStrategy
     """Calls, each with so many damaged copies of it."""
     copies = st.lists(seeds, min_size=times, max_size=times)
     return st.builds(lambda call, drawn: [call, *(damaged(call, seed) for seed in drawn)], calls, copies)
+
+
+def in_batches(calls: st.SearchStrategy[list[Call]], count: int) -> st.SearchStrategy[list[Call]]:
+    """So many of the lists of calls in one."""
+    return st.lists(calls, min_size=count, max_size=count).map(lambda lists: list(chain.from_iterable(lists)))

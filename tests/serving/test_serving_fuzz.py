@@ -4,18 +4,15 @@ import random
 import sys
 import threading
 from collections.abc import Iterator
-from itertools import chain
-from typing import Any
 
 import grpc
 import pytest
-from fuzzing import RELOAD, Call, info_calls, names, predict_calls, seeds, valid_calls
-from fuzzing_answers import REFUSALS, is_unparsed
-from fuzzing_damage import damaged, with_damage
+from fuzzing import PREDICTION, RELOAD, Call, info_calls, names, predict_calls, seeds, valid_calls
+from fuzzing_answers import REFUSALS, is_unparsed, parses
+from fuzzing_damage import damaged, in_batches, with_damage
 from fuzzing_examples import example_calls
 from fuzzing_process import BATCHING, Server, Usage, fuzz, model_config, outcome, server_process
 from google.protobuf import text_format
-from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from hypothesis import strategies as st
@@ -61,14 +58,9 @@ def server(running):
     assert log.count("Traceback") == log.count("Error parsing message with type 'grpc."), log
 
 
-def in_batches(calls: st.SearchStrategy[list[Call]], each: int) -> st.SearchStrategy[list[Call]]:
-    count = AT_ONCE // each
-    return st.lists(calls, min_size=count, max_size=count).map(lambda lists: list(chain.from_iterable(lists)))
-
-
 def send_all(server: Server, calls: st.SearchStrategy[Call], damage: int, least: int) -> None:
     """Sends calls, and damaged copies of each, until there were so many."""
-    fuzz(in_batches(with_damage(calls, damage), 1 + damage), least // AT_ONCE, server.send_and_check)
+    fuzz(in_batches(with_damage(calls, damage), AT_ONCE // (1 + damage)), least // AT_ONCE, server.send_and_check)
     assert server.sent >= least
 
 
@@ -183,14 +175,6 @@ def test_health_and_reflection(server):
     fuzz(st.lists(st.one_of(services, files, symbols, st.binary(max_size=30)), min_size=5, max_size=5), 15, ask)
 
 
-def parses(message_type: Any, message: bytes) -> bool:
-    try:
-        message_type.FromString(message)
-    except DecodeError:
-        return False
-    return True
-
-
 def test_reload(server, saved):
     """Lists of models that are wrong, or true but for models that are not there; then the list from before."""
     before = text_format.Parse((server.log.parent / "model").read_text(), model_server_config_pb2.ModelServerConfig())
@@ -226,13 +210,36 @@ def test_reload(server, saved):
     wait_for(lambda: check(b"", timeout=60) == b"\x08\x01")
 
 
+def test_bytes_that_a_kernel_quotes(server):
+    """TensorFlow's own error for them cannot be made in Python: its words are not UTF-8."""
+    message = (
+        b"\n\x12\n\x07animals\x1a\x07regress\x12,\x12*\n\x15\n\x13\n\x11\n\x01x\x12\x0c\x12\n\n\x08\x00\x01\x00\x00\x00\x00\x00\x00"
+        b"\x12\x11\n\x0f\n\r\n\x01xR\x08\x1a\x06\n\x04\x80\x01\x80\x01"
+    )
+    (future,) = server.send([Call(PREDICTION + "Regress", message)])
+    assert outcome(future)[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("method", [PREDICTION + "Predict"])
+def test_calls_of_bytes_that_are_no_message_are_let_go(server, method):
+    def send(count: int) -> float:
+        for _ in range(count // AT_ONCE):
+            for future in server.send([Call(method, b"\xff\xff")] * AT_ONCE):
+                assert outcome(future)[0] is grpc.StatusCode.INTERNAL
+        return server.usage().memory
+
+    before, after = send(400), send(2_000)
+    assert after < before + 15
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_nothing_piles_up(server):
     """The same traffic again and again takes up nothing more."""
     calls = with_damage(st.one_of(predict_calls, example_calls(), info_calls()), 7)
 
     def traffic(least: int) -> Usage:
-        fuzz(in_batches(calls, 8), least // AT_ONCE, server.send_and_check)
+        fuzz(in_batches(calls, AT_ONCE // 8), least // AT_ONCE, server.send_and_check)
         return server.usage()
 
     before, after = traffic(400), traffic(1_200)
