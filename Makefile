@@ -45,9 +45,9 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/models_page.py
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/serving.py
-	$(BIN)/python benchmarks/served/profile.py
+	$(BIN)/python benchmarks/served/stages.py
 	$(BIN)/python benchmarks/served/overload.py
-	$(BIN)/python benchmarks/served/kill.py
+	$(BIN)/python benchmarks/served/kill_server.py
 	$(BIN)/python benchmarks/served/soak.py
 	$(BIN)/keras-vae demo
 	cp out/demo/metrics.json benchmarks/results/demo.json

@@ -1,6 +1,6 @@
 """Overload, a few seconds of it: every call is answered or refused, and nothing of it stays.
 
-`benchmarks/serving_overload.py` is the long form.
+`benchmarks/served/overload.py` is the long form.
 """
 
 import signal
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "served"))
 
-import serving_overload
-from serving_overload import load
+import load
+import overload
 
 
-@pytest.mark.parametrize("batching", ["", serving_overload.BATCHING], ids=["alone", "batched"])
+@pytest.mark.parametrize("batching", ["", overload.BATCHING], ids=["alone", "batched"])
 def test_ten_times_the_capacity(batching, tmp_path):
     # Few threads, so that even a slow machine has more to refuse than may wait.
-    with serving_overload.serve(tmp_path, batching, "--grpc_max_threads=8") as server:
-        figures, _ = serving_overload.measure(server, server, 3.0, runs=2, run_seconds=0.5)
+    with overload.serve(tmp_path, batching, "--grpc_max_threads=8") as server:
+        figures, _ = overload.measure(server, server, 3.0, runs=2, run_seconds=0.5)
         # gRPC itself would drop some of so many that come faster than they are looked at, and say CANCELLED.
         predict, request = server.channel.unary_unary(load.METHOD), load.request_bytes("decoder", 1)
         server.process.send_signal(signal.SIGSTOP)

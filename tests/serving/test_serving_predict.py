@@ -206,7 +206,7 @@ def test_a_long_name_does_not_overflow_the_headers(stubs):
 
 
 def test_the_unexpected_is_internal_logged_and_survived(stubs, server, monkeypatch, caplog):
-    signature = server.models.get('vae').servable().signature("encode")
+    signature = server.models.get("vae").servable().signature("encode")
 
     def fail(*_):
         raise KeyError("a secret of the server")

@@ -71,7 +71,7 @@ def test_a_broken_version_is_reported_and_the_old_one_serves_on(polling, base_pa
     before = client.encode(X).mean
     (base_path / "2").mkdir()
     wait_for(lambda: client.status() == {2: "END", 1: "AVAILABLE"})
-    status = server.models.statuses('vae')[0].status
+    status = server.models.statuses("vae")[0].status
     assert status.error_code == grpc.StatusCode.NOT_FOUND.value[0]
     assert str(base_path / "2") in status.error_message
     np.testing.assert_array_equal(client.encode(X).mean, before)
@@ -80,7 +80,7 @@ def test_a_broken_version_is_reported_and_the_old_one_serves_on(polling, base_pa
     variables = base_path / "2" / "variables"
     variables.mkdir()
     (base_path / "2" / "saved_model.pb").write_bytes((exports[2] / "saved_model.pb").read_bytes())
-    wait_for(lambda: "variables" in server.models.statuses('vae')[0].status.error_message)
+    wait_for(lambda: "variables" in server.models.statuses("vae")[0].status.error_message)
     np.testing.assert_array_equal(client.encode(X).mean, before)
     for file in (exports[2] / "variables").iterdir():
         (variables / file.name).write_bytes(file.read_bytes())

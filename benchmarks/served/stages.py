@@ -2,7 +2,7 @@
 
 The server runs in this process for the stages, and as a process of its own for the round trip of one client.
 
-    python benchmarks/served/profile.py          # about a minute
+    python benchmarks/served/stages.py          # about a minute
 """
 
 import json
@@ -90,7 +90,7 @@ def main() -> None:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
         base_path = Path(folder) / "decoder"
-        subprocess.run([sys.executable, str(HERE / "serving_speed.py"), "--write_model", str(base_path / "1")], check=True)
+        subprocess.run([sys.executable, str(HERE / "serving.py"), "--write_model", str(base_path / "1")], check=True)
         with Server(model_name="decoder", model_base_path=base_path, port=0) as server:
             for rows in (1, 64):
                 results[f"{rows} rows"] = stages(server, rows)

@@ -8,7 +8,7 @@ answers. Memory, open handles and threads of the server are read from /proc each
 They count as flat if the straight line fitted to the last two thirds of the time rises by less than 5% of their mean
 there, or by less than one handle or thread.
 
-    python benchmarks/serving_soak.py                  # 15 minutes on two cores
+    python benchmarks/served/soak.py                  # 15 minutes on two cores
 """
 # ruff: noqa: E402
 
@@ -38,7 +38,7 @@ import keras_vae as kv
 import serving
 from keras_vae.files import whole
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too
 
 from fuzzing import Call, info_calls, predict_calls, valid_calls

@@ -3,7 +3,7 @@
 Each client asks for images of seeds without a pause. No error may reach it, since a restart takes less than its
 timeout, and each answer is compared with the model's own in this process: z to the bit, images to 1e-5.
 
-    python benchmarks/serving_kill.py            # about two minutes on two cores
+    python benchmarks/served/kill_server.py            # about two minutes on two cores
 """
 
 import contextlib
@@ -29,11 +29,11 @@ import keras_vae as kv
 import serving
 from keras_vae.files import whole
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "serving"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 
 from serving_testing import free_port, wait_for
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 RESULTS = HERE / "results" / "serving_kill.json"
 KILLS, CLIENTS, ROWS, SEEDS = 10, 8, 4, 256
 TIMEOUT = 60.0

@@ -10,7 +10,7 @@ Memory counts as bounded if the second half of the overload needs at most 10% mo
 speed changes by the minute, so afterwards a server that was not overloaded takes turns with the one that was: the speed
 counts as back if it is, in the median, at least 90% of the other's.
 
-    python benchmarks/serving_overload.py              # about four minutes on two cores
+    python benchmarks/served/overload.py              # about four minutes on two cores
 """
 
 import argparse
@@ -39,13 +39,12 @@ from tqdm import tqdm
 
 from keras_vae.files import whole
 
-sys.path.insert(0, str(Path(__file__).parent / "served"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "serving"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 
 import load
 from fuzzing_process import METRICS_PATH, Server, model_config, server_process
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 RESULTS = HERE / "results" / "serving_overload.json"
 PICTURE = HERE.parent / "docs" / "images" / "serving_overload.png"
 # The queue of batches holds what 64 threads can bring.
