@@ -61,7 +61,13 @@ def write_model(path: Path) -> None:
 
 @contextlib.contextmanager
 def running(command: list[str], ready: str) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=HERE.parent,  # elsewhere `-m serving` might find this file
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         for line in process.stdout:
             if ready in line:
