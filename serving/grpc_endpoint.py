@@ -9,14 +9,14 @@ from concurrent import futures
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import health, health_pb2
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
+from grpc_health.v1 import health_pb2
 
 from serving.elastic_pool import ElasticPool
+from serving.services.health_service import NAME as HEALTH_SERVICE
+from serving.services.health_service import HealthService
 from serving.services.model_service import NAME as MODEL_SERVICE
 from serving.services.prediction_service import NAME as PREDICTION_SERVICE
+from serving.services.reflection_service import reflection_handler
 from serving.wire.limits import MAX_MESSAGE_BYTES
 
 _SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
@@ -64,20 +64,9 @@ class GrpcEndpoint:
         self._server.add_generic_rpc_handlers(tuple(handlers))
         # A client may watch health, or keep reflection open, for ever: not on the threads that answer requests.
         self._side_threads = futures.ThreadPoolExecutor(4, thread_name_prefix="serving-side")
-        self._health = health.HealthServicer(
-            experimental_non_blocking=True, experimental_thread_pool=self._side_threads
-        )
-        add_HealthServicer_to_server(self._health, self._server)
-        names = (*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflector = reflection.ReflectionServicer(names)
-        method = reflector.ServerReflectionInfo
-
-        def reflect(requests: object, context: object) -> object:
-            return method(requests, context)
-
-        reflect.experimental_thread_pool = self._side_threads  # type: ignore[attr-defined]
-        reflector.ServerReflectionInfo = reflect
-        add_ServerReflectionServicer_to_server(reflector, self._server)
+        self._health = HealthService(self._side_threads)
+        reflection = reflection_handler((*_SERVICES, HEALTH_SERVICE), self._side_threads)
+        self._server.add_generic_rpc_handlers((self._health.handler(), reflection))
         self.set_healthy(False)
 
     def listen(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -125,12 +114,11 @@ class GrpcEndpoint:
     def set_healthy(self, healthy: bool) -> None:
         """Says whether the server is ready, as a whole and for each of its services."""
         status = health_pb2.HealthCheckResponse.SERVING if healthy else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", *_SERVICES):
-            self._health.set(name, status)
+        self._health.set(dict.fromkeys(("", *_SERVICES), status))
 
     def stop(self, grace: float) -> None:
         """Accepts nothing more, lets requests in flight finish within the grace in seconds, and ends."""
-        self._health.enter_graceful_shutdown()
+        self._health.end()
         self._server.stop(grace).wait()
         self._threads.shutdown()
         self._side_threads.shutdown(wait=False, cancel_futures=True)

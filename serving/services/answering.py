@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
 # What stands for a request whose bytes are no such message. TensorFlow Serving's gRPC answers INTERNAL, too.
-_UNPARSED = object()
+UNPARSED = object()
 
 # What is told of an answered request: its method, its ModelSpec (if it has one), the code, the seconds taken.
 Observer = Callable[[str, Any, grpc.StatusCode, float], None]
@@ -62,7 +62,7 @@ def unary(
         begun = time.perf_counter()
         code, details, response = grpc.StatusCode.OK, "", None
         try:
-            if request is _UNPARSED:
+            if request is UNPARSED:
                 raise RequestError(
                     grpc.StatusCode.INTERNAL, f"The bytes sent are no {request_type.DESCRIPTOR.full_name}"
                 )
@@ -76,20 +76,27 @@ def unary(
 
     return grpc.unary_unary_rpc_method_handler(
         answer,
-        request_deserializer=_parser(request_type),
+        request_deserializer=parser(request_type),
         response_serializer=response_type.SerializeToString,
     )
 
 
-def _parser(request_type: Any) -> Callable[[bytes], Any]:
+def parser(request_type: Any) -> Callable[[bytes], Any]:
+    """Returns what reads a message from bytes, or gives `UNPARSED` if they are none."""
+
     def parse(message: bytes) -> Any:
         try:
             return request_type.FromString(message)
         except DecodeError:
             # Raised, gRPC would write a stack trace to the log, and never let go of the call's memory.
-            return _UNPARSED
+            return UNPARSED
 
     return parse
+
+
+def unparsed(request_type: Any) -> RequestError:
+    """Returns the error for bytes that are no such message."""
+    return RequestError(grpc.StatusCode.INTERNAL, f"The bytes sent are no {request_type.DESCRIPTOR.full_name}")
 
 
 def _deadline(context: grpc.ServicerContext) -> Deadline:

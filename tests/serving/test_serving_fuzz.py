@@ -24,6 +24,7 @@ from tensorflow_serving.config import model_server_config_pb2
 # How many requests each test sends, with batching and without.
 PREDICT, DAMAGED, EXAMPLES, INFO = 2_000, 6_400, 1_200, 600
 AT_ONCE = 40
+HEALTH = "/grpc.health.v1.Health/"
 STOPPED = {grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
@@ -54,8 +55,7 @@ def server(running):
     assert running.answers() == before
     log = running.log.read_text()
     assert "unexpected" not in log, log
-    # gRPC's own services report a message that is none.
-    assert log.count("Traceback") == log.count("Error parsing message with type 'grpc."), log
+    assert "Traceback" not in log, log
 
 
 def send_all(server: Server, calls: st.SearchStrategy[Call], damage: int, least: int) -> None:
@@ -154,7 +154,7 @@ def test_health_and_reflection(server):
     allowed = {grpc.StatusCode.OK, *REFUSALS}
 
     def ask(messages: list[bytes]) -> None:
-        checks = server.send([Call("/grpc.health.v1.Health/Check", message) for message in messages])
+        checks = server.send([Call(HEALTH + "Check", message) for message in messages])
         for message, future in zip(messages, checks, strict=True):
             parsed = parses(health_pb2.HealthCheckRequest, message)
             code, _ = outcome(future)
@@ -173,6 +173,15 @@ def test_health_and_reflection(server):
         lambda name: reflection_pb2.ServerReflectionRequest(file_containing_symbol=name).SerializeToString()
     )
     fuzz(st.lists(st.one_of(services, files, symbols, st.binary(max_size=30)), min_size=5, max_size=5), 15, ask)
+
+
+def test_watchers_that_leave(server):
+    """Many watch health and leave at once, while others come."""
+    for _ in range(10):
+        watchers = [server.channel.unary_stream(HEALTH + "Watch")(b"", timeout=60) for _ in range(20)]
+        for watcher in watchers:
+            assert next(watcher) == b"\x08\x01"
+            watcher.cancel()
 
 
 def test_reload(server, saved):
@@ -206,7 +215,7 @@ def test_reload(server, saved):
     fuzz(st.tuples(st.booleans(), st.lists(entries, max_size=3)), 30, send)
     (future,) = server.send([Call(RELOAD, model_management_pb2.ReloadConfigRequest(config=before).SerializeToString())])
     assert outcome(future)[0] is grpc.StatusCode.OK
-    check = server.channel.unary_unary("/grpc.health.v1.Health/Check")
+    check = server.channel.unary_unary(HEALTH + "Check")
     wait_for(lambda: check(b"", timeout=60) == b"\x08\x01")
 
 
@@ -221,7 +230,7 @@ def test_bytes_that_a_kernel_quotes(server):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("method", [PREDICTION + "Predict"])
+@pytest.mark.parametrize("method", [PREDICTION + "Predict", HEALTH + "Check"])
 def test_calls_of_bytes_that_are_no_message_are_let_go(server, method):
     def send(count: int) -> float:
         for _ in range(count // AT_ONCE):

@@ -1,0 +1,137 @@
+"""The standard health service."""
+
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2
+
+from serving.core.deadline import Deadline
+from serving.core.request_error import not_found
+from serving.services.answering import UNPARSED, parser, unary, unparsed
+
+NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+_SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class HealthService:
+    """Tells whether services are ready, once or at each change.
+
+    The one that comes with gRPC sends to watchers while it holds its lock, for which the thread that moves all of
+    the server's messages waits when a watcher leaves: some clients that watch and leave would stop the server.
+    """
+
+    def __init__(self, threads: futures.Executor) -> None:
+        """Knows no service yet.
+
+        Args:
+            threads: What sends to watchers; a client that does not read may hold one up.
+        """
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._statuses: dict[str, int] = {}
+        self._watchers: set[_Watcher] = set()
+        self._ended = False
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Returns what a gRPC server needs to serve this."""
+        request_type, response_type = health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
+
+        def watch(request: Any, context: grpc.ServicerContext, send: Callable[[Any], object]) -> None:
+            self._watch(request, context, send)
+
+        # The call stays open without a thread of its own.
+        watch.experimental_non_blocking = True  # type: ignore[attr-defined]
+        watch.experimental_thread_pool = self._threads  # type: ignore[attr-defined]
+        handlers = {
+            "Check": unary("Check", self.check, request_type, response_type, lambda *_: None),
+            "Watch": grpc.unary_stream_rpc_method_handler(
+                watch,
+                request_deserializer=parser(request_type),
+                response_serializer=response_type.SerializeToString,
+            ),
+        }
+        return grpc.method_handlers_generic_handler(NAME, handlers)
+
+    def end(self) -> None:
+        """Says of all services that they no longer serve, whatever else is set from now on."""
+        self.set(dict.fromkeys(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING))
+        self._ended = True
+
+    def set(self, services: dict[str, int]) -> None:
+        """Changes the status of services by name, and tells those who watch them."""
+        with self._lock:
+            if self._ended:
+                return
+            self._statuses |= services
+            watchers = [watcher for watcher in self._watchers if watcher.service in services]
+        for watcher in watchers:
+            watcher.tell(services[watcher.service])
+
+    def check(
+        self, request: health_pb2.HealthCheckRequest, deadline: Deadline | None = None
+    ) -> health_pb2.HealthCheckResponse:
+        """Tells the status of a service.
+
+        Args:
+            request: The service's name; empty for the whole server.
+            deadline: Unused: there is nothing to wait for.
+
+        Raises:
+            RequestError: If there is no such service.
+        """
+        status = self._statuses.get(request.service)
+        if status is None:
+            raise not_found(f"There is no service {request.service}")
+        return health_pb2.HealthCheckResponse(status=status)
+
+    def _watch(self, request: Any, context: grpc.ServicerContext, send: Callable[[Any], object]) -> None:
+        if request is UNPARSED:
+            error = unparsed(health_pb2.HealthCheckRequest)
+            context.abort(error.code, error.details)
+        watcher = _Watcher(request.service, send, self._threads)
+        with self._lock:
+            self._watchers.add(watcher)
+            status = self._statuses.get(request.service, _SERVICE_UNKNOWN)
+        if context.add_callback(lambda: self._forget(watcher)):
+            watcher.tell(status)
+        else:  # it has left already
+            self._forget(watcher)
+
+    def _forget(self, watcher: "_Watcher") -> None:
+        with self._lock:
+            self._watchers.discard(watcher)
+
+
+class _Watcher:
+    """A client that wants to know each change, or at least the last one."""
+
+    def __init__(self, service: str, send: Callable[[Any], object], threads: futures.Executor) -> None:
+        self.service = service
+        self._send = send
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._wanted: int | None = None
+        self._sent: int | None = None
+        self._sending = False
+
+    def tell(self, status: int) -> None:
+        """Sends a status, unless it is the one sent last; does not wait."""
+        with self._lock:
+            self._wanted = status
+            if self._sending:
+                return
+            self._sending = True
+        self._threads.submit(self._send_all)
+
+    def _send_all(self) -> None:
+        while True:
+            with self._lock:
+                status = self._wanted
+                if status == self._sent:
+                    self._sending = False
+                    return
+                self._sent = status
+            self._send(health_pb2.HealthCheckResponse(status=status))
