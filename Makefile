@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test conformance lint types doctest wheel notebook figures clean
+.PHONY: demo test stress conformance lint types doctest wheel notebook figures clean
 
 demo: .venv/installed
 	$(BIN)/keras-vae demo
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# A server under load, under rubbish and under new versions: three minutes.
+stress: .venv/installed
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/serving -m stress
 
 # Every composition of the golden list, with its table; `make test` runs some in which all parts appear.
 conformance: .venv/installed

@@ -21,6 +21,8 @@ from serving_testing import publish, wait_for
 from tensorflow_serving.apis import model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+pytestmark = pytest.mark.stress
+
 # How many requests each test sends, with batching and without.
 PREDICT, DAMAGED, EXAMPLES, INFO = 2_000, 6_400, 1_200, 600
 AT_ONCE = 40

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from serving_rest_testing import PREDICT, ask
 from serving_testing import X
 
+pytestmark = pytest.mark.stress
+
 
 @pytest.fixture(scope="module")
 def running(exports, tmp_path_factory):

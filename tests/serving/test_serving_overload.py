@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "served"))
 import load
 import overload
 
+pytestmark = pytest.mark.stress
+
 
 @pytest.mark.parametrize("batching", ["", overload.BATCHING], ids=["alone", "batched"])
 def test_ten_times_the_capacity(batching, tmp_path):

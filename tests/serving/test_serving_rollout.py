@@ -19,6 +19,8 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 import serving
 
+pytestmark = pytest.mark.stress
+
 CLIENTS, ROWS = 16, 3
 BROKEN = {4: "no files", 8: "a cut file"}
 VERSIONS = range(1, 12)
