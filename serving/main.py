@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from serving.flags import parser
+from serving.memory import give_back_freed_memory
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
@@ -44,6 +45,7 @@ def _serve(flags: argparse.Namespace, stop: threading.Event) -> int:
     logging.getLogger("serving").setLevel(flags.log_level.upper())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would report a taken port in words of its own
+    give_back_freed_memory()
 
     import tensorflow as tf  # takes seconds, which --help need not
 

@@ -1,4 +1,4 @@
-"""A soak: anything that can be sent, besides ordinary traffic, while a new version comes every half minute.
+"""A soak: anything that can be sent, besides ordinary traffic, while a new version comes every two minutes.
 
 A server process serves an exported model and two tiny ones with batching, REST and metrics. From this process come
 the requests of the property tests (`tests/serving/fuzzing*.py`), never the same twice, each answer checked; some are
@@ -245,7 +245,7 @@ def soak(options: argparse.Namespace, folder: Path) -> tuple[Soak, dict]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--pause", type=float, default=30, help="seconds between two new versions")
+    parser.add_argument("--pause", type=float, default=120, help="seconds between two new versions")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--picture", type=Path, default=PICTURE)
     options = parser.parse_args()
