@@ -12,8 +12,9 @@ from serving.core.deadline import Deadline
 from serving.core.executable import Executable
 from serving.core.request_error import invalid_argument
 
-# One pool of batch threads for all models, as in TensorFlow Serving; each signature has a queue of its own.
-_POOL = "serving_batches"
+# One pool of batch threads for all models, as in TensorFlow Serving; each signature has a queue of its own. The pool
+# pads to the sizes it was made with, so other parameters in the same process need another.
+_POOL = "serving/{}"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def _together(
             batch_timeout_micros=batching.batch_timeout_micros,
             max_enqueued_batches=batching.max_enqueued_batches,
             allowed_batch_sizes=list(batching.allowed_batch_sizes),
-            shared_name=_POOL,
+            shared_name=_POOL.format(batching),
             batching_queue=queue,
             enable_large_batch_splitting=False,
         )

@@ -1,6 +1,7 @@
 """A signature's function, called with as little Python as there can be."""
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import tensorflow as tf
@@ -35,6 +36,8 @@ class Executable:
         self._outputs = len(self._concrete.outputs)
         self.output_shapes = [output.shape for output in self._concrete.outputs]
         self._context = context.context()
+        # As TensorFlow itself does: without them the graph is optimised otherwise, and rounds otherwise.
+        self._attributes = tuple(chain.from_iterable(self._context.function_call_options.as_attrs().items()))
 
     def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
         """Runs the function.
@@ -52,9 +55,9 @@ class Executable:
         operands = inputs + self._captured
         try:
             if deadline is None:
-                return execute.execute(self._name, self._outputs, operands, (), self._context)
+                return execute.execute(self._name, self._outputs, operands, self._attributes, self._context)
             return execute.execute_with_cancellation(
-                self._name, self._outputs, operands, (), self._context, deadline.manager
+                self._name, self._outputs, operands, self._attributes, self._context, deadline.manager
             )
         except UnicodeDecodeError as error:
             # A kernel quoted bytes of the request in its refusal, of which TensorFlow can make no Python error.
