@@ -130,8 +130,7 @@ def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _F
     """Cuts a signature's part out of a graph."""
     inputs, outputs = sorted(definition.inputs), sorted(definition.outputs)
     with root.graph.as_default():
-        # A function cannot return a variable itself, only its value.
-        fetches = [tf.identity(root.graph.get_tensor_by_name(definition.outputs[alias].name)) for alias in outputs]
+        fetches = [_value(root.graph.get_tensor_by_name(definition.outputs[alias].name)) for alias in outputs]
     feeds = [root.graph.get_tensor_by_name(definition.inputs[alias].name) for alias in inputs]
     function = root.prune(feeds, fetches)
 
@@ -139,3 +138,10 @@ def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _F
         return dict(zip(outputs, function(*(operands[alias] for alias in inputs)), strict=True))
 
     return call
+
+
+def _value(tensor: tf.Tensor) -> tf.Tensor:
+    # A function cannot return a variable itself, only its value; and TensorFlow's optimiser undoes an identity.
+    if tensor.dtype._is_ref_dtype and tensor.shape.rank is not None:
+        return tf.raw_ops.EnsureShape(input=tensor, shape=tensor.shape)
+    return tf.identity(tensor)
