@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test stress conformance lint types doctest wheel notebook figures clean
+.PHONY: demo test stress conformance lint types doctest wheel notebooks figures clean
 
 demo: .venv/installed
 	$(BIN)/keras-vae demo
@@ -10,13 +10,13 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# A server under load, under rubbish and under new versions: three minutes.
+# The long tests: kills, replicas, a server under load, under rubbish and under new versions; CI runs them after `test`.
 stress: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist worksteal tests/serving -m stress
+	$(BIN)/python -m pytest -n auto --dist worksteal -m stress
 
 # Every composition of the golden list, with its table; `make test` runs some in which all parts appear.
 conformance: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist worksteal tests/test_conformance.py -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/test_conformance.py -m "slow or not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -31,10 +31,9 @@ doctest: .venv/installed
 wheel: .venv/installed
 	$(BIN)/python -m build --outdir dist
 
-# Execute the notebooks and store their outputs.
-notebook: .venv/installed
-	$(BIN)/pip install --quiet nbclient ipykernel nbformat
-	$(BIN)/python notebooks/execute.py
+# Run the notebooks from clean kernels and store them with their outputs.
+notebooks: .venv/installed
+	$(BIN)/python notebooks/make_notebooks.py
 
 # The figures and pictures of the README and docs/: two hours or more on two cores.
 figures: .venv/installed

@@ -67,6 +67,16 @@ def guarded(data: Any, family: Family, condition: Condition | None = None) -> An
     return data
 
 
+def checked(x: Any, family: Family) -> tf.Tensor:
+    """Return x, `[batch, *event]`, in the family's dtype, with every value in its support.
+
+    Raises:
+        ValueError: If a value is not; in a graph it is an `InvalidArgumentError` as the graph runs.
+    """
+    with clear_errors():
+        return _check_values(tf.convert_to_tensor(x), family)
+
+
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
     """Turn the error that a guarded dataset raises deep inside TensorFlow into one clear ValueError."""

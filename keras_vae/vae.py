@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import files, rows
+from keras_vae import files, guard, rows
 from keras_vae import seeds as streams
 from keras_vae.checks import positive_integer
 from keras_vae.compatibility import check_kinds, check_latents
@@ -215,7 +215,12 @@ class VAE(ObjectiveTrainer):
         return self.decoder.family.mean(self.decoder(z, encoded, training=training))
 
     def encode(self, x: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
-        """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`."""
+        """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`.
+
+        Raises:
+            ValueError: If x lies outside the likelihood's support; served, the request is refused.
+        """
+        x = guard.checked(x, self.observed_family)
         parameters = self.encoder(x, self._encoded(condition, x, self.event_shape))
         family = self.encoder.family
         return {"mean": family.mean(parameters), "scale": family.scale(parameters)}
@@ -226,7 +231,12 @@ class VAE(ObjectiveTrainer):
         return {"mean": self.decoder.family.mean(parameters), **parameters}
 
     def reconstruct(self, x: tf.Tensor, condition: Any = None) -> tf.Tensor:
-        """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`."""
+        """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`.
+
+        Raises:
+            ValueError: As `encode`.
+        """
+        x = guard.checked(x, self.observed_family)
         return self(x if condition is None else (x, tf.convert_to_tensor(condition)))
 
     def generate(self, seeds: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
@@ -251,7 +261,8 @@ class VAE(ObjectiveTrainer):
         signature = [tf.TensorSpec([None], tf.int64)]
         if self.condition is not None:
             signature.append(tf.TensorSpec([None, *self.condition.shape], self.condition.dtype))
-        return tf.function(self._generate, input_signature=signature)
+        # Concrete: TensorFlow warns of "frequent retracing" where several models are sampled in one program.
+        return tf.function(self._generate).get_concrete_function(*signature)
 
     def _generate(self, seeds: tf.Tensor, condition: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         if condition is not None and (self.prior.conditional or self.prior.made_of_posteriors):
@@ -293,8 +304,11 @@ class VAE(ObjectiveTrainer):
             seeds: `[batch]` integers, each the seed of its row's noise.
             num_samples: How many z for each x; more bring it nearer to log p(x), from below on average.
             condition: y, `[batch, ...]`; the bound is then on log p(x|y).
+
+        Raises:
+            ValueError: As `encode`.
         """
-        inference = self.infer(x, condition)
+        inference = self.infer(guard.checked(x, self.observed_family), condition)
         family, parameters = inference.family, inference.parameters
         z, log_posterior = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
         log_weights = inference.log_likelihood(z) + inference.prior.log_prob(z) - log_posterior

@@ -1,7 +1,8 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
-The core of the list, in which every part appears, runs by default; all of it with `-m "slow or not slow"`, as
-`make conformance` does. The checks that passed are printed as a table at the end of the run.
+The core of the list, in which every part appears, runs by default, but for XLA and replicas, which `make stress`
+adds; all of it with `-m "slow or not slow"`, as `make conformance` does. The checks that passed are printed as a
+table at the end of the run.
 """
 
 import functools
@@ -13,13 +14,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from serving import Client, Server
+from serving import Client, Server, ServingError
 from tests.golden import COMPOSITIONS, CORE, FACTORS, Golden
 
 every = pytest.mark.parametrize(
@@ -61,8 +63,8 @@ def fitted(name, images):
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(CORE[::2], id="core-1"),
-        pytest.param(CORE[1::2], id="core-2"),
+        pytest.param(CORE[::2], id="core-1", marks=pytest.mark.stress),
+        pytest.param(CORE[1::2], id="core-2", marks=pytest.mark.stress),
         *(
             pytest.param(list(COMPOSITIONS)[start::4], id=f"all-{start + 1}", marks=pytest.mark.slow)
             for start in range(4)
@@ -178,12 +180,17 @@ def test_an_estimator_that_is_wrong_for_a_bound_is_refused(make, message):
         )
 
 
-@every
-@pytest.mark.parametrize(
-    "mode",
-    [{"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}],
-    ids=["eager", "graph", "xla"],
-)
+MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
+
+
+def _runs():
+    """Every composition in every mode; XLA takes long to compile, so `make test` compiles the default alone."""
+    for (label, mode), name in itertools.product(MODES.items(), COMPOSITIONS):
+        mark = [pytest.mark.stress] if label == "xla" and name != CORE[0] else []
+        yield pytest.param(name, mode, id=f"{label}-{name}", marks=mark if name in CORE else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize(("name", "mode"), list(_runs()))
 def test_two_steps_lower_the_loss(name, mode, binary_images):
     x, y = COMPOSITIONS[name].data(binary_images)
     vae = untrained(name, **mode)
@@ -251,6 +258,12 @@ def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
         client.wait_until_ready(timeout=60)
         for batch in (1, 3):
             _compare(vae, client, x[:batch], None if y is None else y[:batch])
+        given = {} if y is None else {"condition": y[:2]}
+        spoilt = np.concatenate([x[:1], np.full_like(x[:1], np.nan)])
+        for ask in (client.encode, client.reconstruct, client.score):
+            with pytest.raises(ServingError, match=r"found the value -?nan; a \w+ likelihood wants") as refusal:
+                ask(spoilt, **given)
+            assert refusal.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def _compare(vae, client, x, y):
@@ -287,6 +300,10 @@ def test_bad_input_is_refused(name, binary_images):
     vae, x, y = fitted(name, binary_images)
     with pytest.raises(ValueError, match="nan"):
         vae.fit(np.full_like(x, np.nan), y, verbose=0)
+    local = {} if y is None else {"condition": y[:2]}
+    for ask in (vae.encode, vae.reconstruct, lambda x, **given: vae.score(x, np.arange(len(x)), **given)):
+        with pytest.raises(ValueError, match=r"found the value -?nan"):
+            ask(np.full_like(x[:2], np.nan), **local)
     with pytest.raises(ValueError, match=rf"wanted \(batch, 8, 8, {x.shape[-1]}\)"):
         vae.fit(x[..., 0], y, verbose=0)
     if y is not None:

@@ -187,6 +187,7 @@ def _umask():
     return mask
 
 
+@pytest.mark.stress
 def test_killed_exports_leave_no_half_version_and_are_swept(vae, tmp_path):
     """kill -9 while an export writes; one that follows clears up."""
     vae.save(tmp_path / "vae.keras")
@@ -211,3 +212,9 @@ def test_killed_exports_leave_no_half_version_and_are_swept(vae, tmp_path):
             shutil.rmtree(version)
     vae.export(base / "100", score_samples=2)
     assert [p.name for p in base.iterdir()] == ["100"]
+
+
+def test_an_export_says_nothing_of_the_directory_it_is_made_in(vae, tmp_path, caplog):
+    caplog.set_level("INFO", logger="tensorflow")
+    vae.export(tmp_path / "m" / "1", score_samples=2)
+    assert not [record for record in caplog.records if "Assets written" in record.getMessage()]

@@ -175,6 +175,7 @@ def test_a_config_that_is_none_is_refused(tmp_path):
             RunConfig.read(path)
 
 
+@pytest.mark.stress
 def test_kill_9_resumes_to_the_same_history(digits, tmp_path):
     """Killed twice at whatever point it has reached after an epoch, then left to finish."""
     command = [sys.executable, "-m", "keras_vae", "train", "--run", str(tmp_path / "killed"), "--data", str(digits)]

@@ -1,0 +1,78 @@
+"""Questions 2 and 3: log p(x|z), for binary and for continuous data."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from checks.compare import compare
+from checks.report import Wrong, check
+
+_EXAMPLES, _PIXELS = 3, 5
+_MEAN = "it is smaller than it should be by the number of pixels: take the sum over pixels, not the mean"
+
+
+@check
+def log_bernoulli(function: Callable) -> str:
+    """Check log p(x|z) of binary data, from x `[n, D]` and logits `[n, D]`: `[n]`, in nats."""
+    rng = np.random.default_rng(2)
+    x = rng.integers(0, 2, [_EXAMPLES, _PIXELS]).astype(np.float32)
+    logits = rng.normal(size=x.shape).astype(np.float32)
+    each = tfd.Bernoulli(logits=logits).log_prob(x).numpy()
+    as_if = tfd.Bernoulli(probs=1 / (1 + np.exp(-1 / (1 + np.exp(-logits))))).log_prob(x).numpy()
+    compare(
+        function(tf.constant(x), tf.constant(logits)),
+        each.sum(-1),
+        {
+            "its sign is wrong: this is the cross-entropy, and log p(x|z) is minus that": -each.sum(-1),
+            _MEAN: each.mean(-1),
+            _MEAN + "; and its sign is wrong: log p(x|z) is minus the cross-entropy": -each.mean(-1),
+            "sum over the pixels of each example, not over the batch": each.sum(),
+            "one number for each example: take the sum over pixels": each,
+            "the logits went through a sigmoid twice, or through one where logits were wanted": as_if.sum(-1),
+            "the part for x = 0, (1 − x) log(1 − ρ), is missing": (x * np.log(1 / (1 + np.exp(-logits)))).sum(-1),
+        },
+    )
+    extreme = np.asarray(function(tf.constant([[1.0, 0.0]]), tf.constant([[-200.0, 200.0]])))
+    if not np.allclose(extreme, [-400.0]):
+        raise Wrong(
+            f"at logits −200 and 200 it returned {extreme[0]:.6g} where −400 is right: the logarithm of a rounded "
+            "sigmoid. Write it with logits (tf.nn.softplus, or tf.nn.sigmoid_cross_entropy_with_logits)"
+        )
+    return "agrees with TensorFlow Probability's Bernoulli, and is stable at extreme logits"
+
+
+@check
+def log_normal(function: Callable) -> str:
+    """Check log p(x|z) of real data, from x `[n, D]`, μ `[n, D]` and a number σ: `[n]`, in nats."""
+    rng = np.random.default_rng(3)
+    x, mu = rng.normal(size=[2, _EXAMPLES, _PIXELS]).astype(np.float32)
+    sigma = 0.3
+    constant = -0.5 * np.log(2 * np.pi * sigma**2)
+    square = (x - mu) ** 2
+    each = tfd.Normal(mu, sigma).log_prob(x).numpy()
+    compare(
+        function(tf.constant(x), tf.constant(mu), sigma),
+        each.sum(-1),
+        {
+            "its sign is wrong: this is −log p(x|z)": -each.sum(-1),
+            _MEAN: each.mean(-1),
+            "the squared error is too small by the number of pixels: take the sum over pixels, not the mean": (
+                _PIXELS * constant - square.mean(-1) / (2 * sigma**2)
+            ),
+            "one number for each example: take the sum over pixels": each,
+            "sum over the pixels of each example, not over the batch": each.sum(),
+            "the ½ in the exponent is missing: (x − μ)² / (2σ²)": (constant - square / sigma**2).sum(-1),
+            "σ stands where σ² should: the standard deviation was taken for the variance": tfd.Normal(mu, sigma**0.5)
+            .log_prob(x)
+            .numpy()
+            .sum(-1),
+            "the exponent divides by σ where it should divide by σ²": (constant - square / (2 * sigma)).sum(-1),
+            "the constant −½ log(2πσ²) is missing. It does not change the gradient of μ, but a log-likelihood without "
+            "it is none": (-square / (2 * sigma**2)).sum(-1),
+            "this is the squared error alone: the factor 1 / (2σ²) weighs it against the KL": -square.sum(-1),
+            "the constant is there once; each pixel has one, D in all": constant - (square / (2 * sigma**2)).sum(-1),
+        },
+    )
+    return "agrees with TensorFlow Probability's Normal"

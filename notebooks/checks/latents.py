@@ -1,0 +1,87 @@
+"""Equations 13 and 22: the KL of the posterior from the prior, and a sample of the posterior."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from checks.compare import compare
+from checks.report import Wrong, check
+
+_EXAMPLES, _LATENTS = 4, 3
+
+
+def _parameters() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(13)
+    # Log-variances above zero, so that their logarithms and roots, which mistakes take, are numbers.
+    return rng.normal(size=[_EXAMPLES, _LATENTS]).astype(np.float32), rng.uniform(
+        0.2, 1.5, [_EXAMPLES, _LATENTS]
+    ).astype(np.float32)
+
+
+@check
+def kl(function: Callable) -> str:
+    """Check KL(q(z|x) ‖ p(z)), from m `[n, K]` and log s² `[n, K]`: `[n]`, in nats."""
+    m, log_var = _parameters()
+    variance, scale = np.exp(log_var), np.exp(log_var / 2)
+    each = tfd.kl_divergence(tfd.Normal(m, scale), tfd.Normal(0.0, 1.0)).numpy()
+    compare(
+        function(tf.constant(m), tf.constant(log_var)),
+        each.sum(-1),
+        {
+            "its sign is wrong: a KL divergence is never negative": -each.sum(-1),
+            "the factor ½ is missing": 2 * each.sum(-1),
+            "take the sum over latents, not the mean": each.mean(-1),
+            "one number for each example: take the sum over latents": each,
+            "sum over the latents of each example, not over the batch": each.sum(),
+            "the standard deviation s stands where the variance s² should": 0.5
+            * (m**2 + scale - np.log(scale) - 1).sum(-1),
+            "s stands where s² should, in its first place": 0.5 * (m**2 + scale - log_var - 1).sum(-1),
+            "the log-variance was used as the variance: s² = exp(log s²)": 0.5
+            * (m**2 + log_var - np.log(log_var) - 1).sum(-1),
+            "the log-variance was used as the variance, in one place: s² = exp(log s²)": 0.5
+            * (m**2 + log_var - log_var - 1).sum(-1),
+            "the log-variance was used as the logarithm of s, so s² became exp(2 log s²)": 0.5
+            * (m**2 + np.exp(2 * log_var) - 2 * log_var - 1).sum(-1),
+            "the −1 is missing: at m = 0, s = 1 the two are equal and the KL must be 0": 0.5
+            * (m**2 + variance - log_var).sum(-1),
+            "this is the KL in the other direction, KL(p ‖ q)": tfd.kl_divergence(
+                tfd.Normal(0.0, 1.0), tfd.Normal(m, scale)
+            )
+            .numpy()
+            .sum(-1),
+        },
+    )
+    return "agrees with TensorFlow Probability's kl_divergence"
+
+
+@check
+def sample(function: Callable) -> str:
+    """Check z = g(ε), from m, log s² and ε, each `[n, K]`: `[n, K]`; and that gradients reach m and log s²."""
+    m, log_var = _parameters()
+    epsilon = np.random.default_rng(22).normal(size=m.shape).astype(np.float32)
+    variables = [tf.Variable(m), tf.Variable(log_var)]
+    with tf.GradientTape() as tape:
+        z = function(*variables, tf.constant(epsilon))
+        total = tf.reduce_sum(tf.convert_to_tensor(z))
+    scale = np.exp(log_var / 2)
+    names = ("the mean m", "the log-variance")
+    lost = [name for name, slope in zip(names, tape.gradient(total, variables), strict=True) if slope is None]
+    if lost:
+        raise Wrong(
+            f"no gradient reaches {' and '.join(lost)}: z must be made of m and s by TensorFlow's operations, "
+            "z = m + s ε, not by NumPy, nor drawn where the gradient is stopped. The encoder would never learn"
+        )
+    mistakes = {
+        "the variance was used as the standard deviation: s = exp(½ log s²)": m + np.exp(log_var) * epsilon,
+        "the log-variance was used as the standard deviation: s = exp(½ log s²)": m + log_var * epsilon,
+        "the log-variance was used as the variance: s = exp(½ log s²)": m + np.sqrt(log_var) * epsilon,
+        "s is missing: z = m + s ε": m + epsilon,
+        "m is missing: z = m + s ε": scale * epsilon,
+    }
+    again = function(*variables, tf.constant(epsilon))
+    if np.shape(z) == m.shape and not np.array_equal(z, again):
+        raise Wrong("two calls with the same ε differ: use the ε that is given, and draw no other noise")
+    compare(z, m + scale * epsilon, mistakes)
+    return "z = m + s ε, and the gradient reaches both m and log s²"

@@ -1,0 +1,702 @@
+# %% [markdown]
+# # A variational autoencoder: the assignment, completed
+#
+# The assignment derives a variational autoencoder (VAE) in equations 1 to 29, asks three questions on the way, and
+# lets one implement the model in Keras, for binary and for continuous data. Here is all of it: the answers, each
+# formula checked by numbers in the cell below it, the model twice, first in plain Keras and then of `keras_vae`, and
+# what it learned. `assignment_student.ipynb` is the same notebook with tasks in place of the solutions.
+#
+# | the assignment | here | what it is |
+# |---|---|---|
+# | $x$, $D$ | `x`, `D` | a data point: 784 pixels |
+# | $z$, $K$ | `z`, `K` | its latents: 2, so that one can look at them |
+# | $m(x)$, $\log s^2(x)$ | `m`, `log_var` | the encoder's: $q_\phi(z \mid x) = \mathcal N(m, \mathrm{diag}(s^2))$ |
+# | $\rho(z)$ | `logits` | the decoder's, for binary data; $\rho = 1/(1 + e^{-\text{logit}})$ |
+# | $\mu(z)$, $\sigma$ | `mu`, `sigma` | the decoder's, for continuous data, and the noise on each pixel |
+# | $\epsilon$, $L$ | `epsilon` | the noise, and how many of it for each data point |
+# | $\theta$, $\phi$ | the decoder's and the encoder's weights | |
+#
+# All losses and log-likelihoods are in nats.
+
+# %%
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import checks
+import drawing
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import keras_vae as kv
+
+keras.utils.set_random_seed(0)
+
+# %% [markdown]
+# ## The data
+#
+# 4,000 handwritten digits to learn from and 1,000 to test on, each a vector of 784 pixels: as grey values between 0
+# and 1 for the continuous model, and rounded to 0 and 1 for the binary one.
+
+# %%
+train, test = kv.data.read("mnist_5k", "train"), kv.data.read("mnist_5k", "test")
+grey_train, grey_test = (set_.images.reshape(len(set_), -1).astype("float32") / 255 for set_ in (train, test))
+x_train, x_test = grey_train.round(), grey_test.round()
+D, K = x_train.shape[1], 2
+drawing.digits({"grey": grey_test[:12], "binary": x_test[:12]})
+f"{len(x_train)} + {len(x_test)} digits, D = {D}; values of the binary ones: {np.unique(x_train)}"
+
+# %% [markdown]
+# ## Slips in the text
+#
+# > The text at hand has some slips in its formulas; maybe they came with the copying. What is right:
+# >
+# > - **Equation 5**: the exponent lacks its sign. $\mathcal N(z_k \mid 0, 1) = \frac{1}{\sqrt{2\pi}} e^{-z_k^2/2}$.
+# >   With $e^{+z_k^2/2}$ it grows without limit.
+# > - **Equation 11**: the denominator is $2 s_k^2$, as in equation 12, not $2 z_k^2$.
+# > - **Below equation 12**: $m$ and $s$ have length $K$, one value for each latent, not $D$; and $s$ is the standard
+# >   deviation, not the variance: the variance is $s^2$.
+# > - **Equation 29**: the gradient on the right is $\nabla_\phi$, as on the left, not $\nabla_\theta$; and $\epsilon$
+# >   lacks its superscript $(l)$: $\frac1L \sum_l \nabla_\phi \log p_\theta(x \mid g_\phi(\epsilon^{(l)}))$.
+# > - Smaller ones: $\nabla_\theta \log \int p_\theta(z \mid z) p(z) dz$ before equation 8 means $p_\theta(x \mid z)$;
+# >   $q_\theta$ in equation 23 means $q_\phi$; equations 25 and 26 lack their $d\epsilon$; and $\phi$ is not
+# >   $\{m, s\}$ but the weights of the network that returns them.
+#
+# A density integrates to 1. The first two slips do not, on however wide an interval; the corrected formulas do:
+
+
+# %%
+def integral(density, width):
+    z = np.linspace(-width, width, 200_001)
+    return np.trapezoid(density(z), z)
+
+
+m_, s_ = 0.5, 0.8
+formulas = {
+    "equation 5, as printed": lambda z: np.exp(z**2 / 2) / np.sqrt(2 * np.pi),
+    "equation 5, corrected": lambda z: np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi),
+    "equation 11, as printed": lambda z: np.exp(-((z - m_) ** 2) / (2 * z**2 + 1e-300)) / np.sqrt(2 * np.pi * s_**2),
+    "equation 11, corrected": lambda z: np.exp(-((z - m_) ** 2) / (2 * s_**2)) / np.sqrt(2 * np.pi * s_**2),
+}
+for name, formula in formulas.items():
+    print(f"{name:25}", *(f"∫ over ±{width}: {integral(formula, width):<12.6g}" for width in (5, 10, 20)))
+
+# %% [markdown]
+# ## Question 1: why latent variables?
+#
+# > Given that the data is high-dimensional (in our case, images), what could be the motivation for training a latent
+# > variable model, as opposed to directly trying to model $p_\theta(x)$?
+#
+# <!-- BEGIN SOLUTION -->
+# **Answer.** Pixels depend on one another, and a direct model must say how. A table of the probabilities of all
+# binary images would have $2^{784} - 1$ entries. A model with a small number of parameters must assume something, and
+# the simplest assumption, independent pixels, is wrong: it draws noise. Other direct models exist: an autoregressive
+# one factorises $p(x) = \prod_d p(x_d \mid x_{<d})$, but draws one pixel after the other and gives no description of
+# the image.
+#
+# A latent variable model assumes instead that a few causes, such as which digit, its slant, its width, explain how
+# the pixels depend on one another: *given* $z$ the pixels may be independent, and $p(x) = \int p(x \mid z) p(z) dz$
+# is still a rich distribution, an infinite mixture. It is easy to sample ($z$ first, then $x$), has few parameters,
+# and the posterior of $z$ is a compact description of the image, which one can look at, compare and change.
+# <!-- END SOLUTION -->
+#
+# What a direct model with independent pixels reaches, and what it draws:
+
+# %%
+frequency = (x_train.sum(0) + 1) / (len(x_train) + 2)
+independent = tfd.Independent(tfd.Bernoulli(probs=frequency), 1)
+independent_nats = float(tf.reduce_mean(independent.log_prob(x_test)))
+drawing.digits({"test digits": x_test[:12], "independent\npixels draw": independent.sample(12, seed=1).numpy()})
+print(f"a table of all binary images would have 2^{D} − 1 ≈ 10^{D * np.log10(2):.0f} entries")
+print(f"independent pixels: log p(x) = {independent_nats:.1f} nats for a test digit, on average")
+
+# %% [markdown]
+# ## Question 2: binary data
+#
+# > Write out $\log p(x \mid z)$ for this discrete model, and simplify the expression as much as possible. Can you
+# > relate this expression to a commonly used loss function for neural networks?
+#
+# <!-- BEGIN SOLUTION -->
+# **Answer.** The logarithm of equation 7 turns the product into a sum:
+#
+# $$\log p(x \mid z) = \sum_{d=1}^D \left[ x_d \log \rho_d + (1 - x_d) \log(1 - \rho_d) \right].$$
+#
+# This is minus the **binary cross-entropy** between $x$ and $\rho$, summed over the pixels. Nothing was dropped, so
+# it is the log-probability itself.
+#
+# With the logit $l_d = \log \frac{\rho_d}{1 - \rho_d}$, that is $\log \rho_d = l_d - \log(1 + e^{l_d})$ and
+# $\log(1 - \rho_d) = -\log(1 + e^{l_d})$, it is simpler still, and safe for the computer at any $l_d$:
+#
+# $$\log p(x \mid z) = \sum_{d=1}^D \left[ x_d l_d - \log(1 + e^{l_d}) \right].$$
+#
+# Keras's `BinaryCrossentropy` takes the *mean* over pixels: it is smaller by the factor $D = 784$. In an autoencoder
+# that changes only the learning rate. In a VAE it would weigh the KL 784 times too much.
+# <!-- END SOLUTION -->
+#
+# **Task `log_bernoulli`.** Write it, with logits, so that it is finite for every logit.
+
+
+# %%
+def log_bernoulli(x, logits):
+    """log p(x|z) of binary data in nats: one number for each example, [n], of x and logits, [n, D]."""
+    ### BEGIN SOLUTION
+    return tf.reduce_sum(x * logits - tf.nn.softplus(logits), axis=-1)
+    ### END SOLUTION
+
+
+checks.log_bernoulli(log_bernoulli)
+
+# %% [markdown]
+# Beside Keras's loss, on the digits and some logits:
+
+# %% after="log_bernoulli"
+logits = tf.random.stateless_normal([100, D], seed=[0, 2])
+ours = log_bernoulli(x_test[:100], logits)
+keras_mean = keras.losses.BinaryCrossentropy(from_logits=True)(x_test[:100], logits)
+print(f"mean log p(x|z)                     {tf.reduce_mean(ours):.4f} nats")
+print(f"−784 × Keras's binary cross-entropy {-D * keras_mean:.4f} nats")
+
+# %% [markdown]
+# ## Question 3: continuous data
+#
+# > Write out $\log p(x \mid z)$ for this continuous model, and simplify the expression as much as possible. Can you
+# > relate this expression to a commonly used loss function for neural networks? (Hint: terms that are constant with
+# > respect to the learned parameters $\mu$ will not affect the learning.)
+#
+# <!-- BEGIN SOLUTION -->
+# **Answer.** The logarithm of the product of normal densities, with $\sigma_d = \sigma$:
+#
+# $$\log p(x \mid z) = -\frac{1}{2\sigma^2} \sum_{d=1}^D (x_d - \mu_d)^2 - \frac D2 \log(2\pi\sigma^2)
+#   = -\frac{1}{2\sigma^2} \|x - \mu\|^2 + \text{constant}.$$
+#
+# This is minus the **squared error**, times $\frac{1}{2\sigma^2}$, plus a constant.
+#
+# - The constant $-\frac D2 \log(2\pi\sigma^2)$ has no gradient with respect to $\mu$: for *training with a fixed*
+#   $\sigma$ it may be dropped.
+# - It may **not** be dropped when $\sigma$ is learned (without it the best $\sigma$ is infinite), when models with
+#   another $\sigma$ are compared, or when the figure is called a log-likelihood.
+# - The factor $\frac{1}{2\sigma^2}$ may **not** be dropped: it says how much the error weighs against the KL. Keras's
+#   `MeanSquaredError` with a KL beside it is the model with $\frac{1}{2\sigma^2} = \frac{1}{D}$, that is
+#   $\sigma = \sqrt{D/2} \approx 20$: an absurd amount of noise for pixels between 0 and 1.
+# <!-- END SOLUTION -->
+#
+# **Task `log_normal`.** Write it, with its constant.
+
+
+# %%
+def log_normal(x, mu, sigma):
+    """log p(x|z) of real data in nats: one number for each example, [n], of x and μ, [n, D], and a number σ."""
+    ### BEGIN SOLUTION
+    square = tf.reduce_sum((x - mu) ** 2, axis=-1)
+    constant = x.shape[-1] / 2 * np.log(2 * np.pi * sigma**2)
+    return -square / (2 * sigma**2) - constant
+    ### END SOLUTION
+
+
+checks.log_normal(log_normal)
+
+# %% [markdown]
+# Which constants matter, in numbers. A reconstruction that is wrong by 0.2 at each pixel, seen by models with
+# different $\sigma$: with the constant, the best $\sigma$ is the size of the error. Without it, the larger the
+# better.
+
+# %% after="log_normal"
+x, mu = tf.zeros([1, D]), tf.fill([1, D], 0.2)
+print("   σ    log p(x|z)    without its constant    gradient of a pixel's μ, with and without")
+for sigma in (0.05, 0.1, 0.2, 0.5, 2.0):
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(mu)
+        full = log_normal(x, mu, sigma)
+        dropped = -tf.reduce_sum((x - mu) ** 2, axis=-1) / (2 * sigma**2)
+    slopes = [float(tape.gradient(value, mu)[0, 0]) for value in (full, dropped)]
+    print(f"{sigma:4}  {full[0]:12.1f}  {dropped[0]:22.1f}    {slopes[0]:10.2f} {slopes[1]:10.2f}")
+print(f"Keras's mean squared error + KL is the model with σ = √(D/2) = {np.sqrt(D / 2):.1f}")
+
+# %% [markdown]
+# ## The KL divergence in closed form (equation 13)
+#
+# <!-- BEGIN SOLUTION -->
+# Both distributions factorise, so the KL is a sum over $k$. For one latent, with $q = \mathcal N(m, s^2)$ and
+# $p = \mathcal N(0, 1)$:
+#
+# $$\mathrm{KL}(q \| p) = \mathbb E_q[\log q(z) - \log p(z)]
+#  = \mathbb E_q\left[-\tfrac12 \log(2\pi s^2) - \tfrac{(z - m)^2}{2 s^2}
+#    + \tfrac12 \log(2\pi) + \tfrac{z^2}{2}\right].$$
+#
+# The two $\log 2\pi$ cancel. By definition of the variance $\mathbb E_q[(z - m)^2] = s^2$, and
+# $\mathbb E_q[z^2] = m^2 + s^2$. So
+#
+# $$\mathrm{KL}(q \| p) = -\tfrac12 \log s^2 - \tfrac12 + \tfrac12 (m^2 + s^2)
+#  = \tfrac12 \left(m^2 + s^2 - \log s^2 - 1\right),$$
+#
+# and the sum over $k$ is equation 13. It is 0 for $m = 0$, $s = 1$, and positive otherwise, since
+# $s^2 - 1 \ge \log s^2$.
+# <!-- END SOLUTION -->
+#
+# **Task `kl`.** Derive equation 13 on paper, and write it as a function of $m$ and $\log s^2$.
+
+
+# %%
+def kl(m, log_var):
+    """KL(q(z|x) ‖ p(z)) in nats: one number for each example, [n], of m and log s², [n, K]."""
+    ### BEGIN SOLUTION
+    return 0.5 * tf.reduce_sum(m**2 + tf.exp(log_var) - log_var - 1, axis=-1)
+    ### END SOLUTION
+
+
+checks.kl(kl)
+
+# %% [markdown]
+# The same number in two other ways: by TensorFlow Probability, and by Monte Carlo, as the mean of
+# $\log q(z) - \log p(z)$ over a million samples of $q$, which needs no formula.
+
+# %% after="kl"
+m, log_var = tf.constant([[0.5, -1.0]]), tf.constant([[-1.0, 0.3]])
+q = tfd.Independent(tfd.Normal(m, tf.exp(0.5 * log_var)), 1)
+p = tfd.Independent(tfd.Normal(tf.zeros([1, 2]), tf.ones([1, 2])), 1)
+z = q.sample(1_000_000, seed=(0, 13))
+terms = (q.log_prob(z) - p.log_prob(z)).numpy()
+print(f"equation 13            {kl(m, log_var)[0]:.5f} nats")
+print(f"TensorFlow Probability {tfd.kl_divergence(q, p)[0]:.5f} nats")
+print(f"Monte Carlo            {terms.mean():.5f} ± {terms.std() / np.sqrt(len(terms)):.5f} nats")
+
+# %% [markdown]
+# ## The reparametrisation trick (equations 15 to 29)
+#
+# The decoder's gradient is easy: its weights $\theta$ are not in $q_\phi$, so the gradient moves inside the
+# expectation (equation 17), and a mean over samples estimates it (19). The encoder's weights $\phi$ are what the
+# samples are drawn *with*, so that the same step is wrong for them. The trick: draw $\epsilon \sim \mathcal N(0, I)$
+# without parameters, and *compute* $z = g_\phi(\epsilon) = m + s \odot \epsilon$ (22). Now the gradient passes
+# through $z$ to $m$ and $s$ (29).
+#
+# **Task `sample`.** Write $g_\phi(\epsilon)$, from the logarithm of the variance.
+
+
+# %%
+def sample(m, log_var, epsilon):
+    """z = g(ε), [n, K], of m, log s² and ε, each [n, K]."""
+    ### BEGIN SOLUTION
+    return m + tf.exp(0.5 * log_var) * epsilon
+    ### END SOLUTION
+
+
+checks.sample(sample)
+
+# %% [markdown]
+# ### Are the estimated gradients right?
+#
+# To know, one needs a model whose gradient can be computed in another way. Here is one with a single latent, four
+# pixels and a small neural decoder: the expectation $\mathbb E_q[\log p_\theta(x \mid z)]$ (equation 14) is then an
+# integral over one variable, and a fine grid gives it, and its gradients, to many digits, with no sampling at all.
+
+# %%
+w = tf.constant([[1.5, -1.0, 0.5, 2.0], [-0.5, 1.0, 1.5, -1.0], [1.0, 0.5, -2.0, 0.5]])  # θ
+m, log_var = tf.constant([0.5]), tf.constant([-0.5])  # φ
+x = tf.constant([1.0, 0.0, 1.0, 1.0])
+
+
+def log_p(z, w):
+    """log p(x|z) of the small model, [...], of z [..., 1]."""
+    hidden = tf.tanh(z * tf.constant([1.0, -2.0, 0.5]) + tf.constant([0.5, 1.0, -0.5]))
+    return tf.reduce_sum(tfd.Bernoulli(logits=hidden @ w).log_prob(x), axis=-1)
+
+
+grid = tf.linspace(-12.0, 12.0, 20_001)
+with tf.GradientTape() as tape:
+    tape.watch([w, m, log_var])
+    density = tfd.Normal(m, tf.exp(0.5 * log_var)).prob(grid)
+    expectation = tf.reduce_sum(density * log_p(grid[:, None], w)) * (grid[1] - grid[0])
+exact = [float(tf.reshape(slope, [-1])[0]) for slope in tape.gradient(expectation, [w, m, log_var])]
+print(f"E[log p(x|z)] = {expectation:.5f} nats; its gradients by θ₁, m, log s²:", np.round(exact, 5))
+
+# %% [markdown]
+# Three estimators, each drawn 20,000 times: the reparametrised one with $L = 1$ and with $L = 100$ samples, and, as
+# the contrast, the score-function one, which needs no trick:
+# $\log p_\theta(x \mid z) \nabla_\phi \log q_\phi(z \mid x)$, with $z$ drawn and then held fixed.
+
+
+# %% after="sample"
+def reparametrised(w, m, log_var, epsilon):
+    return log_p(sample(m, log_var, epsilon), w)
+
+
+def score_function(w, m, log_var, epsilon):
+    z = tf.stop_gradient(sample(m, log_var, epsilon))
+    log_q = tfd.Normal(m, tf.exp(0.5 * log_var)).log_prob(z)[..., 0]
+    value = log_p(z, w)
+    return value + tf.stop_gradient(value) * (log_q - tf.stop_gradient(log_q))  # the second part is 0, its gradient not
+
+
+def gradients(estimator, samples, repeats=20_000):
+    """Each of `repeats` estimates of the gradient by θ₁, m and log s², from `samples` samples: [3, repeats]."""
+    copies = [tf.repeat(value[None], repeats, axis=0) for value in (w, m[None], log_var[None])]
+    epsilon = tf.random.stateless_normal([repeats, samples, 1], seed=[samples, 29])
+    with tf.GradientTape() as tape:
+        tape.watch(copies)
+        total = tf.reduce_sum(tf.reduce_mean(estimator(*copies, epsilon), axis=1))
+    return np.stack([tf.reshape(slope, [repeats, -1])[:, 0] for slope in tape.gradient(total, copies)])
+
+
+estimates = {
+    "reparametrised, L = 1": gradients(reparametrised, 1),
+    "reparametrised, L = 100": gradients(reparametrised, 100),
+    "score function, L = 1": gradients(score_function, 1),
+}
+print(f"{'gradient by':26}{'θ₁':>22}{'m':>22}{'log s²':>22}")
+print(f"{'exact, by the grid':26}" + "".join(f"{value:22.4f}" for value in exact))
+for name, values in estimates.items():
+    errors = values.std(1) / np.sqrt(values.shape[1])
+    print(f"{name:26}" + "".join(f"{a:13.4f} ± {e:.4f}" for a, e in zip(values.mean(1), errors, strict=True)))
+print("\nstandard deviation of a single estimate")
+for name, values in estimates.items():
+    print(f"{name:26}" + "".join(f"{deviation:22.4f}" for deviation in values.std(1)))
+
+# %% after="sample"
+drawing.estimates({name: values[1] for name, values in estimates.items()}, exact[1], "gradient by m, in nats")
+
+# %% [markdown]
+# All three are right on average: their means lie within a few standard errors (±) of the exact gradient. With
+# $L = 100$ a single estimate scatters about ten times less, at a hundred times the cost; an optimiser averages over
+# many steps anyway, so $L = 1$ is the usual choice. The score function scatters more for the encoder, already in this
+# model with one latent and four pixels; with 784 pixels it is far worse, as we shall measure below on the trained
+# model.
+
+# %% [markdown]
+# ## The computation
+#
+# Figure 1 of the assignment, with the names used here. The dice are outside of the path from the loss back to the
+# encoder: that is the trick.
+
+# %%
+drawing.computation()
+
+# %% [markdown]
+# ## The VAE in plain Keras
+#
+# **Task `networks`.** Two hidden layers of 200 units with ReLU each. The encoder ends in two layers, $m$ and
+# $\log s^2$; the decoder in one of $D$ outputs. None of these three has an activation: a mean, a log-variance and a
+# logit may be any real number, which is why one models the logarithm of the variance.
+
+
+# %%
+def build_encoder():
+    """A Keras model from x, [n, D], to m and log s², each [n, K]."""
+    ### BEGIN SOLUTION
+    x = keras.Input([D])
+    hidden = keras.layers.Dense(200, activation="relu")(x)
+    hidden = keras.layers.Dense(200, activation="relu")(hidden)
+    return keras.Model(x, [keras.layers.Dense(K, name="m")(hidden), keras.layers.Dense(K, name="log_var")(hidden)])
+    ### END SOLUTION
+
+
+def build_decoder():
+    """A Keras model from z, [n, K], to the likelihood's parameters, [n, D]: logits, or μ."""
+    ### BEGIN SOLUTION
+    return keras.Sequential(
+        [
+            keras.Input([K]),
+            keras.layers.Dense(200, activation="relu"),
+            keras.layers.Dense(200, activation="relu"),
+            keras.layers.Dense(D),
+        ]
+    )
+    ### END SOLUTION
+
+
+checks.networks(build_encoder, build_decoder, D, K)
+
+# %% [markdown]
+# **Task `negative_elbo`.** The loss: minus equation 8, with $L = 1$ and the KL in closed form, as a mean over the
+# batch.
+
+
+# %%
+def negative_elbo(x, epsilon, encoder, decoder, log_likelihood=log_bernoulli):
+    """−ELBO in nats, a scalar: the mean over the batch x, [n, D], with one ε, [n, K], for each example."""
+    ### BEGIN SOLUTION
+    m, log_var = encoder(x)
+    z = sample(m, log_var, epsilon)
+    return tf.reduce_mean(kl(m, log_var) - log_likelihood(x, decoder(z)))
+    ### END SOLUTION
+
+
+checks.negative_elbo(negative_elbo)
+
+# %% [markdown]
+# **Task `training`.** The model: it holds the networks, draws fresh noise for each batch, and takes a step. Keras
+# shows what `train_step` returns; a `Mean` makes that the mean over an epoch rather than the last batch's value.
+
+
+# %%
+class HandWrittenVAE(keras.Model):
+    """The assignment's VAE in plain Keras."""
+
+    def __init__(self, log_likelihood=log_bernoulli, seed=0):
+        super().__init__()
+        self.encoder, self.decoder = build_encoder(), build_decoder()
+        self.log_likelihood = log_likelihood
+        self.noise = keras.random.SeedGenerator(seed)
+        self.mean = keras.metrics.Mean(name="loss")
+
+    def loss_of(self, x):
+        """The loss of a batch, with noise of its own."""
+        ### BEGIN SOLUTION
+        epsilon = keras.random.normal([tf.shape(x)[0], K], seed=self.noise)
+        return negative_elbo(x, epsilon, self.encoder, self.decoder, self.log_likelihood)
+        ### END SOLUTION
+
+    def train_step(self, x):
+        ### BEGIN SOLUTION
+        with tf.GradientTape() as tape:
+            loss = self.loss_of(x)
+        weights = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        self.mean.update_state(loss)
+        return {"loss": self.mean.result()}
+        ### END SOLUTION
+
+
+checks.training(HandWrittenVAE, D)
+
+# %% [markdown]
+# ## The same in a few lines of `keras_vae`
+#
+# **Task `library`.** A VAE is three distributions and a bound. Name them.
+
+
+# %%
+def build_library():
+    """The same model of keras_vae's parts."""
+    ### BEGIN SOLUTION
+    return kv.VAE(
+        encoder=kv.Encoder(kv.networks.MLP([200, 200]), kv.families.Normal(K)),  # q(z|x)
+        decoder=kv.Decoder(kv.networks.MLP([200, 200]), kv.families.Bernoulli(D)),  # p(x|z)
+        prior=kv.priors.StandardNormal(K),  # p(z)
+        objective=kv.objectives.ELBO(),  # equation 8, L = 1
+    )
+    ### END SOLUTION
+
+
+checks.library(build_library, D, K)
+
+# %% [markdown]
+# ### Do the two agree?
+#
+# The same weights and the same noise must give the same loss. `keras_vae` keeps $m$ and $\log s^2$ side by side in
+# one layer, so that copying the weights takes a line more.
+
+
+# %% after="networks negative_elbo training library"
+def copy_weights(source, vae):
+    """Give a keras_vae model the weights of a hand-written one."""
+    *hidden, mean, log_variance = [layer for layer in source.encoder.layers if layer.weights]
+    *decoder_hidden, output = [layer for layer in source.decoder.layers if layer.weights]
+    layers = zip(vae.encoder.network.hidden + vae.decoder.network.hidden, hidden + decoder_hidden, strict=True)
+    for ours, theirs in layers:
+        ours.set_weights(theirs.get_weights())
+    both = zip(mean.get_weights(), log_variance.get_weights(), strict=True)
+    vae.encoder.head.set_weights([np.stack(pair, -1).reshape(*pair[0].shape[:-1], 2 * K) for pair in both])
+    vae.decoder.head.set_weights(output.get_weights())
+    return vae
+
+
+hand = HandWrittenVAE()
+library = copy_weights(hand, build_library())
+x, epsilon = x_test[:100], tf.random.stateless_normal([100, K], seed=[0, 8])
+with tf.GradientTape(persistent=True) as tape:
+    hand_loss = negative_elbo(x, epsilon, hand.encoder, hand.decoder)
+    z = sample(*hand.encoder(x), epsilon)
+    library_loss = tf.reduce_mean(library.objective.terms(library.infer(x), x, z[None], training=True)["loss"])
+relative = abs(float(hand_loss - library_loss)) / float(hand_loss)
+print(f"loss by hand {hand_loss:.5f}, by keras_vae {library_loss:.5f} nats: relative difference {relative:.1e}")
+slopes = [tape.gradient(hand_loss, hand.decoder.layers[-1].kernel.value)]
+slopes.append(tape.gradient(library_loss, library.decoder.head.kernel.value))
+print(f"largest difference of the decoder's last gradients: {float(tf.reduce_max(abs(slopes[0] - slopes[1]))):.1e}")
+assert relative < 1e-5
+
+# %% [markdown]
+# Then a hundred steps of training, both with the same batches and the same noise: the losses stay together.
+
+# %% after="networks negative_elbo training library"
+models = (hand, library)
+optimizers = [keras.optimizers.Adam(2e-3) for _ in models]
+
+
+@tf.function
+def step(x, epsilon):
+    with tf.GradientTape(persistent=True) as tape:
+        inference = library.infer(x)
+        z = inference.posterior.mean() + inference.posterior.stddev() * epsilon
+        terms = library.objective.terms(inference, x, z[None], training=True)
+        losses = negative_elbo(x, epsilon, hand.encoder, hand.decoder), tf.reduce_mean(terms["loss"])
+    for model, optimizer, loss in zip(models, optimizers, losses, strict=True):
+        slopes = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(slopes, model.trainable_variables, strict=True))
+    return losses
+
+
+for model, optimizer in zip(models, optimizers, strict=True):
+    optimizer.build(model.trainable_variables)
+batches = x_train.reshape(-1, 100, D)
+pairs = np.array([step(batches[i % 40], tf.random.stateless_normal([100, K], seed=[i, 7])) for i in range(100)])
+print(f"losses after 100 steps {pairs[-1, 0]:.3f} and {pairs[-1, 1]:.3f} nats")
+print(f"largest relative difference in any step: {np.max(abs(pairs[:, 0] / pairs[:, 1] - 1)):.1e}")
+
+# %% [markdown]
+# Now by `fit`, three times each, with noise of their own. One ruler for all: the bound on the test digits with 20
+# samples each, computed by `keras_vae` with the trained weights.
+
+# %% after="networks negative_elbo training library"
+EPOCHS = 16
+
+
+def trained(model, x):
+    model.compile(optimizer=keras.optimizers.Adam(2e-3), steps_per_execution=40)  # an epoch in one call: faster
+    return model, model.fit(x, batch_size=100, epochs=EPOCHS, verbose=0)
+
+
+def bound_of(vae, x):
+    return float(tf.reduce_mean(vae.log_weights(tf.constant(x), num_samples=20)))
+
+
+bounds = {"by hand": [], "keras_vae": []}
+for seed in range(3):
+    keras.utils.set_random_seed(seed)
+    hand, hand_history = trained(HandWrittenVAE(seed=seed), x_train)
+    bounds["by hand"].append(bound_of(copy_weights(hand, build_library()), x_test))
+    library, library_history = trained(build_library(), x_train)
+    bounds["keras_vae"].append(bound_of(library, x_test))
+for name, values in bounds.items():
+    print(f"{name:10} test bounds {np.round(values, 1)}, mean {np.mean(values):.1f} nats")
+by_hand, by_library = bounds.values()
+error = np.sqrt((np.var(by_hand, ddof=1) + np.var(by_library, ddof=1)) / 3)
+print(f"difference of the means {np.mean(by_hand) - np.mean(by_library):+.1f} ± {error:.1f} nats (standard error)")
+
+# %% after="networks negative_elbo training library"
+drawing.losses({"by hand": hand_history.history["loss"], "keras_vae": library_history.history["loss"]})
+
+# %% [markdown]
+# The losses lie upon one another, and the test bounds differ by about as much as two runs of either do: the same
+# model. From here on, `library` is the one we look at.
+#
+# ## What it learned
+#
+# **Reconstructions and samples.** Reconstructions are the mean $\rho$ at the posterior's mean. Samples draw $z$ from
+# the prior first.
+
+# %% after="networks negative_elbo training library"
+drawing.digits(
+    {
+        "test digits": x_test[:12],
+        "reconstructions": library.predict(x_test[:12], verbose=0),
+        "samples": library.sample(12, seed=4).numpy(),
+    }
+)
+likelihood = kv.evaluation.log_likelihood(library, x_test, num_samples=200, verbose=False)
+print("importance sampling:", likelihood)
+print(f"the bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixels: {independent_nats:.1f} nats")
+
+# %% [markdown]
+# With two latents the reconstructions are blurred, and confuse some digits; but the log-likelihood is far above that
+# of the independent pixels of question 1, and most samples look like digits.
+#
+# **The latent space.** Each test digit at its posterior mean, coloured by its class, which the model was never told.
+# Zeros, ones and sevens lie apart, the others overlap: two latents are few. All of them lie near the origin, where the
+# KL holds them. Beside it: what the decoder makes of a grid of latents, evenly spaced in the probability of the prior.
+
+# %% after="networks negative_elbo training library"
+drawing.latent_space(library.encode(x_test)["mean"], test.labels, kv.latent.manifold(library, 16))
+
+# %% [markdown]
+# **The score function, again.** The gradient by $m_1$ for one test digit and the trained model, 1,000 estimates with
+# $L = 1$. With 784 pixels $\log p(x \mid z)$ is a large negative number, and the score function multiplies its noise
+# by it.
+
+# %% after="networks negative_elbo training library"
+digit = tf.repeat(x_test[:1], 1_000, axis=0)
+q = library.posterior(digit)
+m = tf.Variable(q.mean())
+s = q.stddev()
+epsilon = tf.random.stateless_normal(m.shape, seed=[0, 31])
+with tf.GradientTape(persistent=True) as tape:
+    through = library.likelihood(m + s * epsilon).log_prob(digit)
+    z = tf.stop_gradient(m + s * epsilon)
+    by_score = tf.stop_gradient(library.likelihood(z).log_prob(digit)) * tf.reduce_sum(
+        tfd.Normal(m, s).log_prob(z), axis=-1
+    )
+one, two = (tape.gradient(value, m).numpy()[:, 0] for value in (through, by_score))
+for name, values in {"reparametrised": one, "score function": two}.items():
+    print(f"{name}: mean {values.mean():8.2f} ± {values.std() / np.sqrt(len(values)):.2f}, one: ± {values.std():.1f}")
+print(f"the score function's variance is {two.var() / one.var():.0f} times as large")
+
+# %% [markdown]
+# ## Continuous data, and the effect of σ
+#
+# The same network on grey pixels, with $\mathcal N(x \mid \mu(z), \sigma^2)$. First the hand-written one beside the
+# library's, on the same weights and noise as before:
+
+
+# %% after="networks negative_elbo training library log_normal"
+def build_continuous(scale):
+    return kv.models.vae(D, likelihood="normal", scale=scale, latent_size=K, hidden=[200, 200], seed=0)
+
+
+keras.utils.set_random_seed(0)
+hand = HandWrittenVAE(lambda x, mu: log_normal(x, mu, 0.2))
+library = copy_weights(hand, build_continuous(0.2))
+x, epsilon = grey_test[:100], tf.random.stateless_normal([100, K], seed=[0, 9])
+hand_loss = negative_elbo(x, epsilon, hand.encoder, hand.decoder, hand.log_likelihood)
+z = sample(*hand.encoder(x), epsilon)
+library_loss = tf.reduce_mean(library.objective.terms(library.infer(x), x, z[None], training=False)["loss"])
+relative = abs(float(hand_loss - library_loss)) / abs(float(hand_loss))
+print(f"loss by hand {hand_loss:.4f}, by keras_vae {library_loss:.4f} nats: relative difference {relative:.1e}")
+assert relative < 1e-5
+
+# %% [markdown]
+# Then trained: once by hand, and with the library for several $\sigma$, among them one that is learned together with
+# the weights. It starts at 1 by itself; a start nearer to where it goes spares some epochs.
+
+
+# %% after="networks negative_elbo training library log_normal"
+def trained_continuous(scale):
+    keras.utils.set_random_seed(0)
+    if scale == "by hand":
+        vae = copy_weights(trained(hand, grey_train)[0], build_continuous(0.2))
+        vae.compile()
+        return vae
+    vae = build_continuous(scale)
+    if scale == "learned":
+        vae.decoder.family.log_scale.assign(np.log(0.3))
+    return trained(vae, grey_train)[0]
+
+
+models = {"σ = 0.2, by hand": "by hand"}
+models |= {"σ = 0.1": 0.1, "σ = 0.2": 0.2, "σ = 0.5": 0.5, "σ = 2": 2.0, "σ learned": "learned"}
+rows, samples = {"test digits": grey_test[:12]}, {}
+print("                      σ    bound   reconstruction       KL   error of the mean (r.m.s.)")
+for name, scale in models.items():
+    vae = trained_continuous(scale)
+    terms = vae.evaluate(grey_test, verbose=0, return_dict=True)
+    means = vae.reconstruct(grey_test).numpy()
+    sigma = float(vae.likelihood(tf.zeros([1, K])).distribution.scale[0, 0])
+    rms = np.sqrt(np.mean((means - grey_test) ** 2))
+    print(
+        f"{name:10} {sigma:6.3f} {terms['bound']:8.1f} {terms['reconstruction']:16.1f} {terms['kl']:8.2f} {rms:15.3f}"
+    )
+    rows[name], samples[name] = means[:12], vae.sample(12, seed=4).numpy()
+drawing.digits(rows, title="reconstructions")
+
+# %% after="networks negative_elbo training library log_normal"
+drawing.digits(samples, title="means of samples: z from the prior, then μ(z)")
+
+# %% [markdown]
+# The factor $\frac{1}{2\sigma^2}$ sets the price of an error against that of the KL. With a small $\sigma$ errors are
+# dear: the KL is large, the latents are used to the last digit. With a large one the KL wins: the posterior is the
+# prior, the latents say nothing, and every reconstruction is the mean digit. The learned $\sigma$ finds the size of
+# the error that the model makes anyway, which is the best for the bound, as question 3 said. Bounds of different
+# $\sigma$ may be compared because none of them dropped its constant.
+#
+# They may not be compared with those of the binary model: those are log-probabilities of binary images, these are
+# log-densities of grey ones. `likelihoods.ipynb` says more on that.
