@@ -61,6 +61,16 @@ def run(notebook: nbformat.NotebookNode) -> None:
             cell.outputs = [output for output in map(_quiet, cell.outputs) if output]
 
 
+def shown(notebook: nbformat.NotebookNode) -> list[str]:
+    """The plain text of what its cells show."""
+    return [
+        output.data["text/plain"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "execute_result"
+    ]
+
+
 def _quiet(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.get("name") != "stderr":
         return output
@@ -85,6 +95,8 @@ def main() -> None:
         if not arguments.no_run:
             print(f"{name} …", flush=True)
             run(notebook)
+            if not name.endswith(STUDENT) and (failed := [line for line in shown(notebook) if line.startswith("✗")]):
+                raise SystemExit(f"{name}: a check refuses the solution: {failed}")
         elif path.exists():
             notebook = combine_inputs_with_outputs(notebook, nbformat.read(path, as_version=4))
         part = path.with_suffix(".part")

@@ -26,6 +26,9 @@ def library(build: Callable[[], kv.VAE], pixels: int, latents: int) -> str:
             f"it has latents of shape {vae.latent_shape} and data of shape {vae.event_shape}; wanted ({latents},) and "
             f"({pixels},)"
         )
+    for name, part in (("encoder", vae.encoder), ("decoder", vae.decoder)):
+        if not isinstance(part.network, kv.networks.MLP) or part.network.units != [200, 200]:
+            raise Wrong(f"the {name}'s network is not kv.networks.MLP([200, 200]), the one written by hand")
     if vae.objective.num_samples != 1 or vae.objective.beta != 1:
         raise Wrong(f"wanted L = 1 and β = 1; received L = {vae.objective.num_samples}, β = {vae.objective.beta}")
     return "a VAE of the parts that the assignment names"

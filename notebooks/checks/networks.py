@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import keras
 import numpy as np
 
 from checks.report import Wrong, check
 
-_MANY, _LARGE = 64, 20.0
+_MANY, _LARGE, _HIDDEN = 64, 20.0, 200
 
 
 @check
@@ -33,6 +34,8 @@ def networks(build_encoder: Callable, build_decoder: Callable, pixels: int, late
     if logits.min() >= 0 and logits.max() <= 1:
         raise Wrong("the decoder's outputs lie in [0, 1]: wanted logits, any real number; drop the last sigmoid")
     _both_signs("the decoder's output", logits)
+    _layers("encoder", encoder, [(pixels, _HIDDEN), (_HIDDEN, _HIDDEN), (_HIDDEN, latents), (_HIDDEN, latents)])
+    _layers("decoder", decoder, [(latents, _HIDDEN), (_HIDDEN, _HIDDEN), (_HIDDEN, pixels)])
     return f"x [n, {pixels}] → m, log s² [n, {latents}]; z [n, {latents}] → [n, {pixels}], all of them any real number"
 
 
@@ -46,3 +49,15 @@ def _both_signs(what: str, output: object) -> None:
         raise Wrong(f"{what} is never negative: the last layer has an activation; wanted none, any real number")
     if np.max(np.abs(output)) <= 1:
         raise Wrong(f"{what} never leaves [−1, 1]: the last layer has an activation; wanted none, any real number")
+
+
+def _layers(which: str, network: keras.Model, wanted: list[tuple[int, int]]) -> None:
+    layers = [layer for layer in network.layers if layer.weights]
+    found = [tuple(layer.kernel.shape) if hasattr(layer, "kernel") else layer.name for layer in layers]
+    if found != wanted:
+        raise Wrong(
+            f"the {which}'s layers have kernels {found}; wanted {wanted}: two hidden layers of {_HIDDEN} units, and "
+            "one layer for each output (one that is split would do as well, but the weights are copied later)"
+        )
+    if any(layer.activation is not keras.activations.relu for layer in layers[:2]):
+        raise Wrong(f"a hidden layer of the {which} has another activation than ReLU")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from checks.report import Wrong, check
 
@@ -18,7 +19,8 @@ def training(build: Callable[[], keras.Model], pixels: int) -> str:
     x[::2, ::2] = 1
     x[1::2, 1::2] = 1
     model = build()
-    model.compile(optimizer=keras.optimizers.Adam(1e-2))
+    model.compile(optimizer=keras.optimizers.Adam(3e-3))
+    _check_noise(model, x)
     parts = {name: getattr(model, name) for name in ("encoder", "decoder")}
     before = {name: [weight.numpy() for weight in part.trainable_weights] for name, part in parts.items()}
     losses = model.fit(x, batch_size=_EXAMPLES, epochs=_STEPS, verbose=0).history.get("loss")
@@ -29,9 +31,31 @@ def training(build: Callable[[], keras.Model], pixels: int) -> str:
             raise Wrong(f"{_STEPS} steps moved no weight of the {name}: does the optimizer get its gradients?")
     if not np.all(np.isfinite(losses)):
         raise Wrong("the loss became NaN or infinite")
-    if not losses[-1] < 0.2 * losses[0]:
+    if not min(losses) < 0.5 * losses[0]:  # half is reached by any start, even one that takes the two for one
         raise Wrong(
-            f"after {_STEPS} steps on two patterns the loss is {losses[-1]:.1f}, from {losses[0]:.1f}; wanted a fifth "
-            "of it or less. Is the loss minimised, and the noise drawn afresh in each step?"
+            f"after {_STEPS} steps on two patterns the loss is {min(losses):.1f} at best, from {losses[0]:.1f}; wanted "
+            "half of it or less. Is it the loss that is minimised?"
         )
-    return f"both networks learn: on two patterns the loss falls from {losses[0]:.0f} to {losses[-1]:.1f} nats"
+    return f"both networks learn: on two patterns the loss falls from {losses[0]:.0f} to {min(losses):.1f} nats"
+
+
+def _check_noise(model: keras.Model, x: np.ndarray) -> None:
+    """Check that the noise is new in each call, also once compiled, and another for each example."""
+    loss_of = tf.function(model.loss_of)
+    same = tf.constant(np.repeat(x[:1], len(x), axis=0))
+    if float(loss_of(same)) == float(loss_of(same)):
+        raise Wrong(
+            "two calls of loss_of on the same batch return the same: the noise is not drawn afresh; use "
+            "keras.random.normal([tf.shape(x)[0], K], seed=self.noise)"
+        )
+    seen = []
+    likelihood = model.log_likelihood
+    model.log_likelihood = lambda x, output: seen.append(output) or likelihood(x, output)
+    try:
+        model.loss_of(same)
+    finally:
+        model.log_likelihood = likelihood
+    if not seen:
+        raise Wrong("loss_of does not use self.log_likelihood: the model could be of binary data only")
+    if np.ptp(np.asarray(seen[0]), axis=0).max() == 0:
+        raise Wrong("equal examples get equal z: draw one ε for each example, [n, K], not one for the batch")
