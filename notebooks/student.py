@@ -1,8 +1,7 @@
 """The student's version of a notebook, and the clean one: what becomes of the solutions that its text marks.
 
-The marks are nbgrader's, so that its tools can read the text too: in code a line `### BEGIN SOLUTION` and a line
-`### END SOLUTION`, in prose the same words in an HTML comment. A cell that needs tasks to be done names them in its
-metadata: `# %% after="kl sample"`.
+The marks are those of nbgrader: in code a line `### BEGIN SOLUTION` and a line `### END SOLUTION`, in prose the same
+words in an HTML comment. A cell that needs tasks to be done names them in its metadata: `# %% after="kl sample"`.
 """
 
 import re
@@ -34,15 +33,10 @@ def tasks_only(notebook: nbformat.NotebookNode) -> None:
     """Put tasks in the place of solutions, and let cells that need them wait."""
     replaced = 0
     for cell in notebook.cells:
-        pattern, task = (
-            (_CODE, r"\1# Write here.\n\1raise NotImplementedError")
-            if cell.cell_type == "code"
-            else (
-                _PROSE,
-                "*Your answer:*",
-            )
-        )
-        cell.source, count = pattern.subn(task, cell.source)
+        if cell.cell_type == "code":
+            cell.source, count = _CODE.subn(r"\1# Write here.\n\1raise NotImplementedError", cell.source)
+        else:
+            cell.source, count = _PROSE.subn("*Your answer:*", cell.source)
         replaced += count
         if tasks := cell.metadata.get("after"):
             cell.source = f"%%after {tasks}\n{cell.source}"

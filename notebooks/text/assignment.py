@@ -651,7 +651,7 @@ print(f"the bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixe
 # %% [markdown]
 # With two latents reconstructions are blurred, and confuse some digits; some samples look like digits, many like
 # mixtures of two. The last row draws each pixel, as the independent pixels of question 1 were drawn: now the pixels
-# agree on a shape, and the log-likelihood is far higher.
+# agree better on a shape, and the log-likelihood is far higher.
 #
 # **The latent space.** Each test digit at its posterior mean, coloured by its class, which the model was never told.
 # Beside it: the means that the decoder makes of a grid of latents, evenly spaced in the probability of the prior,
