@@ -23,8 +23,6 @@ HERE = Path(__file__).parent
 TEXTS = HERE / "text"
 # TensorFlow logs these as it starts, before any log level applies.
 CHATTER = ("WARNING: All log messages before absl::InitializeLog()", "I0000 ", "E0000 ", "W0000 ")
-
-
 STUDENT = "_student"
 
 
@@ -53,8 +51,7 @@ def run(notebook: nbformat.NotebookNode) -> None:
     nbclient.NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
     ).execute()
-    notebook.metadata.pop("language_info")
-    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["language_info"] = {"name": "python"}  # as before: the kernel adds its patch version
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # time stamps
         if cell.cell_type == "code":
