@@ -71,10 +71,20 @@ def checked(x: Any, family: Family) -> tf.Tensor:
     """Return x, `[batch, *event]`, in the family's dtype, with every value in its support.
 
     Raises:
-        ValueError: If a value is not; in a graph it is an `InvalidArgumentError` as the graph runs.
+        ValueError: If a value is not; in a graph it is an `InvalidArgumentError` as the graph runs. XLA, which can
+            raise none, leaves the check out.
     """
-    with clear_errors():
-        return _check_values(tf.convert_to_tensor(x), family)
+    if tf.executing_eagerly():
+        with clear_errors():
+            return _check_values(tf.convert_to_tensor(x), family)
+    x = tf.cast(x, family.variable_dtype)
+    inside = family.support.contains(x)
+    # The first value outside, found by operations that XLA compiles; padded, since a batch may be empty.
+    outside = tf.argmin(tf.concat([tf.cast(tf.reshape(inside, [-1]), tf.int32), [1]], 0))
+    value = tf.concat([tf.reshape(x, [-1]), [0]], 0)[outside]
+    wanted = f"a {type(family).__name__} likelihood wants {family.support.wanted}. {family.support.advice}"
+    tf.debugging.Assert(tf.reduce_all(inside), [f"{_MARK}found the value", value, wanted], summarize=1)
+    return x
 
 
 @contextlib.contextmanager

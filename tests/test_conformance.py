@@ -261,7 +261,7 @@ def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
         given = {} if y is None else {"condition": y[:2]}
         spoilt = np.concatenate([x[:1], np.full_like(x[:1], np.nan)])
         for ask in (client.encode, client.reconstruct, client.score):
-            with pytest.raises(ServingError, match=r"found the value -?nan; a \w+ likelihood wants") as refusal:
+            with pytest.raises(ServingError, match=r"found the value\] \[-?nan\] \[a \w+ likelihood wants") as refusal:
                 ask(spoilt, **given)
             assert refusal.value.code is grpc.StatusCode.INVALID_ARGUMENT
 

@@ -327,3 +327,16 @@ def test_save_leaves_the_old_file_if_writing_fails(binary_images, tmp_path, monk
         vae.save(path)
     assert path.read_bytes() == old
     assert [p.name for p in tmp_path.iterdir()] == ["vae.keras"]
+
+
+def test_encode_reconstruct_and_score_compile_under_xla():
+    vae = kv.models.vae((8, 8, 1), latent_size=3, hidden=[16], seed=1)
+    x = tf.cast(np.random.default_rng(0).random([5, 8, 8, 1]) < 0.5, tf.float32)
+    # XLA may draw other numbers of the same seed, so that only what draws none can be compared.
+    for ask in (lambda x: vae.encode(x)["mean"], vae.reconstruct):
+        np.testing.assert_allclose(tf.function(ask, jit_compile=True)(x), ask(x), rtol=1e-4, atol=1e-5)
+    for ask in (vae.encode, vae.reconstruct, lambda x: vae.score(x, tf.range(5), 4)):
+        for value in tf.nest.flatten(tf.function(ask, jit_compile=True)(x)):
+            assert np.all(np.isfinite(value))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"found the value\] \[0.3\] \[a Bernoulli"):
+            tf.function(ask)(tf.where(tf.range(5)[:, None, None, None] == 2, 0.3, x))

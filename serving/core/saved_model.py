@@ -142,6 +142,6 @@ def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _F
 
 def _value(tensor: tf.Tensor) -> tf.Tensor:
     # A function cannot return a variable itself, only its value; and TensorFlow's optimiser undoes an identity.
-    if tensor.dtype._is_ref_dtype and tensor.shape.rank is not None:
+    if tensor.dtype.as_datatype_enum > _REF and tensor.shape.rank is not None:
         return tf.raw_ops.EnsureShape(input=tensor, shape=tensor.shape)
     return tf.identity(tensor)
