@@ -1,8 +1,8 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
-The core of the list, in which every part appears, runs by default, but for XLA and replicas, which `make stress`
-adds; all of it with `-m "slow or not slow"`, as `make conformance` does. The checks that passed are printed as a
-table at the end of the run.
+The core of the list, in which every part appears, runs by default, but for XLA, replicas and half of the exports,
+which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does. The checks that passed are
+printed as a table at the end of the run.
 """
 
 import functools
@@ -247,7 +247,14 @@ def test_config_round_trip(name):
     assert [w.shape for w in rebuilt.weights] == [w.shape for w in vae.weights]
 
 
-@every
+# Half of the core, among it a conditional model, in `make test`; `make stress` adds the other.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, id=n, marks=[] if n in CORE[::2] else pytest.mark.stress if n in CORE else pytest.mark.slow)
+        for n in COMPOSITIONS
+    ],
+)
 def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
     vae, x, y = fitted(name, binary_images)
     vae.export(tmp_path / "m" / "1", score_samples=4)

@@ -150,6 +150,7 @@ def test_the_blocking_client_works_inside_an_event_loop(server):
     _assert_close(np.concatenate(parts), z)
 
 
+@pytest.mark.stress
 def test_the_server_is_killed_and_comes_back(tmp_path, exports):
     publish(exports[1], tmp_path / "vae", 1)
     root = str(Path(serving.__file__).parents[1])

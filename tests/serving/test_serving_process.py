@@ -77,6 +77,7 @@ def _is_closed(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.stress
 def test_a_client_outlives_a_killed_server(start):
     process, port = start()
     address = f"127.0.0.1:{port}"
