@@ -25,6 +25,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
     )
     from keras_vae.conditional import Decoder, Encoder
     from keras_vae.conditional_prior import ConditionalPrior
+    from keras_vae.soundness import NotFiniteError
     from keras_vae.vae import VAE
 
     __all__ = [
@@ -32,6 +33,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         "ConditionalPrior",
         "Decoder",
         "Encoder",
+        "NotFiniteError",
         "conditions",
         "data",
         "estimators",

@@ -1,7 +1,9 @@
 """The command line's arguments, by subcommand."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable
+
+from keras_vae.argument_types import index, positive, rate, scale
 
 _LIKELIHOODS = (
     "bernoulli",
@@ -46,7 +48,7 @@ def _train(command: ArgumentParser) -> None:
     )
     model.add_argument(
         "--scale",
-        type=_scale,
+        type=scale,
         help="of a normal likelihood: learned (default), learned_per_element, predicted or a number",
     )
     model.add_argument("--latent", type=positive, default=20, help="number of latents (default: %(default)s)")
@@ -63,9 +65,30 @@ def _train(command: ArgumentParser) -> None:
     training = command.add_argument_group("training")
     training.add_argument("--epochs", type=positive, default=20, help="epochs in all (default: %(default)s)")
     training.add_argument("--batch-size", type=positive, default=100, help="default: %(default)s")
-    training.add_argument("--learning-rate", type=_rate, default=1e-3, help="of Adam (default: %(default)s)")
+    training.add_argument("--learning-rate", type=rate, default=1e-3, help="of Adam (default: %(default)s)")
     training.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     training.add_argument("--seed", type=int, default=0, help="of weights, order and noise (default: %(default)s)")
+    training.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="TensorFlow's op determinism: the same bits each time on one machine, and when an interrupted run is "
+        "resumed, as in an undisturbed run; can be slower",
+    )
+    devices = command.add_argument_group("devices and workers")
+    devices.add_argument(
+        "--strategy",
+        default="auto",
+        choices=("auto", "one", "mirrored", "multi-worker", "tpu"),
+        help="one device, all GPUs of this machine, several processes, or a TPU; auto: what is there, several "
+        "processes if --workers or TF_CONFIG names them (default: %(default)s)",
+    )
+    devices.add_argument(
+        "--workers",
+        metavar="HOST:PORT,…",
+        help="all worker processes, the same list for each, in place of TF_CONFIG; the first alone writes",
+    )
+    devices.add_argument("--worker-index", type=index, metavar="N", help="this worker's place in the list, from 0")
+    devices.add_argument("--tpu", metavar="NAME", help="the TPU's name or address (default: local, this machine's)")
 
 
 def _evaluate(command: ArgumentParser) -> None:
@@ -158,34 +181,6 @@ def _demo(command: ArgumentParser) -> None:
     command.add_argument("--out", default="out/demo", metavar="DIR", help="default: %(default)s")
     command.add_argument("--epochs", type=positive, default=60, help="default: %(default)s")
     command.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data")
-
-
-def positive(text: str) -> int:
-    """Read a positive integer."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"wanted a positive integer; received {text!r}")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 1e3:
-        raise ArgumentTypeError(f"wanted a positive number, such as 1e-3; received {text!r}")
-    return rate
-
-
-def _scale(text: str) -> float | str:
-    if text in ("learned", "learned_per_element", "predicted"):
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"wanted learned, learned_per_element, predicted or a number; received {text!r}"
-        ) from None
 
 
 # Name: summary, example, and what adds the arguments.

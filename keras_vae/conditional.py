@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae import replicas
 from keras_vae.families.base import Family, Parameters
 
 
@@ -96,10 +97,15 @@ class Conditional(keras.layers.Layer):
             inputs = tf.broadcast_to(inputs, tf.concat([leading, self.input_event_shape], 0))
             condition = tf.broadcast_to(condition, tf.concat([leading, [self.condition_size]], 0))
             condition = tf.reshape(condition, [-1, self.condition_size])
-        features = self._features(tf.reshape(inputs, [-1, *self.input_event_shape]), condition, training=training)
+        rows = tf.reshape(inputs, [-1, *self.input_event_shape])
+        count = tf.shape(rows)[0]
+        if rows.shape[0] is None and replicas.replica_id():
+            # A small last batch leaves a replica without a row, and oneDNN's convolutions fail without one.
+            rows, condition = (replicas.at_least_one(part) for part in (rows, condition))
+        features = self._features(rows, condition, training=training)
         if isinstance(self.head, keras.layers.Dense):
             features = tf.reshape(features, [-1, self.head.kernel.shape[0]])
-        values = tf.reshape(self.head(features), tf.concat([leading, self.family.parameters_shape], 0))
+        values = tf.reshape(self.head(features)[:count], tf.concat([leading, self.family.parameters_shape], 0))
         values = tf.ensure_shape(values, [*static, *self.family.parameters_shape])
         return self.family(tf.cast(values, self.family.variable_dtype))
 

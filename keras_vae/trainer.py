@@ -1,18 +1,25 @@
 """Training by an objective: what Keras asks of a model, without a loss of Keras's."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_vae import guard, replicas
+from keras_vae import guard, replicas, stepping
 from keras_vae import seeds as streams
 from keras_vae.conditions import Condition
+from keras_vae.data import packed
 from keras_vae.families import Family
 from keras_vae.inference import Inference
 from keras_vae.meters import Meters
 from keras_vae.objectives import Objective
+from keras_vae.pace import fixed_steps, steps_at_once
+from keras_vae.shipping import as_bytes
+from keras_vae.soundness import Soundness
+from keras_vae.updates import Update
 
 
 class ObjectiveTrainer(keras.Model):
@@ -40,6 +47,8 @@ class ObjectiveTrainer(keras.Model):
         self._meters = Meters(objective.metrics)
         self.objective_layers = list(objective.layers)
         self.condition: Condition | None = None
+        self.train_function: Any
+        self.test_function: Any
 
     @property
     def observed_family(self) -> Family:
@@ -68,6 +77,9 @@ class ObjectiveTrainer(keras.Model):
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
 
+        Without `steps_per_execution`, `fit` takes up to 32 steps in one call of TensorFlow, or one if a callback of
+        your own looks at batches.
+
         Raises:
             ValueError: If `loss` or `metrics` are given.
         """
@@ -79,13 +91,22 @@ class ObjectiveTrainer(keras.Model):
                     "objective to the constructor instead"
                 )
         super().compile(optimizer=optimizer, **kwargs)
+        self._own_pace = "steps_per_execution" in kwargs
         self.check_objective()  # another one may have been set
-        self._meters = Meters(self.objective.metrics)
-        self.optimizer.build(self.trainable_variables)
+        with self.distribute_strategy.scope():
+            self._meters = Meters(self.objective.metrics)
+            self.optimizer.build(self.trainable_variables)
+            scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+            self._soundness = Soundness(self.objective.metrics, self.trainable_variables, scaled)
+        # TPUs compile the whole step anyway.
+        self._update_weights = Update(self.optimizer, self.trainable_variables, plain=self.run_eagerly)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the saved model was compiled."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        found = keras.saving.deserialize_keras_object(config)
+        if found.get("steps_per_execution") == 1:  # stored by Keras, whether said or not
+            del found["steps_per_execution"]
+        self.compile(**found)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -99,22 +120,24 @@ class ObjectiveTrainer(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch."""
         x, y, weight = self._unpack(data)
-        seed = streams.fold(self.seed, streams.TRAIN, self._steps, *replicas.replica_id())
+        seed = streams.fold(self.seed, streams.TRAIN, self._steps)
         with tf.GradientTape() as tape:
             terms = self._terms(x, y, seed, training=True)
             loss = _share_of_mean(terms["loss"], weight)
             scaled = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        self._steps.assign_add(1)
-        return self._update(terms, weight)
+        gradients = tape.gradient(scaled, self.trainable_variables)
+        batch = self._meters.batches.total + 1.0
+        sound = self._soundness.check(loss, terms, gradients, batch)
+        self._update_weights(gradients, sound)
+        self._steps.assign_add(tf.cast(sound, tf.int64))
+        return self._report(terms, weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the objective's terms on a batch."""
         x, y, weight = self._unpack(data)
         # The batches seen since the last reset tell those of one evaluation apart, and repeat in the next.
-        seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total, *replicas.replica_id())
-        return self._update(self._terms(x, y, seed, training=False), weight)
+        seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total)
+        return self._report(self._terms(x, y, seed, training=False), weight)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """Return the mean reconstruction of a batch of x, or of (x, y) for a conditional model."""
@@ -122,7 +145,8 @@ class ObjectiveTrainer(keras.Model):
         return self(x if self.condition is None or y is None else (x, y), training=False)
 
     def _unpack(self, data: Any) -> tuple[tf.Tensor, Any, tf.Tensor | None]:
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+        opened = packed.unpack(data) if packed.is_packed(data) else data
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(opened)
         dtype = self.observed_family.variable_dtype
         return (
             tf.cast(x, dtype),
@@ -135,9 +159,26 @@ class ObjectiveTrainer(keras.Model):
         penalties = self.losses  # of the networks' regularisers; they belong to the loss, not to the bound
         return {**terms, "loss": terms["loss"] + tf.add_n(penalties)} if penalties else terms
 
-    def _update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
+    def _report(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
         self._meters.update(terms, weight)
         return self.get_metrics_result()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Make the function that `fit` calls."""
+        if self.train_function is None or force:
+            steps = stepping.make_function(self, self.train_step)
+
+            def sound_steps(batches: Any) -> dict[str, Any]:
+                logs = steps(batches)
+                self._soundness.raise_if_lost()
+                return logs
+
+            self.train_function = sound_steps
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Make the function that `evaluate` calls."""
+        if self.test_function is None or force:
+            self.test_function = stepping.make_function(self, self.test_step)
 
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the model is built by its constructor.
@@ -151,14 +192,32 @@ class ObjectiveTrainer(keras.Model):
 
         Raises:
             ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
+            keras_vae.NotFiniteError: If a loss or a gradient becomes NaN or infinite; the weights are those before.
         """
         if validation_data is not None:
             validation_data = self._guard_validation(validation_data)
         if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
             kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which these ignore
-        with guard.clear_errors():
+        self._soundness.reset()
+        with guard.clear_errors(), self._paced(x, validation_data, kwargs):
             x, y = self._guard_training(x, y, kwargs)
             return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
+
+    @contextlib.contextmanager
+    def _paced(self, x: Any, validation_data: Any, others: dict[str, Any]) -> Iterator[None]:
+        """Take several steps in one call while the block runs, unless the user has said how many."""
+        if self._own_pace or self.run_eagerly:
+            yield
+            return
+        fixed = [
+            *fixed_steps(others.get("steps_per_epoch"), x, self.distribute_strategy),
+            *fixed_steps(others.get("validation_steps"), validation_data, self.distribute_strategy),
+        ]
+        self.steps_per_execution = steps_at_once(others.get("callbacks"), fixed)
+        try:
+            yield
+        finally:
+            self.steps_per_execution = 1
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return the loss and the objective's terms, as `keras.Model.evaluate`; y as in `fit`.
@@ -167,10 +226,14 @@ class ObjectiveTrainer(keras.Model):
             ValueError: As `fit`.
         """
         with guard.clear_errors():
-            x, y = self._guard_training(x, y, kwargs)
+            if not kwargs.get("_use_cached_eval_dataset"):  # by `fit`, which has checked it
+                x, y = self._guard_training(x, y, kwargs)
             return super().evaluate(x, y, *args, **kwargs)
 
     def _guard_training(self, x: Any, y: Any, others: dict[str, Any]) -> tuple[Any, Any]:
+        sent = as_bytes(x, self.observed_family, self.condition)
+        if sent is not None:
+            return sent, y
         x, y = guard.guarded_pair(x, y, self.observed_family, self.condition)
         # Keras drops sample weights that come without a y.
         return x, x if y is None and others.get("sample_weight") is not None else y
@@ -179,7 +242,7 @@ class ObjectiveTrainer(keras.Model):
         if isinstance(data, tuple | list):
             x, y = guard.guarded_pair(data[0], data[1] if len(data) > 1 else None, self.observed_family, self.condition)
             return (x, *((y, *data[2:]) if len(data) > 1 else ()))
-        return guard.guarded_pair(data, None, self.observed_family, self.condition)[0]
+        return self._guard_training(data, None, {})[0]
 
 
 def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:

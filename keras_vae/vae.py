@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import files, guard, rows
+from keras_vae import files, guard, replicas, rows
 from keras_vae import seeds as streams
 from keras_vae.checks import positive_integer
 from keras_vae.compatibility import check_kinds, check_latents
@@ -157,13 +157,20 @@ class VAE(ObjectiveTrainer):
         """
         family = self.encoder.family
         parameters = self.encoder(x, self._encoded(condition, x, self.event_shape), training=training)
+        prior = self.prior_distribution(training, condition)
+
+        def prior_at(spread: Callable[[tf.Tensor], tf.Tensor]) -> tfd.Distribution:
+            return self.prior_distribution(training, spread(tf.convert_to_tensor(condition)))
+
         return Inference(
             family=family,
             parameters=parameters,
             posterior=family.distribution(parameters),
-            prior=self.prior_distribution(training, condition),
+            prior=prior,
             log_likelihood=lambda z: self.likelihood(z, training, condition).log_prob(x),
             step=tf.convert_to_tensor(self._steps),
+            rows=replicas.rows(next(iter(parameters.values()))),
+            conditional_prior=prior_at if prior.batch_shape.rank else None,
         )
 
     def log_weights(

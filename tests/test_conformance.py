@@ -61,21 +61,22 @@ def fitted(name, images):
 
 
 @pytest.mark.parametrize(
-    "names",
+    ("replicas", "names"),
     [
-        pytest.param(CORE[::2], id="core-1", marks=pytest.mark.stress),
-        pytest.param(CORE[1::2], id="core-2", marks=pytest.mark.stress),
+        *(pytest.param(2, CORE[i::2], id=f"2-core-{i + 1}", marks=pytest.mark.stress) for i in (0, 1)),
+        pytest.param(4, CORE[::4], id="4-core", marks=pytest.mark.stress),
         *(
-            pytest.param(list(COMPOSITIONS)[start::4], id=f"all-{start + 1}", marks=pytest.mark.slow)
+            pytest.param(r, list(COMPOSITIONS)[start::4], id=f"{r}-all-{start + 1}", marks=pytest.mark.slow)
+            for r in (2, 4)
             for start in range(4)
         ),
     ],
 )
-def test_one_and_two_replicas_take_the_same_step(names):
-    """Two logical CPUs need a fresh process; it trains every entry once on one and once on two replicas."""
+def test_any_number_of_replicas_takes_the_same_steps(replicas, names):
+    """Logical CPUs need a fresh process; it trains every entry on one replica and on several, with its own noise."""
     script = Path(__file__).with_name("replicas_script.py")
     result = subprocess.run(
-        [sys.executable, script, *names],
+        [sys.executable, script, str(replicas), *names],
         cwd=script.parent.parent,
         env={
             **os.environ,
@@ -86,12 +87,14 @@ def test_one_and_two_replicas_take_the_same_step(names):
         check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
-    differences = json.loads(result.stdout.splitlines()[-1])
-    assert set(differences) == set(names)
-    for name, (gradient_scale, difference) in differences.items():
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert set(found) == set(names)
+    for name, differences in found.items():
         # The noise is the same for each row, so what remains is the rounding of sums taken in another order.
-        assert gradient_scale > 0, name
-        assert difference < 2e-4 * gradient_scale, name
+        assert differences["step"] > 0, name
+        assert differences["weights"] < 2e-4 * differences["step"], (name, differences)
+        for figures in ("logs", "evaluated", "log_likelihood"):
+            assert differences[figures] < 1e-5, (name, differences)
 
 
 def test_every_public_part_is_on_the_list():

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from keras_vae.families import LIKELIHOODS
+from keras_vae.model_file import load_model
 from keras_vae.training import Run, RunConfig
 from keras_vae.vae import VAE
 
@@ -15,7 +14,7 @@ def load(path: str) -> tuple[VAE, RunConfig | None]:
 
     Raises:
         FileNotFoundError: If there is no such file or directory.
-        ValueError: If the file is not a VAE's.
+        ValueError: If the file is damaged, or not a VAE's.
     """
     place = Path(path)
     if place.is_dir():
@@ -23,7 +22,7 @@ def load(path: str) -> tuple[VAE, RunConfig | None]:
         return _checked(run.load_model(), run.model_path), RunConfig.read(run.config_path)
     if not place.exists():
         raise FileNotFoundError(f"{place} does not exist; wanted a run directory or a .keras file")
-    return _checked(keras.saving.load_model(place), place), None
+    return _checked(load_model(place, cure="Put back a copy of it"), place), None
 
 
 def likelihood_name(model: VAE) -> str:

@@ -10,12 +10,16 @@ import tensorflow as tf
 from keras_vae import seeds
 from keras_vae.data.examples import Examples
 from keras_vae.data.noise import uniform
-from keras_vae.data.preprocess import binarise, choose, dequantise, grey
+from keras_vae.data.packed import Packed, pack, possible_values, unpack
+from keras_vae.data.preprocess import binarise, choose
 from keras_vae.data.read import Source, read
+from keras_vae.data.unopened import Unopened, attach
 
 # Streams of random numbers, apart from those numbered in `keras_vae.seeds`.
 _ORDER, _FRESH, _FIXED = 101, 102, 103
 _BINARISE_AT_ONCE = 1024
+# Batches made ready while another is trained on.
+_AHEAD = 2
 
 
 def load(
@@ -79,8 +83,8 @@ def load(
     passes = itertools.count()
     # A generator is called afresh for each iterator, so each iteration draws the next number.
     number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
-    batches, steps = _batches(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps))
+    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
+    return _open(packed, steps)
 
 
 def epochs(
@@ -131,11 +135,20 @@ def epochs(
     start_epoch = _integer("start_epoch", start_epoch, 0)
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     number = tf.data.Dataset.counter(start=start_epoch)
-    batches, steps = _batches(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)), steps
+    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
+    return _open(packed, tf.data.INFINITE_CARDINALITY), steps
 
 
-def _batches(
+def _open(packed: Unopened, cardinality: int) -> tf.data.Dataset:
+    """Return the batches of x, which know their packed form: the models of this package train on that."""
+    count = tf.data.experimental.assert_cardinality(cardinality)
+    batches = packed.dataset.map(unpack, num_parallel_calls=os.cpu_count()).prefetch(_AHEAD)
+    return attach(
+        batches.apply(count), Unopened(packed.dataset.prefetch(_AHEAD).apply(count), packed.values, packed.labels)
+    )
+
+
+def _packed(
     epoch_numbers: tf.data.Dataset,
     examples: Examples,
     split: str,
@@ -145,8 +158,8 @@ def _batches(
     shuffle: bool | None,
     seed: int,
     with_labels: bool,
-) -> tuple[tf.data.Dataset, int]:
-    """Return the batches of all numbered epochs, and how many there are in an epoch."""
+) -> tuple[Unopened, int]:
+    """Return the packed batches of all numbered epochs, and how many there are in an epoch."""
     batch_size = _integer("batch_size", batch_size, 1)
     seed = _integer("seed", seed, 0)
     preprocess = choose(examples, likelihood, preprocess)
@@ -168,22 +181,24 @@ def _batches(
         pixels = tf.constant(images)
         labels = tf.constant(examples.labels) if with_labels else None
 
-    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-        x = tf.gather(pixels, indices)
-        if preprocess == "grey":
-            x = grey(x)
-        else:
-            u = uniform(noise_seed, start, tf.size(indices), pixels.shape[1:])
-            x = dequantise(x, u) if preprocess == "dequantised" else tf.cast(binarise(x, u), tf.float32)
-        return x if labels is None else (x, tf.gather(labels, indices))
+    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> Packed:
+        y = None if labels is None else tf.gather(labels, indices)
+        return pack(preprocess, tf.gather(pixels, indices), start, noise_seed, y)
 
     batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
-    batches = batches.map(make, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    batches = batches.map(make)
     options = tf.data.Options()
+    # Its thread can hold up the end of an iterator for seconds, and there is nothing to tune.
+    options.autotune.enabled = False
     # Rewriting the graph copies the captured array, and there is nothing in this pipeline to rewrite.
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    return batches.with_options(options), -(-len(images) // batch_size)
+    known = Unopened(
+        batches.with_options(options),
+        possible_values(preprocess, images),
+        None if labels is None else np.unique(labels),
+    )
+    return known, -(-len(images) // batch_size)
 
 
 def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:

@@ -1,5 +1,6 @@
 """The log-likelihood by importance sampling."""
 
+import functools
 import inspect
 import math
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae import guard
+from keras_vae import guard, replicas
 from keras_vae import seeds as streams
 from keras_vae.checks import positive_integer
 from keras_vae.vae import VAE
@@ -94,16 +95,18 @@ def log_likelihood(
         (10,)
     """
     num_samples = positive_integer(num_samples, "log_likelihood: num_samples")
-    estimate = _compiled(model, num_samples)
+    estimate, samples = _compiled(model), tf.constant(num_samples)
     found = []
     with guard.clear_errors():
-        batches = _batches(data, model, batch_size)
+        strategy = model.distribute_strategy
+        batches = replicas.shared_out(strategy, _batches(data, model, batch_size))
         progress = tqdm(batches, desc="log-likelihood", unit="batch", disable=not verbose)
         for number, batch in enumerate(progress):
             x = batch[0] if isinstance(batch, tuple) else batch
             y = batch[1] if model.condition is not None else None
             noise = streams.fold(seed, streams.EVALUATE, number)
-            found.append(estimate(x, y, noise).numpy())
+            estimated = strategy.run(estimate, args=(x, y, noise, samples))
+            found.append(replicas.gathered(strategy, estimated))
             progress.set_postfix_str(f"{np.mean(np.concatenate(found)):.2f} nats")
     if not found:
         raise ValueError("log_likelihood: the data holds no examples; wanted at least one")
@@ -120,31 +123,32 @@ def _batches(data: Any, model: VAE, batch_size: int) -> Iterable[Any]:
     return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
 
 
-def _compiled(model: VAE, num_samples: int) -> Any:
-    """Return a compiled function of x `[batch, *event]`, y and a seed: log p(x), `[batch]`."""
+def _compiled(model: VAE) -> Any:
+    """Return the compiled function of x `[batch, *event]`, y, a seed and S: log p(x), `[batch]`. Made once a model."""
+    if "_log_likelihood" not in vars(model):
+        model._log_likelihood = tf.function(functools.partial(_estimate, model), reduce_retracing=True)
+    return model._log_likelihood
+
+
+def _estimate(model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor) -> tf.Tensor:
     dtype = tf.as_dtype(model.decoder.family.variable_dtype)
+    x = tf.cast(x, dtype)
+    inference = model.infer(x, y)
+    # Of the global batch, so that the numbers are the same on any number of replicas.
+    batch = tf.shape(x)[0] if inference.rows is None else inference.rows.total
+    at_once = min(_CHUNK_ROWS, _CHUNK_VALUES // math.prod(model.event_shape))
+    chunk = tf.clip_by_value(at_once // batch, 1, num_samples)
 
-    @tf.function(reduce_retracing=True)
-    def estimate(x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor) -> tf.Tensor:
-        x = tf.cast(x, dtype)
-        batch = tf.shape(x)[0]
-        inference = model.infer(x, y)
-        rows = min(_CHUNK_ROWS, _CHUNK_VALUES // math.prod(model.event_shape))
-        chunk = tf.clip_by_value(rows // batch, 1, num_samples)
+    def add_chunk(done: tf.Tensor, log_sum: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        size = tf.minimum(chunk, num_samples - done)
+        z = inference.sample(size, tf.random.experimental.stateless_fold_in(seed, done))
+        log_weights = inference.log_weights(z)
+        return done + size, tf.reduce_logsumexp(tf.concat([log_sum[None], log_weights], 0), axis=0)
 
-        def add_chunk(done: tf.Tensor, log_sum: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            size = tf.minimum(chunk, num_samples - done)
-            z = inference.sample(size, tf.random.experimental.stateless_fold_in(seed, done))
-            log_weights = inference.log_weights(z)
-            return done + size, tf.reduce_logsumexp(tf.concat([log_sum[None], log_weights], 0), axis=0)
-
-        nothing = tf.fill([batch], tf.constant(-math.inf, dtype))
-        _, log_sum = tf.while_loop(
-            lambda done, _: done < num_samples,
-            add_chunk,
-            (tf.constant(0), nothing),
-            parallel_iterations=1,
-        )
-        return log_sum - math.log(num_samples)
-
-    return estimate
+    _, log_sum = tf.while_loop(
+        lambda done, _: done < num_samples,
+        add_chunk,
+        (tf.constant(0), tf.fill(tf.shape(x)[:1], tf.constant(-math.inf, dtype))),
+        parallel_iterations=1,
+    )
+    return log_sum - tf.math.log(tf.cast(num_samples, dtype))

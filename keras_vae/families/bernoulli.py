@@ -5,6 +5,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
+from keras_vae.families.bernoulli_distribution import LogitsBernoulli
 from keras_vae.families.support import BINARY
 
 
@@ -37,7 +38,7 @@ class Bernoulli(Family):
 
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from `logits`."""
-        return self.independent(tfd.Bernoulli(logits=parameters["logits"], dtype=self.variable_dtype))
+        return self.independent(LogitsBernoulli(parameters["logits"], self.variable_dtype))
 
     def point(self, parameters: Parameters) -> tf.Tensor:
         """Return the more probable value of each element, 0 or 1."""

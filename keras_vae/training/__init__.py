@@ -7,7 +7,6 @@ from keras_vae.training.monitor import Monitor
 from keras_vae.training.pictures import Pictures
 from keras_vae.training.run import Run
 from keras_vae.training.run_config import RunConfig
-from keras_vae.training.stop_on_nan import StopOnNaN
 
 __all__ = [
     "Checkpoint",
@@ -17,7 +16,6 @@ __all__ = [
     "PosteriorCollapseWarning",
     "Run",
     "RunConfig",
-    "StopOnNaN",
     "read_history",
     "restore",
 ]

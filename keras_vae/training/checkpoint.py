@@ -3,11 +3,13 @@
 import os
 import re
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
+
+from keras_vae.files import make_folder
+from keras_vae.model_file import load_model
 
 _NAME = re.compile(r"epoch-(\d{5,})\.keras")
 
@@ -33,7 +35,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Make the directory."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        make_folder(self.directory)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Save, then remove the checkpoint before the last."""
@@ -60,12 +62,15 @@ def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None
     damage = None
     for path in checkpoints(directory):
         try:
-            return keras.saving.load_model(path), _epoch(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:  # not TypeError: an unknown class
+            return load_model(path), _epoch(path)
+        except (OSError, ValueError, KeyError) as error:  # not TypeError: an unknown class
             damage = f"{path} cannot be loaded: {error}"
             warnings.warn(f"{damage}; trying the one before", stacklevel=2)
     if damage:
-        raise ValueError(f"None of the checkpoints in {directory} can be loaded ({damage})")
+        raise ValueError(
+            f"None of the checkpoints in {directory} can be loaded ({damage}). Put back a copy of one, or move the "
+            "directory away to begin anew"
+        )
     return None
 
 

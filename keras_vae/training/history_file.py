@@ -44,5 +44,5 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, float]]:
     try:
         entries = json.loads(Path(path).read_text())
         return [{**entry, "epoch": int(entry["epoch"])} for entry in entries]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"{path} is not a history of keras_vae ({error}); move it away to go on without it") from None

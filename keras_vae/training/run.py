@@ -10,19 +10,23 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_vae import data, models
 from keras_vae.catalogue import CONDITIONAL
 from keras_vae.checks import positive_integer
-from keras_vae.files import UNFINISHED, whole
+from keras_vae.files import make_folder, sweep, whole
 from keras_vae.locks import locked
+from keras_vae.model_file import load_model
 from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
 from keras_vae.training.history_file import HistoryFile
+from keras_vae.training.log_errors import clear_log_errors
 from keras_vae.training.monitor import Monitor
 from keras_vae.training.pictures import Pictures
 from keras_vae.training.progress import Progress
 from keras_vae.training.run_config import RunConfig
-from keras_vae.training.stop_on_nan import StopOnNaN
+from keras_vae.training.strategy import is_chief
+from keras_vae.training.workers import agree, fingerprints, loss_told, wait_for_all
 
 # Test examples that are watched while a model trains, and how many of them are drawn.
 _HELD, _SHOWN = 500, 16
@@ -43,17 +47,27 @@ class Run:
         self.checkpoint_dir = self.directory / "checkpoints"
         self.log_dir = self.directory / "logs"
 
-    def train(self, config: RunConfig, epochs: int, data_dir: str | None = None) -> Any:
+    def train(
+        self,
+        config: RunConfig,
+        epochs: int,
+        data_dir: str | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ) -> Any:
         """Train for `epochs` epochs in all, going on from the last finished one.
 
         Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
-        what an undisturbed one sees; Keras's global seed is set. An interrupt (Ctrl-C) leaves a usable
-        model in `model.keras`.
+        what an undisturbed one sees; Keras's global seed is set. With `config.deterministic` it ends with the same
+        bits, on one device; TensorFlow's op determinism then stays on for the whole process. An interrupt (Ctrl-C)
+        leaves a usable model in `model.keras`.
 
         Args:
             config: The settings.
             epochs: Epochs in all, those of an earlier start included.
             data_dir: Where TensorFlow Datasets keeps its data.
+            strategy: Where to train, as `keras_vae.training.strategy.make` makes it; by default the one in whose
+                scope this is called. Of several workers all call this, with a directory that all share, and the
+                first of them alone writes.
 
         Returns:
             The trained `keras_vae.VAE`.
@@ -61,30 +75,42 @@ class Run:
         Raises:
             ValueError: If the directory holds a run with other settings or is in use, data or settings are
                 refused, or the loss stops being finite.
+            OSError: If something cannot be written; the last checkpoint is kept.
+            WorkerLostError: If another worker ended or cannot be reached.
         """
         positive_integer(epochs, "epochs")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        make_folder(self.directory)
+        strategy = tf.distribute.get_strategy() if strategy is None else strategy
+        chief = is_chief(strategy)
+        with self._alone() if chief else contextlib.nullcontext(), loss_told(strategy, self._resumes):
             self._refuse_other_settings(config)
             keras.utils.set_random_seed(config.seed)
+            if config.deterministic:
+                tf.config.experimental.enable_op_determinism()
             examples, pipeline = _data(config, data_dir)
-            restored = restore(self.checkpoint_dir)
-            model, epoch = restored if restored else (_new_model(config, examples["train"]), 0)
-            if epoch:
-                state = f"Resuming after epoch {epoch} of" if epoch < epochs else f"Trained already: {epoch} epochs of"
-                print(f"{self.directory}: {state} {epochs}", file=sys.stderr)
+            self._agree(strategy, config, epochs, examples)
+            with strategy.scope():
+                restored = restore(self.checkpoint_dir)
+                model, epoch = restored if restored else (_new_model(config, examples["train"]), 0)
+            if epoch and chief:
+                resuming, done = f"Resuming after epoch {epoch} of {epochs}", f"Trained already, for {epoch} epochs"
+                state = resuming if epoch < epochs else f"{done}; {epochs} were asked for"
+                print(f"{self.directory}: {state}", file=sys.stderr)
             batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
             test = data.load(examples["test"], "test", **pipeline)
-            config.write(self.config_path)  # only now: a command with a mistake in it must not fix the settings
+            if chief:
+                config.write(self.config_path)  # only now: a command with a mistake in it must not fix the settings
             if epoch < epochs:
-                self._fit(model, batches, steps, epoch, epochs, test)
-            model.save(self.model_path)
+                self._fit(model, batches, steps, epoch, epochs, test, chief)
+            if chief:
+                model.save(self.model_path)
+            wait_for_all(strategy)  # the chief's end would look like a loss to the others
         return model
 
-    def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any) -> None:
+    def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any, chief: bool) -> None:
         held = next(test.unbatch().batch(_HELD).as_numpy_iterator())
         x, y = held if isinstance(held, tuple) else (held, None)
-        with self._usable_model(model):
+        with self._usable_model(model) if chief else contextlib.nullcontext(), clear_log_errors(self.log_dir):
             model.fit(
                 batches,
                 steps_per_epoch=steps,
@@ -92,7 +118,7 @@ class Run:
                 epochs=epochs,
                 validation_data=test,
                 verbose=0,  # Progress shows it better
-                callbacks=self._callbacks(epoch, x, y),
+                callbacks=self._callbacks(epoch, x, y, chief),
             )
 
     def load_model(self) -> Any:
@@ -100,12 +126,13 @@ class Run:
 
         Raises:
             FileNotFoundError: If no epoch has been finished yet.
+            ValueError: If the file is damaged.
         """
         if not self.model_path.exists():
             raise FileNotFoundError(
                 f"{self.directory} holds no model.keras; train first: keras-vae train --run {self.directory}"
             )
-        return keras.saving.load_model(self.model_path)
+        return load_model(self.model_path, cure="The run's train command writes it anew from the last checkpoint")
 
     def _refuse_other_settings(self, config: RunConfig) -> None:
         if self.config_path.exists():
@@ -116,11 +143,14 @@ class Run:
                     "settings to continue it, or another --run"
                 )
 
-    def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None) -> list[keras.callbacks.Callback]:
+    def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None, chief: bool) -> list[Any]:
+        # Those that evaluate the model need all workers.
+        everywhere = [Monitor(x, self.log_dir / "latents" if chief else None, condition=y)]
+        if not chief:
+            return everywhere
         shown = x[:_SHOWN], None if y is None else y[:_SHOWN]
         return [
-            StopOnNaN(),
-            Monitor(x, self.log_dir / "latents", condition=y),  # first: what it finds goes into the history
+            *everywhere,  # first: what Monitor finds goes into the history
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
             *([Pictures(self.log_dir / "pictures", *shown)] if x.ndim == 4 else []),
@@ -128,13 +158,26 @@ class Run:
             Progress(),  # last: an epoch that it has shown is safe
         ]
 
+    def _agree(self, strategy: Any, config: RunConfig, epochs: int, examples: dict[str, data.Examples]) -> None:
+        """Refuse workers that were told, or that see, different things; before the model is made by all together."""
+        facts = {
+            "settings": repr(config),
+            "numbers of epochs": str(epochs),
+            "numbers of examples": ", ".join(f"{split} {len(part.images)}" for split, part in examples.items()),
+            "checkpoints": fingerprints(checkpoints(self.checkpoint_dir)),
+        }
+        agree(strategy, facts, "Give all the same command, and --run on a file system that all share")
+
+    def _resumes(self) -> str:
+        newest = checkpoints(self.checkpoint_dir)
+        return f"from epoch {int(newest[0].stem.removeprefix('epoch-')) + 1}" if newest else "from the beginning"
+
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         with locked(self.directory) as mine:
             if not mine:
                 raise ValueError(f"another process is training in {self.directory}; wait for it, or give another --run")
-            for left in self.directory.rglob(f".*{UNFINISHED}*"):
-                left.unlink()
+            sweep(self.directory)
             yield
 
     @contextlib.contextmanager

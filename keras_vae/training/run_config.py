@@ -30,6 +30,7 @@ class RunConfig:
     learning_rate: float = 1e-3
     precision: str = "float32"
     seed: int = 0
+    deterministic: bool = False
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the settings as JSON."""
@@ -44,13 +45,13 @@ class RunConfig:
             ValueError: If the file is not a run's config.
         """
         try:
-            found = json.loads(Path(path).read_text())
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
             if "model" not in found and found.get("num_samples") == 1:
                 found["num_samples"] = None  # runs from before there were ready-made models
             for name in ("hidden", "image_size"):
                 found[name] = None if found[name] is None else tuple(found[name])
             return cls(**found)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{path} is not the config of a keras_vae run: {error}") from None
 
     def differences(self, other: "RunConfig") -> list[str]:
