@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 _MOST = 32
 _BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -18,29 +17,12 @@ def steps_at_once(callbacks: Any, fixed: Sequence[int | None]) -> int:
 
     Args:
         callbacks: As `fit` takes them.
-        fixed: Numbers of steps; None for one that matters and is not known.
+        fixed: `steps_per_epoch` and `validation_steps`, where they are given.
     """
-    numbers = [number for number in fixed if number is not None]
-    unknown = len(numbers) < len(fixed)
-    if unknown or any(_watches_batches(callback) for callback in _each(callbacks)):
+    if any(_watches_batches(callback) for callback in _each(callbacks)):
         return 1
+    numbers = [number for number in fixed if number is not None]
     return next(count for count in range(_MOST, 0, -1) if all(number % count == 0 for number in numbers))
-
-
-def fixed_steps(steps: int | None, data: Any, strategy: tf.distribute.Strategy) -> list[int | None]:
-    """Return the number of steps of an epoch, if it is fixed, or has to be because there are several replicas.
-
-    Args:
-        steps: As the user gave it.
-        data: What is trained or evaluated on; None for nothing.
-        strategy: The model's.
-    """
-    if steps is not None:
-        return [steps]
-    if strategy.num_replicas_in_sync == 1 or data is None:
-        return []  # the steps end with the data
-    length = int(data.cardinality()) if isinstance(data, tf.data.Dataset) else -1
-    return [length if length > 0 else None]
 
 
 def _each(callbacks: Any) -> Iterable[keras.callbacks.Callback]:

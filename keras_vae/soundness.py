@@ -74,6 +74,7 @@ class Soundness:
         sums = np.asarray(self._sums.numpy())
         named = dict(zip(("loss", *self.terms, *(f"gradient of {name}" for name in self.gradients)), sums, strict=True))
         lost = [f"{name} {value:g}" for name, value in named.items() if not np.isfinite(value)]
+        self.reset()
         what = "the loss" if not np.isfinite(sums[0]) else "a gradient"
         raise NotFiniteError(
             f"{what} is no finite number in batch {batch} of the epoch: {_listed(lost)}. No step was taken on it or "

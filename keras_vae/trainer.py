@@ -16,10 +16,13 @@ from keras_vae.families import Family
 from keras_vae.inference import Inference
 from keras_vae.meters import Meters
 from keras_vae.objectives import Objective
-from keras_vae.pace import fixed_steps, steps_at_once
+from keras_vae.pace import steps_at_once
 from keras_vae.shipping import as_bytes
 from keras_vae.soundness import Soundness
 from keras_vae.updates import Update
+
+# Of the arguments of Keras's `fit`.
+_AFTER_X_AND_Y = list(inspect.signature(keras.Model.fit).parameters)[3:]
 
 
 class ObjectiveTrainer(keras.Model):
@@ -187,32 +190,33 @@ class ObjectiveTrainer(keras.Model):
         divide by the replicas.
         """
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, validation_data: Any = None, **kwargs: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train, as `keras.Model.fit`; y is the condition of a conditional model, and otherwise ignored.
 
         Raises:
             ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
             keras_vae.NotFiniteError: If a loss or a gradient becomes NaN or infinite; the weights are those before.
         """
+        kwargs.update(zip(_AFTER_X_AND_Y, args, strict=False))
+        validation_data = kwargs.pop("validation_data", None)
         if validation_data is not None:
             validation_data = self._guard_validation(validation_data)
         if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
             kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which these ignore
         self._soundness.reset()
-        with guard.clear_errors(), self._paced(x, validation_data, kwargs):
-            x, y = self._guard_training(x, y, kwargs)
-            return super().fit(x, y, *args, validation_data=validation_data, **kwargs)
+        with guard.clear_errors(), self._paced(kwargs):
+            x, y = self._guarded(x, y, kwargs, training=True)
+            return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     @contextlib.contextmanager
-    def _paced(self, x: Any, validation_data: Any, others: dict[str, Any]) -> Iterator[None]:
+    def _paced(self, others: dict[str, Any]) -> Iterator[None]:
         """Take several steps in one call while the block runs, unless the user has said how many."""
-        if self._own_pace or self.run_eagerly:
+        # Replicas that run ahead of each other inside one call mix up their collectives.
+        several = self.distribute_strategy.num_replicas_in_sync > 1
+        if self._own_pace or self.run_eagerly or several:
             yield
             return
-        fixed = [
-            *fixed_steps(others.get("steps_per_epoch"), x, self.distribute_strategy),
-            *fixed_steps(others.get("validation_steps"), validation_data, self.distribute_strategy),
-        ]
+        fixed = others.get("steps_per_epoch"), others.get("validation_steps")
         self.steps_per_execution = steps_at_once(others.get("callbacks"), fixed)
         try:
             yield
@@ -227,11 +231,12 @@ class ObjectiveTrainer(keras.Model):
         """
         with guard.clear_errors():
             if not kwargs.get("_use_cached_eval_dataset"):  # by `fit`, which has checked it
-                x, y = self._guard_training(x, y, kwargs)
+                x, y = self._guarded(x, y, kwargs, training=False)
             return super().evaluate(x, y, *args, **kwargs)
 
-    def _guard_training(self, x: Any, y: Any, others: dict[str, Any]) -> tuple[Any, Any]:
-        sent = as_bytes(x, self.observed_family, self.condition)
+    def _guarded(self, x: Any, y: Any, others: dict[str, Any], training: bool) -> tuple[Any, Any]:
+        # XLA draws other noise than TensorFlow. An evaluation keeps to the dataset's, however the model is compiled.
+        sent = as_bytes(x, self.observed_family, self.condition) if training or not self.jit_compile else None
         if sent is not None:
             return sent, y
         x, y = guard.guarded_pair(x, y, self.observed_family, self.condition)
@@ -242,7 +247,7 @@ class ObjectiveTrainer(keras.Model):
         if isinstance(data, tuple | list):
             x, y = guard.guarded_pair(data[0], data[1] if len(data) > 1 else None, self.observed_family, self.condition)
             return (x, *((y, *data[2:]) if len(data) > 1 else ()))
-        return self._guard_training(data, None, {})[0]
+        return self._guarded(data, None, {}, training=False)[0]
 
 
 def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:

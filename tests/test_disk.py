@@ -83,6 +83,7 @@ def _assert_it_goes_on(run, template, epochs):
     assert [e["epoch"] for e in read_history(run.history_path)] == list(range(1, epochs + 1))
 
 
+@pytest.mark.stress
 def test_a_disk_that_fills_in_a_checkpoint(run, template):
     size = checkpoints(run.checkpoint_dir)[0].stat().st_size
     with _no_file_above(size // 2), pytest.raises(OSError, match=r"epoch-00003\.keras was not written") as caught:

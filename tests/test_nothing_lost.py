@@ -34,6 +34,7 @@ def config(digits, **changes):
     return RunConfig(**{"data": str(digits), "hidden": (16,), "latent_size": 2, "batch_size": 16, **changes})
 
 
+@pytest.mark.stress
 def test_epochs_raised_later_end_on_the_bits_of_one_long_run(digits, tmp_path):
     Run(tmp_path / "other").train(config(digits), epochs=1)
     assert not tf_config.is_op_determinism_enabled()
