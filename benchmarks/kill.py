@@ -140,6 +140,7 @@ def kill_export(folder: Path, rng: random.Random) -> dict[str, object]:
         whole_versions = len(versions)
     keras.saving.load_model(model).export(base / str(whole_versions + 1))
     return {
+        "kills": EXPORTS_KILLED,
         "kills_that_hit_an_unfinished_export": unfinished,
         "whole_versions": whole_versions + 1,
         "left_after_the_next_export": [p.name for p in base.iterdir() if not p.name.isdecimal()],

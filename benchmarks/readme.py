@@ -50,7 +50,8 @@ def table() -> str:
             "`python benchmarks/linear_vae.py`",
         ),
         (
-            f"kill −9 during `train` and `export`, {kills} times each",
+            f"kill −9 {kills} times during `train --deterministic`, {export['kills']} times "
+            "during `export`",
             f"largest difference of a weight from an undisturbed run: {difference:.1g}; "
             f"{export['kills_that_hit_an_unfinished_export']} unfinished exports hit, "
             f"{export['whole_versions']} versions visible, all whole",
