@@ -50,8 +50,7 @@ def table() -> str:
             "`python benchmarks/linear_vae.py`",
         ),
         (
-            f"kill −9 {kills} times during `train --deterministic`, {export['kills']} times "
-            "during `export`",
+            f"kill −9 {kills} times during `train --deterministic`, {export['kills']} times during `export`",
             f"largest difference of a weight from an undisturbed run: {difference:.1g}; "
             f"{export['kills_that_hit_an_unfinished_export']} unfinished exports hit, "
             f"{export['whole_versions']} versions visible, all whole",
