@@ -1,8 +1,8 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
 The core of the list, in which every part appears, runs by default, but for XLA, replicas and half of the exports,
-which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does. The checks that passed are
-printed as a table at the end of the run.
+eager steps and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
+The checks that passed are printed as a table at the end of the run.
 """
 
 import functools
@@ -27,6 +27,15 @@ from tests.golden import COMPOSITIONS, CORE, FACTORS, Golden
 every = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[] if n in CORE else pytest.mark.slow, id=n) for n in COMPOSITIONS]
 )
+
+
+def _half(n):
+    """Return the marks of a check that `make test` makes on half of the core, with a conditional model among it."""
+    return [] if n in CORE[::2] else pytest.mark.stress if n in CORE else pytest.mark.slow
+
+
+# The other half in `make stress`.
+half = pytest.mark.parametrize("name", [pytest.param(n, id=n, marks=_half(n)) for n in COMPOSITIONS])
 
 
 def untrained(name, **compile_arguments):
@@ -189,8 +198,12 @@ MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla":
 def _runs():
     """Every composition in every mode; XLA takes long to compile, so `make test` compiles the default alone."""
     for (label, mode), name in itertools.product(MODES.items(), COMPOSITIONS):
-        mark = [pytest.mark.stress] if label == "xla" and name != CORE[0] else []
-        yield pytest.param(name, mode, id=f"{label}-{name}", marks=mark if name in CORE else [pytest.mark.slow])
+        mark = _half(name)
+        if label == "xla" and name in CORE[1:]:
+            mark = pytest.mark.stress
+        elif label == "graph" and name in CORE:
+            mark = []
+        yield pytest.param(name, mode, id=f"{label}-{name}", marks=mark)
 
 
 @pytest.mark.parametrize(("name", "mode"), list(_runs()))
@@ -206,7 +219,7 @@ def test_two_steps_lower_the_loss(name, mode, binary_images):
             np.testing.assert_array_equal(mine, theirs)
 
 
-@every
+@half
 def test_mixed_bfloat16_trains_with_densities_in_float32(name, binary_images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     x, y = COMPOSITIONS[name].data(binary_images)
@@ -250,14 +263,7 @@ def test_config_round_trip(name):
     assert [w.shape for w in rebuilt.weights] == [w.shape for w in vae.weights]
 
 
-# Half of the core, among it a conditional model, in `make test`; `make stress` adds the other.
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, id=n, marks=[] if n in CORE[::2] else pytest.mark.stress if n in CORE else pytest.mark.slow)
-        for n in COMPOSITIONS
-    ],
-)
+@half
 def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
     vae, x, y = fitted(name, binary_images)
     vae.export(tmp_path / "m" / "1", score_samples=4)
