@@ -47,9 +47,9 @@ LIMITS = {"products alone, TensorFlow": "matmul_tensorflow", "products alone, Py
 CASES = [(100, "float32"), (1000, "float32"), (100, "bfloat16"), (1000, "bfloat16")]
 # Times the fastest peer, and share of the matmul limit.
 AIMS = {(100, "float32"): (2.2, None), (1000, "float32"): (1.7, 0.6), (1000, "bfloat16"): (2.4, None)}
-# Nats. All begin with equal weights, but draw other batches and other noise; from one seed to another the mean
-# loss of an epoch differs by some tenths of a nat, and bfloat16 adds as much. A wrong loss is off by several.
-TOLERANCE = 1.0
+# Nats. All begin with equal weights, but draw other batches and other noise; in these first epochs, in which the loss
+# falls by several nats each, two seeds differ by a nat or so, and bfloat16 adds to it. A wrong loss is off by tens.
+TOLERANCE = 2.0
 # Of bfloat16 to float32, in nats.
 QUALITY_AIM = 0.2
 EPOCHS = 20

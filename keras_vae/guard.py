@@ -122,7 +122,8 @@ def _guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition
             checked[1] = _check_inside(parts[1], condition.support, "condition")
         return checked[0] if len(checked) == 1 else tuple(checked)
 
-    return data.map(check, num_parallel_calls=tf.data.AUTOTUNE)
+    # One call at a time, and no autotuning: its thread can hold up the end of an iterator for seconds.
+    return data.map(check)
 
 
 class _GuardedPyDataset(keras.utils.PyDataset):

@@ -120,7 +120,9 @@ def _batches(data: Any, model: VAE, batch_size: int) -> Iterable[Any]:
         return x
     if isinstance(x, keras.utils.PyDataset):
         return (x[i] for i in range(len(x)))
-    return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread can hold up the end of an iterator for seconds
+    return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size).with_options(options)
 
 
 def _compiled(model: VAE) -> Any:
