@@ -56,7 +56,10 @@ def is_packed(batch: Any) -> bool:
 
 
 def unpack(batch: Packed) -> Any:
-    """Return x, `[batch, height, width, channels]` float32, or (x, y): values as `data.load` gives them."""
+    """Return x, `[batch, height, width, channels]` float32, or (x, y), as `data.load` gives them, up to rounding.
+
+    Under XLA, whose generator makes other numbers of the same seed, the noise is another of the same law.
+    """
     ((key, parts),) = batch.items()
     # Of an empty part of a batch there is no first row; any numbers will do.
     seed = tf.concat([parts["seed"], [[0, 0]]], 0)[0]
