@@ -35,12 +35,14 @@ wheel: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python notebooks/make_notebooks.py
 
-# The figures and pictures of the README and docs/: two hours or more on two cores.
+# The figures and pictures of the README and docs/: two hours or more on two cores. Those of docs/speed.md against peers
+# need `pip install 'keras_vae[benchmarks]'`, which is not in .venv: benchmarks/training.py, benchmarks/log_likelihood.py.
 figures: .venv/installed
 	$(BIN)/python benchmarks/linear_vae.py
 	$(BIN)/python benchmarks/mnist.py bernoulli
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/ready_made.py --epochs 40

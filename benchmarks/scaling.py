@@ -221,7 +221,7 @@ def draw(found: dict[str, dict[int, list[float]]], slopes: dict[str, float], pat
         panel.spines[["top", "right"]].set_visible(False)
         if name == "replicas":
             panel.set_xticks(counts, counts)
-            panel.minorticks_off()
+            panel.xaxis.minorticks_off()
     figure.savefig(path, dpi=150)
 
 

@@ -40,6 +40,14 @@ def replica_id() -> list[tf.Tensor]:
     return [context.replica_id_in_sync_group] if context is not None and context.num_replicas_in_sync > 1 else []
 
 
+def alone() -> bool:
+    """Say whether this is the only replica, of a strategy that lets compiled functions update variables.
+
+    A `MirroredStrategy` of one device does not.
+    """
+    return not tf.distribute.has_strategy() or isinstance(tf.distribute.get_strategy(), tf.distribute.OneDeviceStrategy)
+
+
 def rows(per_example: tf.Tensor) -> Rows | None:
     """Return where the rows of `[batch, ...]` lie in the global batch, or None if there is one replica."""
     others = replica_id()

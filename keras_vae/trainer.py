@@ -124,6 +124,9 @@ class ObjectiveTrainer(keras.Model):
         """Take one step on a batch."""
         x, y, weight = self._unpack(data)
         seed = streams.fold(self.seed, streams.TRAIN, self._steps)
+        # Running statistics, which the pass itself updates.
+        states = [variable for variable in self.non_trainable_weights if variable is not self._steps]
+        before = [tf.identity(variable) for variable in states]
         with tf.GradientTape() as tape:
             terms = self._terms(x, y, seed, training=True)
             loss = _share_of_mean(terms["loss"], weight)
@@ -133,6 +136,8 @@ class ObjectiveTrainer(keras.Model):
         sound = self._soundness.check(loss, terms, gradients, batch)
         self._update_weights(gradients, sound)
         self._steps.assign_add(tf.cast(sound, tf.int64))
+        for variable, value in zip(states, before, strict=True):
+            variable.assign(tf.where(sound, variable, value))
         return self._report(terms, weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:

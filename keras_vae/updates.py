@@ -34,7 +34,7 @@ class Update:
 
     def __call__(self, gradients: Sequence[Any], sound: tf.Tensor) -> None:
         """Update the variables, if `sound`, a scalar bool that is the same on all replicas."""
-        if not replicas.replica_id():
+        if replicas.alone():
             tf.cond(sound, lambda: self._apply(gradients), lambda: tf.constant(0))
         elif tf.__internal__.distribute.strategy_supports_no_merge_call():
             tf.cond(sound, lambda: self._apply_plain(gradients), lambda: tf.constant(0))

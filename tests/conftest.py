@@ -30,6 +30,15 @@ def binary_images() -> np.ndarray:
     return x
 
 
+@pytest.fixture
+def digits(tmp_path, binary_images):
+    """Return an .npz of 8-bit images: 64 to train on, 16 to test on."""
+    path = tmp_path / "digits.npz"
+    grey = (binary_images * 250).astype(np.uint8)
+    np.savez(path, x_train=grey, x_test=grey[:16])
+    return path
+
+
 def pytest_collection_modifyitems(items):
     """Put the conformance tests of one composition beside each other: they share a trained model."""
     conformance = [item for item in items if item.path.name == "test_conformance.py"]

@@ -73,6 +73,7 @@ def fitted(name, images):
     ("replicas", "names"),
     [
         *(pytest.param(2, CORE[i::2], id=f"2-core-{i + 1}", marks=pytest.mark.stress) for i in (0, 1)),
+        pytest.param(1, CORE[:1], id="1-core", marks=pytest.mark.stress),
         pytest.param(4, CORE[:2], id="4-core", marks=pytest.mark.stress),
         *(
             pytest.param(r, list(COMPOSITIONS)[start::4], id=f"{r}-all-{start + 1}", marks=pytest.mark.slow)

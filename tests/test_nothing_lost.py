@@ -14,24 +14,13 @@ from benchmarks import kill
 from keras_vae import arguments, cli
 from keras_vae.training import Run, RunConfig, read_history
 from keras_vae.training.checkpoint import checkpoints
+from tests.short_runs import config
 
 
 @pytest.fixture(autouse=True)
 def _determinism_ends_with_the_test():
     yield
     tf_config.disable_op_determinism()
-
-
-@pytest.fixture
-def digits(tmp_path, binary_images):
-    path = tmp_path / "digits.npz"
-    grey = (binary_images * 250).astype(np.uint8)
-    np.savez(path, x_train=grey, x_test=grey[:16])
-    return path
-
-
-def config(digits, **changes):
-    return RunConfig(**{"data": str(digits), "hidden": (16,), "latent_size": 2, "batch_size": 16, **changes})
 
 
 @pytest.mark.stress

@@ -85,6 +85,28 @@ def test_training_stops_with_the_weights_before_the_batch(images, compiled):
     assert int(vae._steps) == 4
 
 
+@pytest.mark.parametrize("compiled", [{}, {"run_eagerly": True}])
+def test_statistics_that_the_pass_itself_updates_are_those_before_too(images, compiled):
+    def normalised():
+        keras.utils.set_random_seed(3)
+        layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization()]
+        vae = kv.VAE(
+            kv.Encoder(keras.Sequential(layers), kv.families.Normal(2)),
+            kv.Decoder(kv.networks.MLP([8]), kv.families.Bernoulli((8, 8, 1))),
+            objective=LostAt("loss"),
+            seed=5,
+        )
+        vae.compile("adam", **compiled)
+        return vae
+
+    vae, good = normalised(), normalised()
+    with pytest.raises(NotFiniteError):
+        vae.fit(lost_in(images, 3), verbose=0)
+    good.fit(lost_in(images, 3).take(2), verbose=0)
+    assert any(v.name == "moving_mean" and np.abs(v.numpy()).max() > 0 for v in good.non_trainable_weights)
+    np.testing.assert_array_equal(state(vae), state(good))
+
+
 @pytest.mark.parametrize("batch", [1, 8])
 def test_the_first_and_the_last_batch_are_watched(images, batch):
     vae = model(LostAt("loss", np.inf))

@@ -1,7 +1,4 @@
 import json
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
@@ -11,19 +8,7 @@ import keras_vae as kv
 from keras_vae.locks import locked
 from keras_vae.training import Checkpoint, HistoryFile, Run, RunConfig, read_history, restore
 from keras_vae.training.checkpoint import checkpoints
-
-
-@pytest.fixture
-def digits(tmp_path, binary_images):
-    """An .npz of 8-bit images: 64 to train on, 16 to test on."""
-    path = tmp_path / "digits.npz"
-    grey = (binary_images * 250).astype(np.uint8)
-    np.savez(path, x_train=grey, x_test=grey[:16])
-    return path
-
-
-def config(digits, **changes):
-    return RunConfig(**{"data": str(digits), "hidden": (16,), "latent_size": 2, "batch_size": 16, **changes})
+from tests.short_runs import config
 
 
 def weights(model):
@@ -173,24 +158,3 @@ def test_a_config_that_is_none_is_refused(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match="not the config of a keras_vae run"):
             RunConfig.read(path)
-
-
-@pytest.mark.stress
-def test_kill_9_resumes_to_the_same_history(digits, tmp_path):
-    """Killed twice at whatever point it has reached after an epoch, then left to finish."""
-    command = [sys.executable, "-m", "keras_vae", "train", "--run", str(tmp_path / "killed"), "--data", str(digits)]
-    command += ["--hidden", "16", "--latent", "2", "--batch-size", "16", "--epochs", "8"]
-    history = tmp_path / "killed" / "history.json"
-    for epochs in (1, 4):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(read_history(history)) < epochs:
-            time.sleep(0.01)
-        process.kill()
-        process.wait()
-        keras.saving.load_model(checkpoints(tmp_path / "killed" / "checkpoints")[0]) if epochs > 1 else None
-    subprocess.run(command, check=True, capture_output=True)
-    undisturbed = Run(tmp_path / "undisturbed").train(config(digits), epochs=8)
-    np.testing.assert_allclose(
-        weights(Run(tmp_path / "killed").load_model()), weights(undisturbed), rtol=1e-4, atol=1e-5
-    )
-    assert [e["epoch"] for e in read_history(history)] == list(range(1, 9))
