@@ -43,6 +43,11 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/reproduce/factor_analysis.py
+	$(BIN)/python benchmarks/reproduce/continuous_bernoulli.py
+	$(BIN)/python benchmarks/reproduce/gradient_variance.py
+	$(BIN)/python benchmarks/reproduce/conditional.py
+	$(BIN)/python benchmarks/reproduce/table.py
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/ready_made.py --epochs 40

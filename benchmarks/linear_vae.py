@@ -10,6 +10,7 @@ log-likelihood, its exact log-likelihood, and PPCA's.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,36 +25,57 @@ from keras_vae.files import whole
 LATENT = 5
 
 
-def main() -> None:
-    keras.utils.set_random_seed(0)
+def digits(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and held-out digits, grey in [0, 1]."""
     x = (load_digits().data / 16).astype(np.float32)
-    x = x[np.random.default_rng(0).permutation(len(x))]
-    train, test = x[:1500], x[1500:]
+    x = x[np.random.default_rng(seed).permutation(len(x))]
+    return x[:1500], x[1500:]
+
+
+def covariance_parts(model: kv.VAE) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return Wᵀ `[latents, pixels]`, b `[pixels]` and σ² of a linear decoder with a learned scale."""
+    w, b = (p.astype(float) for p in model.decoder.head.get_weights())
+    return w, b, np.exp(2 * model.decoder.family.log_scale.numpy().astype(float))
+
+
+def exact_log_density(model: kv.VAE, x: np.ndarray) -> float:
+    """Return the mean log p(x), x ~ N(b, WWᵀ + σ²I), in nats."""
+    w, b, variance = covariance_parts(model)
+    return float(scipy.stats.multivariate_normal(b, w.T @ w + variance * np.eye(len(b))).logpdf(x).mean())
+
+
+def largest_angle(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest principal angle between the spaces that the rows span, in degrees."""
+    return float(np.degrees(scipy.linalg.subspace_angles(one.T, other.T).max()))
+
+
+def measure(epochs: int = 600, seed: int = 0) -> dict[str, Any]:
+    keras.utils.set_random_seed(seed)
+    train, test = digits(seed)
 
     vae = kv.VAE(
         encoder=kv.Encoder(kv.networks.MLP(), kv.families.Normal(LATENT)),
-        decoder=kv.Decoder(kv.networks.MLP(), kv.families.Normal(x.shape[1], scale="learned")),
-        seed=0,
+        decoder=kv.Decoder(kv.networks.MLP(), kv.families.Normal(train.shape[1], scale="learned")),
+        seed=seed,
     )
-    schedule = keras.optimizers.schedules.CosineDecay(1e-2, decay_steps=600 * 15)
+    schedule = keras.optimizers.schedules.CosineDecay(1e-2, decay_steps=epochs * 15)
     vae.compile(optimizer=keras.optimizers.Adam(schedule))
-    vae.fit(train, batch_size=100, epochs=600, verbose=0)
+    vae.fit(train, batch_size=100, epochs=epochs, verbose=0)
 
-    w, b = (p.astype(float) for p in vae.decoder.head.get_weights())
-    variance = float(np.exp(2 * vae.decoder.family.log_scale.numpy()))
-    exact = scipy.stats.multivariate_normal(b, w.T @ w + variance * np.eye(x.shape[1]))
     pca = PCA(LATENT).fit(train)
     vae.objective = kv.objectives.ELBO(num_samples=100)
     vae.compile()
-    figures = {
+    return {
         "elbo": vae.evaluate(test, verbose=0, return_dict=True)["bound"],
         "importance_sampled": kv.evaluation.log_likelihood(vae, test, 5000, verbose=False).mean,
-        "exact": float(exact.logpdf(test).mean()),
+        "exact": exact_log_density(vae, test),
         "ppca_scikit_learn": float(pca.score(test)),
-        "largest_principal_angle_degrees": float(
-            np.degrees(scipy.linalg.subspace_angles(w.T, pca.components_.T).max())
-        ),
+        "largest_principal_angle_degrees": largest_angle(covariance_parts(vae)[0], pca.components_),
     }
+
+
+def main() -> None:
+    figures = measure()
     print(json.dumps(figures, indent=1))
     with whole(Path(__file__).parent / "results" / "linear_vae.json") as unfinished:
         unfinished.write_text(json.dumps(figures, indent=1) + "\n")

@@ -105,6 +105,9 @@ def _evaluate(command: ArgumentParser) -> None:
     )
     command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     command.add_argument("--json", metavar="FILE", help="also write the figures to this file")
+    command.add_argument(
+        "--report", metavar="FILE.html", help="measure all that goes with the model and data, and write one page of it"
+    )
 
 
 def _sample(command: ArgumentParser) -> None:

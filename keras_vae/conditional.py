@@ -76,6 +76,12 @@ class Conditional(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
         """Return the family's parameters."""
+        return self.family(self.unconstrained(inputs, condition, training))
+
+    def unconstrained(
+        self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
+        """Return the values that the family makes its parameters of, `[..., *parameters]`; arguments as in a call."""
         event_rank = len(self.input_event_shape)
         inputs = tf.convert_to_tensor(inputs)
         if not inputs.shape[-event_rank:].is_compatible_with(self.input_event_shape):
@@ -107,7 +113,7 @@ class Conditional(keras.layers.Layer):
             features = tf.reshape(features, [-1, self.head.kernel.shape[0]])
         values = tf.reshape(self.head(features)[:count], tf.concat([leading, self.family.parameters_shape], 0))
         values = tf.ensure_shape(values, [*static, *self.family.parameters_shape])
-        return self.family(tf.cast(values, self.family.variable_dtype))
+        return tf.cast(values, self.family.variable_dtype)
 
     def _features(self, inputs: Any, condition: Any, training: bool | None = None) -> Any:
         if condition is None:

@@ -26,7 +26,7 @@ def as_bytes(data: Any, family: Family, condition: Condition | None) -> tf.data.
         x_right = bool(tf.reduce_all(family.support.contains(tf.constant(known.values, family.variable_dtype))))
         if condition is None:
             y_right = True
-        elif known.labels is None or condition.shape != ():
+        elif known.labels is None or condition.shape != () or tuple(data.element_spec[1].shape[1:]) != ():
             y_right = False
         else:
             y_right = bool(tf.reduce_all(condition.support.contains(tf.constant(known.labels))))

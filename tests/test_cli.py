@@ -74,6 +74,7 @@ def test_models_are_listed_with_their_papers(capsys):
     assert any(line.startswith("iwae ") and "Burda, Grosse & Salakhutdinov 2016" in line for line in lines)
 
 
+@pytest.mark.stress
 def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
     run = tmp_path / "run"
     assert cli.main([*_train(run, digits), "--model", "cvae", "--epochs", "1"]) == 0

@@ -28,6 +28,7 @@ def test_a_run_leaves_config_model_history_and_pictures(digits, tmp_path):
         assert tag in events
 
 
+@pytest.mark.stress
 def test_an_interrupted_run_ends_as_an_undisturbed_one(digits, tmp_path):
     undisturbed = Run(tmp_path / "a").train(config(digits), epochs=4)
     run = Run(tmp_path / "b")
@@ -123,6 +124,7 @@ class _Spoil(keras.callbacks.Callback):
         self.model.decoder.head.bias.assign(np.full(64, np.nan))
 
 
+@pytest.mark.stress
 def test_a_loss_that_turns_nan_stops_before_the_checkpoint(digits, tmp_path, monkeypatch):
     run = Run(tmp_path / "run")
     run.train(config(digits), epochs=1)

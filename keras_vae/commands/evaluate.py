@@ -1,41 +1,65 @@
 """`keras-vae evaluate`."""
 
+import contextlib
 import json
 import math
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
 
 from keras_vae import data
 from keras_vae.commands import stored
-from keras_vae.evaluation import log_likelihood
+from keras_vae.commands.evaluate_report import Material, sections
+from keras_vae.data.examples import Examples
+from keras_vae.evaluation import LogLikelihood, log_likelihood, report
 from keras_vae.files import whole
+from keras_vae.training import RunConfig
+from keras_vae.vae import VAE
 
 
 def run(options: Namespace) -> None:
-    """Print the bound, its parts and the log-likelihood."""
+    """Print the bound, its parts and the log-likelihood; with `--report`, every other measure too, as a page."""
+    if options.report:
+        report.check_name(options.report)
     model, config = stored.load(options.model)
-    examples = data.load(
-        options.data or (config.data if config else "mnist_5k"),
-        options.split,
-        batch_size=config.batch_size if config else 100,
-        likelihood=stored.likelihood_name(model),
-        preprocess=options.preprocess or (config.preprocess if config else None),
-        image_size=config.image_size if config else None,
-        with_labels=model.condition is not None,
-        seed=options.seed,
-        data_dir=options.data_dir,
-    )
+    name = options.data or (config.data if config else "mnist_5k")
+    image_size = config.image_size if config else None
+    test = data.read(name, options.split, image_size=image_size, data_dir=options.data_dir)
+
+    def load(examples: Examples, with_labels: bool) -> tf.data.Dataset:
+        return data.load(
+            examples,
+            options.split,
+            batch_size=config.batch_size if config else 100,
+            likelihood=stored.likelihood_name(model),
+            preprocess=options.preprocess or (config.preprocess if config else None),
+            with_labels=with_labels,
+            seed=options.seed,
+            shuffle=False,
+        )
+
+    examples = load(test, model.condition is not None)
     terms = model.evaluate(examples, verbose=0, return_dict=True)
     estimate = log_likelihood(model, examples, options.num_samples, seed=options.seed)
-    figures = {
-        "bound": terms["bound"],
-        "reconstruction": terms["reconstruction"],
-        "kl": terms["kl"],
-        "log_likelihood": estimate.mean,
-        "log_likelihood_standard_error": estimate.standard_error,
-        "num_samples": estimate.num_samples,
-        "examples": len(estimate.per_example),
-    }
-    print(f"{options.split}, {figures['examples']} examples, nats per example")
+    _print(options.split, terms, estimate)
+    if options.json:
+        with whole(options.json) as unfinished:
+            unfinished.write_text(json.dumps(_figures(terms, estimate), indent=1) + "\n")
+    if options.report:
+        train = None
+        with contextlib.suppress(ValueError, FileNotFoundError):
+            train = data.read(name, "train", image_size=image_size, data_dir=options.data_dir)
+        parts = [report.section(estimate), *sections(Material(model, train, test, load, options.seed))]
+        report.write(
+            options.report, f"{Path(options.model).name} on {test.name}", _facts(model, config, options), parts
+        )
+        print(f"\n{options.report}: {len(parts)} sections")
+
+
+def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None:
+    print(f"{split}, {len(estimate.per_example)} examples, nats per example")
     whole_elbo = math.isclose(terms["bound"], terms["reconstruction"] - terms["kl"], rel_tol=1e-4)
     print(f"  bound            {terms['bound']:9.2f}{'  = reconstruction − KL' if whole_elbo else ''}")
     print(f"  reconstruction   {terms['reconstruction']:9.2f}")
@@ -44,6 +68,32 @@ def run(options: Namespace) -> None:
         f"  log-likelihood   {estimate.mean:9.2f} ± {estimate.standard_error:.2f}  "
         f"({estimate.num_samples} importance samples)"
     )
-    if options.json:
-        with whole(options.json) as unfinished:
-            unfinished.write_text(json.dumps(figures, indent=1) + "\n")
+    for warning in estimate.warnings():
+        print(f"  warning: {warning}")
+
+
+def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]:
+    return {
+        "bound": terms["bound"],
+        "reconstruction": terms["reconstruction"],
+        "kl": terms["kl"],
+        "log_likelihood": estimate.mean,
+        "log_likelihood_standard_error": estimate.standard_error,
+        "num_samples": estimate.num_samples,
+        "examples": len(estimate.per_example),
+    }
+
+
+def _facts(model: VAE, config: RunConfig | None, options: Namespace) -> list[tuple[str, str]]:
+    return [
+        ("model", options.model),
+        ("likelihood", type(model.decoder.family).__name__),
+        ("posterior", type(model.encoder.family).__name__),
+        ("prior", type(model.prior).__name__),
+        ("objective", type(model.objective).__name__),
+        ("latents", str(model.latent_shape)),
+        ("weights", f"{model.count_params():,}"),
+        ("split", options.split),
+        ("preprocessing", str(options.preprocess or (config.preprocess if config else None) or "by the likelihood")),
+        ("seed", str(options.seed)),
+    ]

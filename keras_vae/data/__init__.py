@@ -1,8 +1,9 @@
 """Images as `tf.data` from TFDS, folders, `.npz` files, arrays or your datasets, fit for a likelihood."""
 
 from keras_vae.data.examples import Examples
+from keras_vae.data.factors import Factor
 from keras_vae.data.pipeline import epochs, load
 from keras_vae.data.preprocess import PREPROCESSING
 from keras_vae.data.read import read
 
-__all__ = ["PREPROCESSING", "Examples", "epochs", "load", "read"]
+__all__ = ["PREPROCESSING", "Examples", "Factor", "epochs", "load", "read"]

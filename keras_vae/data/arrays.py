@@ -12,7 +12,7 @@ def from_array(images: np.ndarray, labels: np.ndarray | None = None, name: str =
 
     Args:
         images: `[n, height, width]` or `[n, height, width, channels]`; uint8, bool, or float in [0, 1].
-        labels: `[n]` or `[n, 1]` integers, or None.
+        labels: `[n]` or `[n, 1]` integers, `[n, k]` for k factors of each image, or None.
         name: What error messages call the images.
 
     Returns:
@@ -20,7 +20,7 @@ def from_array(images: np.ndarray, labels: np.ndarray | None = None, name: str =
 
     Raises:
         ValueError: If the images are empty, of another rank or dtype, or out of range, or if the labels are
-            not one integer for each image.
+            not one integer for each image, or k.
 
     Example:
         >>> import numpy as np
@@ -76,12 +76,18 @@ def _pixels(images: np.ndarray, name: str) -> np.ndarray:
 def _labels(labels: np.ndarray | None, count: int, name: str) -> np.ndarray | None:
     if labels is None:
         return None
-    if labels.shape not in ((count,), (count, 1)) or not np.issubdtype(labels.dtype, np.integer):
+    right = labels.ndim in (1, 2) and labels.size > 0 and len(labels) == count
+    if not right or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             f"The labels of {name} have shape {labels.shape} and dtype {labels.dtype}; wanted one integer "
-            f"for each image, shape ({count},)"
+            f"for each image, shape ({count},), or the integers of k factors, shape ({count}, k)"
         )
-    labels = labels.reshape(count)
+    if labels.ndim == 2 and labels.shape[1] > 1 and _one_hot(labels):
+        raise ValueError(
+            f"The labels of {name}, shape {labels.shape}, are one-hot; wanted one integer for each image: "
+            "np.argmax(labels, axis=-1)"
+        )
+    labels = labels.reshape(count) if labels.shape == (count, 1) else labels
     limits = np.iinfo(np.int32)
     if labels.min() < limits.min or labels.max() > limits.max:
         raise ValueError(
@@ -89,3 +95,7 @@ def _labels(labels: np.ndarray | None, count: int, name: str) -> np.ndarray | No
             "the classes from 0"
         )
     return labels.astype(np.int32)
+
+
+def _one_hot(labels: np.ndarray) -> bool:
+    return bool(np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(axis=1) == 1))

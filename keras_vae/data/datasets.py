@@ -16,7 +16,7 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
 
     Args:
         dataset: Elements are `[height, width]` or `[height, width, channels]`, all of one size; uint8, bool,
-            or float in [0, 1]; alone or in a pair with an integer label.
+            or float in [0, 1]; alone or in a pair with an integer label, or k of them, `[k]`.
         name: What error messages call it.
 
     Raises:

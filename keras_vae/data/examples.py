@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_vae.data.factors import Factor
+
 MEMORY_LIMIT = 8 * 2**30
 
 
@@ -13,13 +15,15 @@ class Examples:
 
     Attributes:
         images: `[n, height, width, channels]`; uint8 (0 to 255), bool (binary) or float32 (in [0, 1]).
-        labels: `[n]` int32, or None if the source has none.
+        labels: `[n]` int32; `[n, k]` where k factors of each image are known; or None if the source has none.
         name: What the images are called in error messages.
+        factors: What is known of each column of labels `[n, k]`; empty where nothing is.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     name: str
+    factors: tuple[Factor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -3,15 +3,13 @@
 Importing this module makes `tfds.load("mnist_5k")` work.
 """
 
-import fcntl
-import random
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+
+from keras_vae.data.prepare_once import prepare_once
 
 _TRAIN_PER_CLASS = 400
 
@@ -51,25 +49,8 @@ class Mnist5k(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "In each class the first 400 train, the last 100 test."}  # noqa: RUF012
 
     def download_and_prepare(self, **kwargs: Any) -> None:
-        """Prepare the set once, even if several processes ask at the same time or one was killed at it.
-
-        TFDS writes into a folder named by Python's `random` and renames it at the end. Processes that start
-        together from one seed would share that name, hence the lock; and a model built after the first
-        preparation would get other weights than one built after the second, hence the restored state.
-        """
-        root = Path(self.data_dir).parent
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in root.glob("incomplete.*"):
-                shutil.rmtree(leftover)
-            state = random.getstate()
-            try:
-                super().download_and_prepare(**kwargs)
-            finally:
-                random.setstate(state)
-        if not self.info.splits:
-            self.info.read_from_directory(self.data_dir)  # another process prepared it while this one waited
+        """Prepare the set once, whoever asks."""
+        prepare_once(self, super().download_and_prepare, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

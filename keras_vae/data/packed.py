@@ -42,7 +42,7 @@ def pack(preprocess: str, pixels: tf.Tensor, start: tf.Tensor, seed: tf.Tensor, 
         pixels: `[batch, height, width, channels]`.
         start: The first example's place in the stream of noise.
         seed: Of that stream, `[2]` int32.
-        labels: `[batch]`, or None.
+        labels: `[batch]` or `[batch, k]`, or None.
     """
     count = tf.shape(pixels)[0]
     place = tf.cast(start, tf.int64) + tf.range(count, dtype=tf.int64)

@@ -1,5 +1,6 @@
 """The input pipeline: order, batches and noise as functions of (seed, epoch)."""
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable
@@ -66,7 +67,7 @@ def load(
 
     Returns:
         A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label
-        `[batch]` int32.
+        `[batch]` int32, or `[batch, k]` where k factors of each image are known, as of "shapes".
 
     Raises:
         FileNotFoundError: As `read`.
@@ -144,7 +145,7 @@ def _open(packed: Unopened, cardinality: int) -> tf.data.Dataset:
     count = tf.data.experimental.assert_cardinality(cardinality)
     batches = packed.dataset.map(unpack, num_parallel_calls=os.cpu_count()).prefetch(_AHEAD)
     return attach(
-        batches.apply(count), Unopened(packed.dataset.prefetch(_AHEAD).apply(count), packed.values, packed.labels)
+        batches.apply(count), dataclasses.replace(packed, dataset=packed.dataset.prefetch(_AHEAD).apply(count))
     )
 
 
@@ -197,6 +198,7 @@ def _packed(
         batches.with_options(options),
         possible_values(preprocess, images),
         None if labels is None else np.unique(labels),
+        examples.factors if with_labels else (),
     )
     return known, -(-len(images) // batch_size)
 

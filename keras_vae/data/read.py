@@ -18,7 +18,7 @@ from keras_vae.data.npz import from_npz
 Source: TypeAlias = str | os.PathLike[str] | np.ndarray | tf.data.Dataset | Examples
 
 _FORMS = (
-    "the name of a TFDS set ('mnist_5k', 'mnist', 'fashion_mnist:3.*.*'), the path of a folder of images "
+    "the name of a TFDS set ('mnist_5k', 'shapes', 'mnist', 'fashion_mnist:3.*.*'), the path of a folder of images "
     "or of an .npz file, a NumPy array [n, height, width(, channels)], or an unbatched tf.data.Dataset of "
     "images"
 )
@@ -38,7 +38,7 @@ def read(
     `pathlib.Path` is always a file or a folder.
 
     Args:
-        source: One of: "mnist_5k" or another TFDS name, with its image in the feature `image`, as `name`,
+        source: One of: "mnist_5k", "shapes" or another TFDS name, with its image in the feature `image`, as `name`,
             `name/config` or `name:version`; a folder of images; an `.npz` file; an array
             `[n, height, width(, channels)]`; an unbatched `tf.data.Dataset` of images or (image, label)
             pairs; or `Examples`, returned as they are.
@@ -49,7 +49,9 @@ def read(
             `~/tensorflow_datasets`; the second also where the first lacks the set and is read-only.
 
     Returns:
-        The images `[n, height, width, channels]`, uint8, bool or float32, and the labels `[n]` int32 or None.
+        The images `[n, height, width, channels]`, uint8, bool or float32, and the labels, int32 or None: `[n]`; or
+        `[n, k]` where k factors of each image are known. In TFDS sets the labels are the feature `label`, or else
+        all features `label_...` in the set's order.
 
     Raises:
         FileNotFoundError: If a path does not exist, or a TFDS set is not prepared and cannot be.

@@ -1,6 +1,7 @@
 """Sets by their TFDS name."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import sys
@@ -8,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from keras_vae.data.datasets import from_dataset
 from keras_vae.data.examples import Examples, check_memory
+from keras_vae.data.factors import Factor
 
 # name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
 _NAME = re.compile(r"[a-z]\w*(/[\w.\-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", re.IGNORECASE)
+# Of the features that hold a known factor each.
+_LABEL = "label_"
 
 
 def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
@@ -29,7 +34,8 @@ def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
         return None
     import tensorflow_datasets as tfds  # slow, and not needed for files and arrays
 
-    import keras_vae.data.mnist_5k  # noqa: F401  (registers itself)
+    import keras_vae.data.mnist_5k
+    import keras_vae.data.shapes  # noqa: F401  (both register themselves)
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -51,7 +57,8 @@ def registered() -> list[str]:
     """Return the names of all sets that TFDS can build."""
     import tensorflow_datasets as tfds
 
-    import keras_vae.data.mnist_5k  # noqa: F401  (registers itself)
+    import keras_vae.data.mnist_5k
+    import keras_vae.data.shapes  # noqa: F401  (both register themselves)
 
     return tfds.list_builders(with_community_datasets=False)
 
@@ -70,12 +77,12 @@ def from_builder(builder: Any, split: str) -> Examples:
     import tensorflow_datasets as tfds
 
     name = f"The TFDS set {builder.info.full_name!r}, split {split!r}"
-    known = builder.info.features
-    features = dict(known.items()) if isinstance(known, tfds.features.FeaturesDict) else {}
+    declared = builder.info.features
+    features = dict(declared.items()) if isinstance(declared, tfds.features.FeaturesDict) else {}
     image = features.get("image")
     if not isinstance(image, tfds.features.Image):
         raise ValueError(
-            f"{name} has no feature 'image' that is an image; its features are {', '.join(features) or known}"
+            f"{name} has no feature 'image' that is an image; its features are {', '.join(features) or declared}"
         )
     _prepare(builder)
     try:
@@ -85,11 +92,30 @@ def from_builder(builder: Any, split: str) -> Examples:
         raise ValueError(f"{name} does not exist; wanted one of {splits}, 'all', or a part: 'train[:10%]'") from error
     height, width, channels = (side or 1 for side in image.shape)
     check_memory(count * height * width * channels * np.dtype(image.np_dtype).itemsize, name)
-    wanted = ["image"]
-    if isinstance(features.get("label"), tfds.features.ClassLabel):
-        wanted.append("label")
-    dataset = builder.as_dataset(split=split)
-    return from_dataset(dataset.map(lambda example: tuple(example[key] for key in wanted)), name)
+    labels = _labels(features)
+
+    def pair(example: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        y = [example[key] for key in labels]
+        return (example["image"], tf.stack(y, axis=-1)) if y else (example["image"],)
+
+    examples = from_dataset(builder.as_dataset(split=split).map(pair), name)
+    known = tuple(_factor(key, feature) for key, feature in labels.items())
+    return dataclasses.replace(examples, factors=known if len(known) > 1 else ())
+
+
+def _labels(features: dict[str, Any]) -> dict[str, Any]:
+    """Return the feature `label`; else all features `label_...`, as TFDS's sets of known factors name them."""
+    import tensorflow_datasets as tfds
+
+    classes = {key: feature for key, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)}
+    if "label" in classes:
+        return {"label": classes["label"]}
+    return {key: feature for key, feature in classes.items() if key.startswith(_LABEL)}
+
+
+def _factor(key: str, feature: Any) -> Factor:
+    # TFDS numbers the classes of a feature that was given no names.
+    return Factor(key.removeprefix(_LABEL), feature.num_classes, all(name.isdecimal() for name in feature.names))
 
 
 def _prepare(builder: Any) -> None:

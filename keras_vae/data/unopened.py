@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.data.factors import Factor
+
 _ATTRIBUTE = "_keras_vae_unopened"
 
 
@@ -17,11 +19,13 @@ class Unopened:
         dataset: Of packed batches; see `keras_vae.data.packed`.
         values: All kinds of values that x will have, or None if that is not known.
         labels: All values of the labels, or None if there are none.
+        factors: What is known of each column of labels `[batch, k]`; empty where nothing is.
     """
 
     dataset: tf.data.Dataset
     values: np.ndarray | None
     labels: np.ndarray | None
+    factors: tuple[Factor, ...] = ()
 
 
 def attach(dataset: tf.data.Dataset, unopened: Unopened) -> tf.data.Dataset:

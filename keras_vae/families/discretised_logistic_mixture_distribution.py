@@ -75,11 +75,14 @@ class DiscretisedLogisticMixtureDistribution(tfd.Distribution):
         return tf.shape(self.loc)[-4:-1]
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(self.log_prob_by_pixel(x), axis=[-2, -1])
+
+    def log_prob_by_pixel(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-probability of each pixel, `[..., height, width]`, in nats; pixels are independent."""
         # A pixel's channels share the component.
         log_masses = tf.reduce_sum(self._log_masses(tf.round(TOP * x)[..., tf.newaxis]), axis=-2)
         pixels = tf.reduce_logsumexp(tf.nn.log_softmax(self.logits) + log_masses, axis=-1)
-        valid = tf.reduce_all(GREY_LEVELS.contains(x), axis=[-3, -2, -1])
-        return tf.where(valid, tf.reduce_sum(pixels, axis=[-2, -1]), float("-inf"))
+        return tf.where(tf.reduce_all(GREY_LEVELS.contains(x), axis=-1), pixels, float("-inf"))
 
     def _log_masses(self, levels: tf.Tensor) -> tf.Tensor:
         """Return the components' log-masses of levels `[..., channels, 1]` from 0 to 255: `[..., channels, K]`.

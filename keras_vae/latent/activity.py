@@ -1,9 +1,11 @@
 """How much each latent tells about x."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from keras_vae.families.support import REAL, Support
 from keras_vae.latent.codes import LatentModel, means
 
 # Burda, Grosse & Salakhutdinov (2016), section 5.2: a latent is active above this.
@@ -33,3 +35,16 @@ def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray
         0
     """
     return means(model, x, condition, "activity").var(axis=0, dtype=np.float64)
+
+
+def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return which latents are active, `[*latents]`.
+
+    The limit on a variance is one beside the standard normal's: bounded and discrete latents go by what they carry.
+
+    Args:
+        support: The latents'.
+        nats: What each carries, `[*latents]`; None if the KL is no sum over latents.
+        variance: Of the posterior means, `[*latents]`, as `activity` finds it; called only where it is needed.
+    """
+    return (variance() if nats is None or support is REAL else nats) > ACTIVE

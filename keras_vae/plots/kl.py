@@ -21,25 +21,29 @@ def save_kl(path: str | os.PathLike[str], kl: Any) -> None:
         >>> import tempfile
         >>> save_kl(tempfile.mkdtemp() + "/kl.png", [0.0, 3.1, 1.2])
     """
-    save(_bars(kl), path)
+    save(_drawn(kl), path)
 
 
 def draw_kl(kl: Any) -> np.ndarray:
     """Return the picture of `save_kl` as an array, `[height, width, 3]`, values 0 to 255."""
-    canvas = FigureCanvasAgg(_bars(kl))
+    canvas = FigureCanvasAgg(_drawn(kl))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _bars(kl: Any) -> Figure:
+def bars(axis: Any, kl: Any) -> None:
+    """Draw the KL of each latent as bars, the largest first."""
     kl = np.ravel(kl)
     order = np.argsort(kl, kind="stable")[::-1]
-    figure = Figure(figsize=(max(4, min(12, 0.25 * len(kl) + 1)), 2.8), layout="constrained")
-    axis = figure.subplots()
     axis.bar(range(len(kl)), kl[order])
     every = -(-len(kl) // 40)  # more names would overlap
     axis.set_xticks(range(0, len(kl), every), [str(latent) for latent in order[::every]], fontsize=7)
     axis.set_xlabel("latent, the largest KL first")
     axis.set_ylabel("KL, nats")
     axis.set_ylim(bottom=0)
+
+
+def _drawn(kl: Any) -> Figure:
+    figure = Figure(figsize=(max(4, min(12, 0.25 * np.size(kl) + 1)), 2.8), layout="constrained")
+    bars(figure.subplots(), kl)
     return figure

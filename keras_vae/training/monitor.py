@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.checks import positive_integer
-from keras_vae.families.support import REAL
 from keras_vae.guard import guarded_pair
-from keras_vae.latent import ACTIVE, activity
+from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
 from keras_vae.objectives.kl import kl_per_latent
 from keras_vae.plots import draw_kl
@@ -103,9 +102,8 @@ class Monitor(keras.callbacks.Callback):
 
     def _active(self, kl: np.ndarray | None) -> np.ndarray:
         """Return which latents are active, `[latents]`."""
-        if kl is not None and self.model.encoder.family.support is not REAL:
-            return kl > ACTIVE
-        return activity(self.model, self.x, condition=self.condition) > ACTIVE
+        support = self.model.encoder.family.support
+        return active(support, kl, lambda: activity(self.model, self.x, condition=self.condition))
 
     def _kl(self) -> np.ndarray | None:
         """Return the KL of each latent, mean over x, if it is known."""

@@ -200,9 +200,16 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
         split: data.read(config.data, split, image_size=config.image_size, data_dir=data_dir)
         for split in ("train", "test")
     }
+    conditional = config.model in CONDITIONAL
+    labels = examples["train"].labels
+    if conditional and labels is not None and labels.ndim != 1:
+        raise ValueError(
+            f"{config.model} is conditional on one label for each image; received {labels.shape[1]} factors for each "
+            f"from {config.data!r}. Choose a set with one label, or a model without a condition"
+        )
     names = ("batch_size", "likelihood", "preprocess", "seed")
     settings = {name: getattr(config, name) for name in names}
-    return examples, {**settings, "with_labels": config.model in CONDITIONAL}
+    return examples, {**settings, "with_labels": conditional}
 
 
 def _new_model(config: RunConfig, examples: data.Examples) -> Any:

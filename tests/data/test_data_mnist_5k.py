@@ -74,6 +74,7 @@ print(len(list(builder.as_dataset(split="train"))))
 """
 
 
+@pytest.mark.stress
 def test_two_processes_at_once_and_the_remains_of_a_third(tmp_path):
     """The two have equal seeds, so that TFDS would give both the same temporary folder."""
     remains = tmp_path / "mnist_5k" / "incomplete.KILLED_1.0.0"

@@ -145,6 +145,7 @@ def test_labels_outside_the_condition_are_refused(pixels, labelled):
 
 
 @pytest.mark.parametrize("condition", [None, Label(10)])
+@pytest.mark.stress
 def test_fit_over_bytes_is_the_ordinary_fit(labelled, condition, monkeypatch):
     def load():
         return kv.data.load(labelled, batch_size=16, with_labels=condition is not None, seed=2)

@@ -131,6 +131,7 @@ def test_baselines_reduce_the_variance():
     assert variance(ELBO(4, estimator="leave_one_out")) < 0.8 * variance(ELBO(4, estimator="nvil"))
 
 
+@pytest.mark.stress
 def test_nvil_learns_its_baseline():
     objective = ELBO(estimator=kv.estimators.NVIL(kv.networks.MLP([8])))
     vae = kv.VAE(

@@ -173,6 +173,7 @@ def test_port_taken(capfd, server, tmp_path, exports):
     assert line == f"serving: cannot listen on 127.0.0.1:{server.port}: is the port taken?"
 
 
+@pytest.mark.stress
 def test_exit_code_of_the_process(tmp_path):
     process = _python("-m", "serving", "--model_name=vae", f"--model_base_path={tmp_path / 'nope'}")
     out, err = process.communicate(timeout=60)

@@ -91,6 +91,7 @@ def test_in_a_batch_of_other_clients_requests(base_path, alone):
             check(np.concatenate([one.z for one in found]), np.concatenate([one.mean for one in found]), alone)
 
 
+@pytest.mark.stress
 def test_after_a_restart(base_path, alone):
     port = free_port()
     process = subprocess.Popen(

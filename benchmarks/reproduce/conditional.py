@@ -1,0 +1,43 @@
+"""A VAE that is given the class against one that is not, at equal epochs: Sohn, Lee & Yan (2015), on MNIST.
+
+784-400-400-20 (benchmarks/ready_made.py compares all ready-made models so). log p(x|y) against log p(x), paired over
+the same test digits.
+
+    python benchmarks/reproduce/conditional.py      # some 10 minutes on two cores
+"""
+
+from functools import partial
+
+import keras
+from common import Work, begin, mean_and_error
+
+import keras_vae as kv
+
+
+def build(work: Work, name: str) -> kv.VAE:
+    model = kv.models.make(
+        name, (28, 28, 1), latent_size=work["latents"], hidden=work["hidden"], classes=10, seed=work["seed"]
+    )
+    model.compile(optimizer=keras.optimizers.Adam(work["learning_rate"]))
+    return model
+
+
+def main() -> None:
+    with begin(__file__, __doc__) as work:
+        train, test = work.examples
+        found = {}
+        for name in ("vae", "cvae"):
+            labels = {"with_labels": name == "cvae"}
+            data = kv.data.load(test, "test", batch_size=100, seed=work["seed"], **labels)
+            model = work.train(name, partial(build, work, name), train, work["epochs"], **labels)
+            found[name] = work.log_likelihood(name, model, data, work["num_samples"])
+        figures = {
+            "unconditional": mean_and_error(-found["vae"]),
+            "conditional": mean_and_error(-found["cvae"]),
+            "gain": mean_and_error(found["cvae"] - found["vae"]),
+        }
+        work.finish(figures)
+
+
+if __name__ == "__main__":
+    main()

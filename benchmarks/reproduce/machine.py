@@ -1,0 +1,30 @@
+"""What the seconds of a result hold for."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
+
+
+def machine() -> dict[str, Any]:
+    """Return the kind of processor, the number of cores, accelerators, and the load of the last 15 minutes."""
+    processors = Path("/proc/cpuinfo")
+    lines = processors.read_text().splitlines() if processors.exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    devices = [tf.config.experimental.get_device_details(d) for d in tf.config.list_physical_devices("GPU")]
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "accelerators": [d.get("device_name", "unknown") for d in devices],
+        "load": round(os.getloadavg()[2], 1),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return those of Python and the packages."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}

@@ -1,0 +1,59 @@
+"""One row of the page: what was published, what we found, and whether what was wanted came out."""
+
+from typing import Any
+
+NOT_RUN = "not run"
+
+
+def at(figures: dict[str, Any], path: str) -> Any:
+    """Return the figure at a path such as `gain.mean`, or None if the run had none."""
+    found: Any = figures
+    for part in path.split("."):
+        found = None if found is None else found.get(part)
+    return found
+
+
+def figure(value: float, digits: int, sign: str = "") -> str:
+    """Return a number in words: with so many decimals, or, if it is too small for them, in powers of ten."""
+    if isinstance(value, int):
+        return f"{value:{sign}d}"
+    return f"{value:{sign}.1e}" if 0 < abs(value) < 0.5 * 10**-digits else f"{value:{sign}.{digits}f}"
+
+
+def wanted(row: dict[str, Any]) -> str:
+    """Return what is wanted, in words; nothing where nothing is."""
+    if "yes" in row:
+        return "yes"
+    if "between" in row:
+        return "{:g} to {:g}".format(*row["between"])
+    words = {"within": "within", "at_least": "at least", "at_most": "at most"}
+    return next((f"{words[key]} {row[key]:g}" for key in words if key in row), "")
+
+
+def holds(row: dict[str, Any], ours: float, published: float | None) -> bool:
+    """Return whether it came out."""
+    if "yes" in row:
+        return bool(ours)
+    if "within" in row:
+        assert published is not None, row
+        return abs(ours - published) <= row["within"]
+    low, high = row.get("between", (row.get("at_least", ours), row.get("at_most", ours)))
+    return low <= ours <= high
+
+
+def cells(row: dict[str, Any], figures: dict[str, Any] | None) -> list[str]:
+    """Return what, published, ours, difference, wanted, and why they differ."""
+    digits, published, aim = row.get("digits", 1), row.get("published"), wanted(row)
+    if figures is None or at(figures, row["figure"]) is None:
+        return [row["what"], "" if published is None else f"{published:g}", NOT_RUN, "", aim, ""]
+    theirs = "" if published is None else f"{published:g}"
+    if "published_figure" in row:
+        published = at(figures, row["published_figure"])
+        theirs = f"{published:.{digits}f}"
+    ours = at(figures, row["figure"])
+    number = ("yes" if ours else "no") if isinstance(ours, bool) else figure(ours, digits)
+    if "spread" in row:
+        number += f" ± {at(figures, row['spread']):.{digits}f}"
+    difference = "" if published is None else figure(ours - published, digits, "+")
+    verdict = f"{aim}: {'yes' if holds(row, ours, published) else '**no**'}" if aim else ""
+    return [row["what"], theirs, number, difference, verdict, row.get("reason", "")]

@@ -1,0 +1,40 @@
+"""Where things lie, and what the settings of a schedule are."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "reproduce"
+PICTURES = ROOT / "docs" / "images"
+OUT = ROOT / "out" / "reproduce"
+SCHEDULES = ("short", "full")
+
+
+def tables(script: Path) -> dict[str, Any]:
+    """Return what the file beside a script holds."""
+    return tomllib.loads(script.with_suffix(".toml").read_text())
+
+
+def settings_of(script: Path, schedule: str) -> dict[str, Any]:
+    """Return the settings of a schedule: those of `short`, and what differs.
+
+    Raises:
+        ValueError: If a schedule sets what `short` does not have.
+    """
+    found = tables(script)
+    unknown = found[schedule].keys() - found["short"].keys()
+    if unknown:
+        raise ValueError(f"{script.stem}.toml: [{schedule}] sets {', '.join(sorted(unknown))}, which [short] lacks")
+    return {**found["short"], **found[schedule]}
+
+
+def result_path(name: str, schedule: str) -> Path:
+    """Return where a script's result lies."""
+    return RESULTS / (f"{name}.json" if schedule == "short" else f"{name}_{schedule}.json")
+
+
+def command(name: str, schedule: str) -> str:
+    """Return what to type."""
+    plain = f"python benchmarks/reproduce/{name}.py"
+    return plain if schedule == "short" else f"{plain} --schedule {schedule}"

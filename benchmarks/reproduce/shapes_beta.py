@@ -1,0 +1,89 @@
+"""Reconstruction against disentanglement over β, on drawn shapes whose factors are known: Higgins et al. (2017).
+
+The data are the package's own `shapes`: 10,368 images made by five factors; dSprites, its model, is seventy times
+larger. For each β three seeds of weights, order and noise: the seed matters as much as β. Reconstruction is
+E_q[log p(x|z)] of the test split; the metrics are taken on the whole grid, where the factors are independent, by the
+posterior's means.
+
+    python benchmarks/reproduce/shapes_beta.py      # some 90 minutes on two cores
+"""
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from common import Work, begin
+from matplotlib.figure import Figure
+
+import keras_vae as kv
+from keras_vae.evaluation.disentanglement import disentanglement
+from keras_vae.files import whole
+
+
+def build(work: Work, beta: float, seed: int) -> kv.VAE:
+    model = kv.models.vae(
+        work.examples[0].image_shape,
+        latent_size=work["latents"],
+        hidden=work["hidden"],
+        objective=kv.objectives.ELBO(beta=beta),
+        seed=seed,
+    )
+    model.compile(optimizer=keras.optimizers.Adam(work["learning_rate"]))
+    return model
+
+
+def measure(work: Work, model: kv.VAE, seed: int) -> dict[str, float]:
+    test = kv.data.load(work.examples[1], "test", batch_size=100, seed=work["seed"])
+    grid = kv.data.load(work["data"], "all", batch_size=100, with_labels=True, shuffle=False, seed=work["seed"])
+    terms = model.evaluate(test, verbose=0, return_dict=True)
+    found = disentanglement(model, grid, work["metrics"], seed=seed)
+    print(found)
+    return {**{name: terms[name] for name in ("reconstruction", "kl", "bound")}, **found.scores}
+
+
+def over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
+    """Return each figure's mean and standard deviation over seeds, and all values."""
+    found = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        found[name] = {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1)), "values": values}
+    return found
+
+
+def draw(figures: dict[str, Any], metrics: dict[str, str]) -> Figure:
+    figure = Figure(figsize=(4.2 * len(metrics), 3.8), layout="constrained")
+    for axes, (metric, title) in zip(figure.subplots(1, len(metrics)), metrics.items(), strict=True):
+        for (name, found), colour in zip(figures.items(), ("#7b8794", "#1f6f8b", "#e0a030", "#c8553d"), strict=False):
+            axes.plot(found["reconstruction"]["values"], found[metric]["values"], "o", color=colour, alpha=0.45)
+            axes.plot(
+                found["reconstruction"]["mean"],
+                found[metric]["mean"],
+                "D",
+                color=colour,
+                label=f"β = {name.removeprefix('beta')}",
+            )
+        axes.set_xlabel("test reconstruction E[log p(x|z)], nats")
+        axes.set_ylabel(title)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, title="mean of the seeds")
+    return figure
+
+
+def main() -> None:
+    with begin(__file__, __doc__) as work:
+        figures = {}
+        for beta in work["betas"]:
+            rows = []
+            for seed in work["seeds"]:
+                name = f"beta {beta}, seed {seed}"
+                model = work.train(name, partial(build, work, beta, seed), work.examples[0], work["epochs"], seed=seed)
+                rows.append(work.piece(f"{name}, measures", partial(measure, work, model, seed)))
+            figures[f"beta{beta}"] = over_seeds(rows)
+        with whole(work.picture("shapes_beta")) as unfinished:
+            draw(figures, {"beta_vae": "β-VAE metric", "mig": "MIG"}).savefig(unfinished, dpi=150)
+        work.finish(figures)
+
+
+if __name__ == "__main__":
+    main()

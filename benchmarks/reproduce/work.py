@@ -1,0 +1,165 @@
+"""One run of a script: training that resumes, pieces that are kept, a result written whole."""
+
+import datetime
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from bounds import KS, in_order
+from callbacks import Keep, Seconds, kept_path
+from machine import machine, versions
+from settings import PICTURES, command, result_path
+
+import keras_vae as kv
+from keras_vae.files import make_folder, whole
+from keras_vae.training.progress import Progress
+
+# Examples in a trial.
+TRIED = 500
+NOTHING_CHOSEN = "none: fixed epochs, no early stopping, nothing chosen by its result"
+
+
+@dataclass
+class Work:
+    """One run of a script.
+
+    Attributes:
+        name: The script's.
+        schedule: `"short"`, `"full"` or `"try"`.
+        settings: Those of the schedule.
+        folder: Where finished parts are kept.
+        seconds: Of each part, whenever it was run.
+    """
+
+    name: str
+    schedule: str
+    settings: dict[str, Any]
+    folder: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.settings[name]
+
+    @functools.cached_property
+    def examples(self) -> tuple[kv.data.Examples, kv.data.Examples]:
+        """Training and test examples; a few of each in a trial."""
+        part = f"[:{TRIED}]" if self.schedule == "try" else ""
+        train, test = (kv.data.read(self["data"], split + part) for split in ("train", "test"))
+        return train, test
+
+    def piece(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return what `measure` found, which JSON can hold: measured once, then read from the folder."""
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            print(f"{self.name}: {name}", file=sys.stderr)
+            begun = time.perf_counter()
+            kept = {"found": measure(), "seconds": time.perf_counter() - begun}
+            with whole(path) as unfinished:
+                unfinished.write_text(json.dumps(kept))
+        kept = json.loads(path.read_text())
+        self.seconds[name] = kept["seconds"]
+        return kept["found"]
+
+    def log_likelihood(self, name: str, model: kv.VAE, data: Any, num_samples: int) -> np.ndarray:
+        """Return log p(x) of each example by importance sampling, in nats."""
+
+        def measure() -> list[float]:
+            found = kv.evaluation.log_likelihood(model, data, num_samples, seed=self["seed"])
+            return found.per_example.tolist()
+
+        return np.array(self.piece(f"{name}, L_{num_samples}", measure))
+
+    def bounds(self, name: str, model: kv.VAE, data: Any) -> list[dict[str, Any]]:
+        """Return L_k for k from 1 to 500, in nats, as `benchmarks/bounds.py` measures them."""
+        return self.piece(f"{name}, bounds", lambda: in_order(model, data, KS[:-1], repetitions=1))
+
+    def train(
+        self,
+        name: str,
+        build: Callable[[], kv.VAE],
+        source: Any,
+        epochs: int,
+        *,
+        keep: Collection[int] = (),
+        seed: int | None = None,
+        **pipeline: Any,
+    ) -> kv.VAE:
+        """Return the model after so many epochs of `fit`, going on from the last one that was finished.
+
+        Args:
+            name: Its folder's.
+            build: Makes and compiles the model.
+            source: As in `keras_vae.data.epochs`.
+            epochs: In all.
+            keep: Epochs whose model is kept, for `kept`.
+            seed: Of weights and data; by default that of the settings.
+            **pipeline: As in `keras_vae.data.epochs`.
+        """
+        folder = self.folder / name
+        make_folder(folder)
+        seed = self["seed"] if seed is None else seed
+        keras.utils.set_random_seed(seed)
+        model, epoch = kv.training.restore(folder / "checkpoints") or (build(), 0)
+        if epoch < epochs:
+            print(f"{self.name}: training {name}, epoch {epoch + 1} to {epochs}", file=sys.stderr)
+            settings = {"batch_size": self["batch_size"], "seed": seed, **pipeline}
+            batches, steps = kv.data.epochs(source, "train", start_epoch=epoch, **settings)
+            callbacks = [
+                Seconds(),  # first: what it finds goes into the history
+                kv.training.HistoryFile(folder / "history.json", epoch),
+                Keep(folder, keep),
+                kv.training.Checkpoint(folder / "checkpoints"),
+                Progress(),
+            ]
+            model.fit(
+                batches, steps_per_epoch=steps, initial_epoch=epoch, epochs=epochs, verbose=0, callbacks=callbacks
+            )
+        history = kv.training.read_history(folder / "history.json")
+        self.seconds[f"training {name}"] = sum(entry["seconds"] for entry in history)
+        return model
+
+    def kept(self, name: str, epoch: int) -> kv.VAE:
+        """Return the model as it was after an epoch."""
+        return keras.saving.load_model(kept_path(self.folder / name, epoch))
+
+    def picture(self, name: str) -> Path:
+        """Return where a picture goes; those of a trial are thrown away."""
+        folder = self.folder if self.schedule == "try" else PICTURES
+        return folder / (f"{name}_full.png" if self.schedule == "full" else f"{name}.png")
+
+    def finish(self, figures: dict[str, Any], validation: str = NOTHING_CHOSEN) -> None:
+        """Write the result, whole, and show it.
+
+        Args:
+            figures: By name, nested; log-likelihoods in nats per example.
+            validation: How a validation split was used.
+        """
+        result = {
+            "name": self.name,
+            "schedule": self.schedule,
+            "command": command(self.name, self.schedule),
+            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+            "seed": self.settings.get("seeds", self["seed"]),
+            "seconds": round(sum(self.seconds.values())),
+            "seconds_of_each_part": {name: round(value, 1) for name, value in self.seconds.items()},
+            "machine": machine(),
+            "versions": versions(),
+            "validation": validation,
+            "settings": self.settings,
+            "figures": figures,
+        }
+        print(json.dumps(result, indent=1, allow_nan=False))
+        if self.schedule == "try":
+            print("A trial: nothing was written.", file=sys.stderr)
+            return
+        path = result_path(self.name, self.schedule)
+        make_folder(path.parent)
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")

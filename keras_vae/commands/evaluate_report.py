@@ -1,0 +1,159 @@
+"""What `keras-vae evaluate --report` measures and shows, beside the bound and the log-likelihood."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import evaluation
+from keras_vae.data.examples import Examples
+from keras_vae.evaluation.report import Section, section
+from keras_vae.evaluation.result import Result
+from keras_vae.plots.drawing import one_canvas
+from keras_vae.plots.tiles import pairs, tile
+from keras_vae.vae import VAE
+
+# Examples for measures that cost far more an example than a bound: a report of mnist_5k takes some minutes.
+_FEW, _SOME, _MANY = 50, 200, 1000
+_SHOWN = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What there is to measure with.
+
+    Attributes:
+        model: The model.
+        train: Training examples, or None if there are none at hand.
+        test: The examples it is measured on.
+        load: The function from examples, and whether labels are wanted, to batches.
+        seed: Of all noise.
+    """
+
+    model: VAE
+    train: Examples | None
+    test: Examples
+    load: Callable[[Examples, bool], tf.data.Dataset]
+    seed: int
+
+    def batches(self, count: int | None = None, labels: bool = False) -> tf.data.Dataset:
+        """Return batches of the first test examples, with labels if asked for, or if the model needs them."""
+        return self.load(first(self.test, count), labels or self.model.condition is not None)
+
+    def training(self, labels: bool = False) -> tf.data.Dataset:
+        """Return batches of the training examples.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self.train is None:
+            raise ValueError("it needs the training examples, and this data has no split 'train'")
+        return self.load(self.train, labels or self.model.condition is not None)
+
+
+def first(examples: Examples, count: int | None) -> Examples:
+    """Return the first examples."""
+    labels = None if examples.labels is None else examples.labels[:count]
+    return replace(examples, images=examples.images[:count], labels=labels)
+
+
+def sections(material: Material) -> Iterator[Section]:
+    """Measure, and yield each section as it is done. What does not go with the model or data says why."""
+    model, seed = material.model, material.seed
+    yield from _pictures(material)
+    measures: list[tuple[str, str, Callable[[], Result]]] = [
+        (
+            "Rate and distortion",
+            "What the latents say of x, in nats, and what is lost.",
+            lambda: evaluation.rate_distortion(model, material.batches(), seed=seed),
+        ),
+        (
+            "Annealed importance sampling",
+            f"Another estimate of log p(x), of the first {_FEW} examples; it does not depend on the encoder.",
+            lambda: evaluation.annealed_importance_sampling(model, material.batches(_FEW), 200, 8, seed=seed),
+        ),
+        (
+            "Inference gaps",
+            f"Why the bound lies below log p(x), of the first {_FEW} examples.",
+            lambda: evaluation.inference_gaps(model, material.batches(_FEW), 1000, seed=seed),
+        ),
+        (
+            "Representation",
+            "What a simple classifier reads out of the posterior's means.",
+            lambda: evaluation.representation(model, material.training(True), material.batches(labels=True)),
+        ),
+        (
+            "Samples",
+            "How far samples lie from test images.",
+            lambda: _sample_quality(material),
+        ),
+        (
+            "Posterior predictive checks",
+            f"Whether data replicated by the model looks like the first {_MANY} examples.",
+            lambda: evaluation.predictive_checks(model, material.batches(_MANY), seed=seed),
+        ),
+        (
+            "Simulation-based calibration",
+            "Whether the posterior is right where the truth is known: on data that the model drew.",
+            lambda: evaluation.simulation_calibration(model, 500, condition=_conditions(material), seed=seed),
+        ),
+        (
+            "Missing data",
+            f"Half of the pixels of {_SOME} examples hidden at random, and imputed.",
+            lambda: evaluation.imputation(model, material.batches(_SOME), "pixels", seed=seed),
+        ),
+        (
+            "Disentanglement",
+            "Whether each latent tells one factor of variation.",
+            lambda: _disentanglement(material),
+        ),
+    ]
+    for title, text, measure in measures:
+        print(f"\n{title}")
+        try:
+            found = measure()
+        except (ValueError, NotImplementedError) as refusal:
+            print(f"  not measured: {refusal}")
+            yield Section(title, text, missing=str(refusal))
+        else:
+            print(found)
+            yield section(found, text)
+
+
+def _pictures(material: Material) -> Iterator[Section]:
+    if len(material.model.event_shape) != 3 or material.model.event_shape[-1] not in (1, 3):
+        yield Section("Pictures", missing=f"x of shape {material.model.event_shape} is no image")
+        return
+    batch = next(iter(material.batches(_SHOWN)))
+    x, y = batch if isinstance(batch, tuple) else (batch, None)
+    condition = None if material.model.condition is None else y
+    samples = material.model.sample(len(x), seed=material.seed, condition=condition)
+    yield Section("Samples from the model", pictures=[one_canvas(tile(_shown(samples)), "means of p(x|z), z ~ p(z)")])
+    reconstructions = material.model.reconstruct(x, condition)
+    canvas = tile(pairs(_shown(x), _shown(reconstructions)), columns=10)
+    yield Section("Reconstructions", pictures=[one_canvas(canvas, "x, and to its right its mean reconstruction")])
+
+
+def _shown(images: tf.Tensor) -> np.ndarray:
+    return np.clip(np.asarray(images, np.float32), 0.0, 1.0)
+
+
+def _sample_quality(material: Material) -> Result:
+    features = evaluation.learn_features(material.training(True), material.batches(labels=True), seed=material.seed)
+    return evaluation.sample_quality(
+        material.model, material.batches(labels=True), material.training(True), features, seed=material.seed
+    )
+
+
+def _conditions(material: Material) -> np.ndarray | None:
+    if material.model.condition is None or material.test.labels is None:
+        return None
+    return np.resize(material.test.labels, (500, *material.test.labels.shape[1:]))
+
+
+def _disentanglement(material: Material) -> Result:
+    labels = material.test.labels
+    if labels is None or labels.ndim != 2:
+        raise ValueError("it needs data of known factors, such as 'shapes'; this data has none")
+    return evaluation.disentanglement(material.model, material.batches(labels=True), seed=material.seed)

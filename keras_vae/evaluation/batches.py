@@ -1,0 +1,89 @@
+"""Going through a data set batch by batch: checked, counted, and with a progress bar."""
+
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_vae import guard
+from keras_vae.vae import VAE
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A part of the data.
+
+    Attributes:
+        number: Its place, from 0: what its noise is a function of.
+        x: `[batch, *event]`, in the likelihood's dtype.
+        y: What came beside x, `[batch, ...]`: a conditional model's condition, or labels; None if nothing did.
+        condition: y for a conditional model, and None for any other.
+    """
+
+    number: int
+    x: tf.Tensor
+    y: tf.Tensor | None
+    condition: tf.Tensor | None
+
+
+def through(
+    model: VAE, data: Any, *, measure: str, batch_size: int = 100, labels: bool = False, verbose: bool = True
+) -> Iterator[Batch]:
+    """Go through the data, with a progress bar named after the measure.
+
+    Args:
+        model: Whose data it is.
+        data: An array `[n, *event]`; arrays (x, y); or a batched `tf.data.Dataset` of x or (x, y).
+        measure: Named in the progress bar and in errors.
+        batch_size: For arrays; a dataset keeps its own.
+        labels: Whether y is needed, even if the model has no condition.
+        verbose: Whether to show the bar.
+
+    Raises:
+        ValueError: If the data is refused as in `VAE.fit`, holds no examples, or has no y where it is needed.
+    """
+    dtype = model.observed_family.variable_dtype
+    found = False
+    with guard.clear_errors():
+        for number, parts in enumerate(
+            tqdm(checked(model, data, batch_size), desc=measure, unit="batch", disable=not verbose)
+        ):
+            x, y = parts[:2] if isinstance(parts, tuple | list) and len(parts) > 1 else (_only(parts), None)
+            if labels and y is None:
+                raise ValueError(
+                    f"{measure}: the data has no labels, and this measure needs them; give arrays (x, labels) or "
+                    "batches of (x, label), for example data.load(..., with_labels=True)"
+                )
+            found = True
+            y = None if y is None else tf.convert_to_tensor(y)
+            yield Batch(number, tf.cast(x, dtype), y, y if model.condition is not None else None)
+    if not found:
+        raise ValueError(f"{measure}: the data holds no examples; wanted at least one")
+
+
+def checked(model: VAE, data: Any, batch_size: int) -> Iterable[Any]:
+    """Return batches of the data, whose values are checked as they flow."""
+    x, y = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
+    x, beside = guard.guarded_pair(
+        x, y if model.condition is not None else None, model.observed_family, model.condition
+    )
+    y = y if beside is None else beside
+    if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
+        return x
+    if isinstance(x, keras.utils.PyDataset):
+        return (x[i] for i in range(len(x)))
+    if y is not None and len(y) != len(x):
+        raise ValueError(f"there are {len(x)} x and {len(y)} y; wanted one y for each x")
+    options = tf.data.Options()
+    options.autotune.enabled = False  # its thread can hold up the end of an iterator for seconds
+    parts = x if y is None else (x, np.asarray(y))
+    return tf.data.Dataset.from_tensor_slices(parts).batch(batch_size).with_options(options)
+
+
+def _only(parts: Any) -> Any:
+    return parts[0] if isinstance(parts, tuple | list) else parts

@@ -1,0 +1,209 @@
+"""Inference gaps: what the posterior's family costs, and what the encoder costs."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae import seeds as streams
+from keras_vae.checks import positive_integer
+from keras_vae.evaluation.batches import through
+from keras_vae.evaluation.estimate import Estimate
+from keras_vae.evaluation.gaps_result import InferenceGaps
+from keras_vae.evaluation.importance import in_chunks, log_mean_weight
+from keras_vae.evaluation.local_posterior import LocalOptimiser, log_weights
+from keras_vae.evaluation.log_likelihood import LogLikelihood
+from keras_vae.inference import Inference
+from keras_vae.vae import VAE
+
+# The share of the samples that is spent on which proposal is the better.
+_TRIAL_SHARE = 10
+
+
+def inference_gaps(
+    model: VAE,
+    data: Any,
+    num_samples: int = 5000,
+    *,
+    bound_samples: int = 1000,
+    step_samples: int = 10,
+    learning_rate: float = 1e-3,
+    patience: int = 10,
+    max_steps: int = 10_000,
+    estimate: Estimate | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: bool = True,
+) -> InferenceGaps:
+    """Split log p(x) − ELBO into approximation gap and amortisation gap (Cremer, Li & Duvenaud 2018, table 1).
+
+        log p(x) − L[q(z|x)]  =  (log p(x) − L[q*])  +  (L[q*] − L[q(z|x)]),
+
+    where q* has the highest bound L for this x within the encoder's family, so the first gap is
+    what the family costs, and the second what it costs that one network gives all its parameters. q* is found for
+    each data point by Adam, from the encoder's posterior on, until `patience` looks of 100 steps have seen no rise.
+    Both bounds are then taken from fresh samples, the same noise for both.
+
+    What is optimised are the values that the encoder would give for this x. So a family whose weights are its own, as
+    the networks of `InverseAutoregressiveFlow`, keeps these as they were trained, and what other weights would gain
+    counts as approximation gap; of a `PlanarFlow` all that a flow has is optimised.
+
+    log p(x) is estimated by importance sampling, from q(z|x) or q*, whichever gives the higher estimate in a trial with
+    a tenth of the samples.
+
+    Args:
+        model: A trained VAE whose posterior's samples carry gradients.
+        data: As in `log_likelihood`.
+        num_samples: S, importance samples for log p(x).
+        bound_samples: z for each example, for the two bounds.
+        step_samples: z for each example in a step of Adam.
+        learning_rate: Adam's.
+        patience: Looks without a rise of 0.01 nats before q* counts as found.
+        max_steps: Adam steps at most.
+        estimate: Of log p(x) on the same data in the same order, such as `annealed_importance_sampling` returns, in
+            place of importance sampling.
+        batch_size: For arrays; a dataset keeps its own.
+        seed: Of all noise.
+        verbose: Whether to show a progress bar.
+
+    Returns:
+        log p(x), both bounds and both gaps for each example, with their errors.
+
+    Raises:
+        ValueError: If an argument is refused, the posterior has no gradient, `estimate` is of another number of
+            examples, or data is refused as in `VAE.fit`.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+        >>> x = np.ones([3, 4], "float32")
+        >>> inference_gaps(vae, x, 100, max_steps=100, verbose=False).amortisation.shape
+        (3,)
+    """
+    name = "inference_gaps"
+    samples = tf.constant(positive_integer(num_samples, f"{name}: num_samples"))
+    if positive_integer(bound_samples, f"{name}: bound_samples") < 2:
+        raise ValueError(f"{name}: bound_samples must be 2 or more, to know how they vary; received {bound_samples}")
+    if not learning_rate > 0:
+        raise ValueError(f"{name}: learning_rate must be positive; received {learning_rate!r}")
+    optimiser = LocalOptimiser(
+        model,
+        learning_rate,
+        positive_integer(step_samples, f"{name}: step_samples"),
+        positive_integer(patience, f"{name}: patience"),
+        positive_integer(max_steps, f"{name}: max_steps"),
+    )
+
+    @tf.function(reduce_retracing=True)
+    def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
+        inference = model.infer(x, y)
+        first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
+        bounds = _bounds(inference, model.event_shape, encoder, local, tf.constant(bound_samples), first)
+        if estimate is not None:
+            return bounds, ()
+        return bounds, _importance(inference, model.event_shape, encoder, local, samples, second)
+
+    found: list[Any] = []
+    estimated: list[Any] = []
+    settled: list[np.ndarray] = []
+    steps = 0
+    for batch in through(model, data, measure="inference gaps", batch_size=batch_size, verbose=verbose):
+        if not found:
+            _check_gradient(name, model, batch.x[:1], None if batch.condition is None else batch.condition[:1])
+        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        search, fresh = tf.unstack(tf.random.experimental.stateless_split(noise))
+        q = optimiser.fit(batch.x, batch.condition, search, verbose)
+        bounds, weighed = measure(batch.x, batch.condition, q.encoder, q.local, fresh)
+        found.append([part.numpy() for part in bounds])
+        estimated.append([part.numpy() for part in weighed])
+        settled.append(q.settled)
+        steps = max(steps, q.steps)
+    local, local_errors, encoder, errors = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if estimate is None:
+        log_p, effective = (np.concatenate(parts) for parts in zip(*estimated, strict=True))
+        estimate = LogLikelihood(log_p, num_samples, effective)
+    if len(estimate.per_example) != len(local):
+        raise ValueError(
+            f"{name}: the estimate is of {len(estimate.per_example)} examples, and the data holds {len(local)}; wanted "
+            "an estimate of the same data"
+        )
+    return InferenceGaps(estimate, local, local_errors, encoder, errors, steps, np.concatenate(settled))
+
+
+def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) -> None:
+    family = model.encoder.family
+    posterior = model.posterior(x, condition=y)
+    if family.relaxed or posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
+        raise ValueError(
+            f"{name}: q* is found by gradients through samples, and those of {type(family).__name__} carry none; "
+            "wanted a posterior such as Normal, FullNormal, PlanarFlow or InverseAutoregressiveFlow"
+        )
+
+
+def _bounds(
+    inference: Inference,
+    event_shape: tuple[int, ...],
+    encoder: tf.Tensor,
+    local: tf.Tensor,
+    num_samples: tf.Tensor,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """Return L[q*], its error, L[q(z|x)], and the error of their difference, each `[batch]`, float64."""
+
+    def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        better, given = (tf.cast(log_weights(inference, values, size, seed), tf.float64) for values in (local, encoder))
+        return better, better - given
+
+    def add(sums: Any, drawn: Any) -> Any:
+        # In float64, where the squares may be summed as they are.
+        return [
+            (first + tf.reduce_sum(value, 0), second + tf.reduce_sum(value**2, 0))
+            for (first, second), value in zip(sums, drawn, strict=True)
+        ]
+
+    batch = tf.shape(local)[0]
+    nothing = tf.zeros([batch], tf.float64)
+    sums = in_chunks(
+        draw,
+        add,
+        [(nothing, nothing), (nothing, nothing)],
+        num_samples=num_samples,
+        examples=batch,
+        event_shape=event_shape,
+        seed=seed,
+    )
+    count = tf.cast(num_samples, tf.float64)
+    (bound, bound_error), (difference, difference_error) = (
+        (first / count, tf.sqrt(tf.maximum(second / count - (first / count) ** 2, 0.0) / (count - 1.0)))
+        for first, second in sums
+    )
+    return bound, bound_error, bound - difference, difference_error
+
+
+def _importance(
+    inference: Inference,
+    event_shape: tuple[int, ...],
+    encoder: tf.Tensor,
+    local: tf.Tensor,
+    num_samples: tf.Tensor,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return log p(x) and the effective sample size, each `[batch]`, from the better of two proposals."""
+
+    def weigh(values: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return log_mean_weight(
+            lambda size, noise: log_weights(inference, values, size, noise),
+            values,
+            num_samples=samples,
+            examples=tf.shape(values)[0],
+            event_shape=event_shape,
+            seed=seed,
+        )
+
+    # Chosen by samples that are not used again: the higher of two final estimates would be too high.
+    trial, final = tf.unstack(tf.random.experimental.stateless_split(seed))
+    few = tf.maximum(num_samples // _TRIAL_SHARE, 1)
+    better = weigh(local, few, trial)[0] >= weigh(encoder, few, trial)[0]
+    chosen = tf.where(tf.reshape(better, [-1] + [1] * (local.shape.rank - 1)), local, encoder)
+    return weigh(chosen, num_samples, final)

@@ -1,0 +1,143 @@
+"""The best posterior of each data point within the encoder's family."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_vae.inference import Inference
+from keras_vae.vae import VAE
+
+# Adam steps between two looks at the bound.
+_EVERY = 100
+# Samples of one look, the same each time, so that two looks differ by more than noise.
+_LOOK_SAMPLES = 100
+# Nats; a rise of less is none.
+_RISE = 0.01
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+_Moments = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class LocalPosteriors:
+    """q* of each example of a batch.
+
+    Attributes:
+        encoder: The unconstrained values of the family as the encoder gives them, `[batch, *parameters]`.
+        local: Those of q*.
+        steps: Adam steps taken.
+        settled: Whether the bound had stopped to rise, `[batch]`.
+    """
+
+    encoder: tf.Tensor
+    local: tf.Tensor
+    steps: int
+    settled: np.ndarray
+
+
+def log_weights(inference: Inference, values: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return log p(x, z) − log q(z) at samples of q, `[num_samples, batch]`, in nats.
+
+    Args:
+        inference: At the batch.
+        values: Unconstrained values of q's family, `[batch, *parameters]`.
+        num_samples: How many.
+        seed: A stateless seed.
+    """
+    q = inference.family.distribution(inference.family(values))
+    # At once, because a flow knows the density of what it has just drawn at no cost.
+    z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
+    return inference.log_likelihood(z) + inference.prior.log_prob(z) - log_q
+
+
+class LocalOptimiser:
+    """Raises the ELBO of each example by Adam on its own posterior's unconstrained values, from the encoder's on.
+
+    As Cremer, Li & Duvenaud (2018) do: until a number of looks in a row have seen no rise; but all examples
+    of a batch at once, and each look is at the mean of the last hundred steps, which is less noisy than the last of
+    them. Looks take other noise than steps.
+
+    Args:
+        model: The VAE.
+        learning_rate: Adam's.
+        step_samples: z a step for each example.
+        patience: How many looks.
+        max_steps: After which it ends in any case.
+    """
+
+    def __init__(self, model: VAE, learning_rate: float, step_samples: int, patience: int, max_steps: int) -> None:
+        self.model = model
+        self.learning_rate = learning_rate
+        self.step_samples = step_samples
+        self.patience = patience
+        self.max_steps = max_steps
+        self._begin = tf.function(self._start, reduce_retracing=True)
+        self._go_on = tf.function(self._advance, reduce_retracing=True)
+
+    def fit(self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, verbose: bool = False) -> LocalPosteriors:
+        """Find q* for each x of a batch, `[batch, *event]`."""
+        look_noise, noise = tf.unstack(tf.random.experimental.stateless_split(seed))
+        encoder, first = self._begin(x, y, look_noise)
+        values, moments = encoder, (tf.zeros_like(encoder), tf.zeros_like(encoder))
+        best, best_look = encoder, first
+        stale = np.zeros(x.shape[0], int)
+        steps = 0
+        with tqdm(desc="local posteriors", unit="look", leave=False, disable=not verbose) as progress:
+            while steps < self.max_steps and np.any(stale < self.patience):
+                values, moments, average, look = self._go_on(
+                    x, y, values, moments, tf.constant(steps), noise, look_noise
+                )
+                steps += _EVERY
+                # Smaller rises may be the look's own noise, and false where it is not a number.
+                rose = look > best_look + _RISE
+                best = tf.where(tf.reshape(rose, [-1] + [1] * (average.shape.rank - 1)), average, best)
+                best_look = tf.where(rose, look, best_look)
+                stale = np.where(rose, 0, stale + 1)
+                progress.update()
+                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained")
+        return LocalPosteriors(encoder, best, steps, stale >= self.patience)
+
+    def _start(self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        model = self.model
+        values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
+        return values, self._look(model.infer(x, y), values, look_noise)
+
+    def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(log_weights(inference, values, _LOOK_SAMPLES, noise), axis=0)
+
+    def _advance(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor | None,
+        values: tf.Tensor,
+        moments: tuple[tf.Tensor, tf.Tensor],
+        done: tf.Tensor,
+        noise: tf.Tensor,
+        look_noise: tf.Tensor,
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor, tf.Tensor]:
+        inference = self.model.infer(x, y)
+
+        def one_step(
+            step: tf.Tensor, values: tf.Tensor, first: tf.Tensor, second: tf.Tensor, total: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            seed = tf.random.experimental.stateless_fold_in(noise, step)
+            with tf.GradientTape() as tape:
+                tape.watch(values)
+                bound = tf.reduce_mean(log_weights(inference, values, self.step_samples, seed), axis=0)
+            gradient = tape.gradient(bound, values)
+            first = _BETA_1 * first + (1.0 - _BETA_1) * gradient
+            second = _BETA_2 * second + (1.0 - _BETA_2) * gradient**2
+            taken = tf.cast(step + 1, values.dtype)
+            slope = first / (1.0 - _BETA_1**taken)
+            size = tf.sqrt(second / (1.0 - _BETA_2**taken)) + _EPSILON
+            values += self.learning_rate * slope / size
+            return step + 1, values, first, second, total + values
+
+        start = (done, values, *moments, tf.zeros_like(values))
+        _, values, first, second, total = tf.while_loop(
+            lambda step, *_: step < done + _EVERY, one_step, start, parallel_iterations=1
+        )
+        average = total / _EVERY
+        return values, (first, second), average, self._look(inference, average, look_noise)

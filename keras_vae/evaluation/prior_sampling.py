@@ -1,0 +1,106 @@
+"""The log-likelihood by samples of the prior: what importance sampling saves us from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import seeds as streams
+from keras_vae.checks import positive_integer
+from keras_vae.evaluation.batches import through
+from keras_vae.evaluation.estimate import Estimate
+from keras_vae.evaluation.importance import log_mean_weight
+from keras_vae.vae import VAE
+
+
+@dataclass(frozen=True, eq=False)
+class PriorSampling(Estimate):
+    """An estimate of log p(x) for each example from samples of the prior, in nats.
+
+    Attributes:
+        per_example: The estimate for each example, `[examples]`.
+        num_samples: S.
+        effective_samples: How many samples of the exact posterior would be as good, `[examples]`.
+    """
+
+    title: ClassVar[str] = "Log-likelihood by samples of the prior"
+    samples: ClassVar[str] = "prior samples"
+
+    @property
+    def sampling_error(self) -> float:
+        """The largest that the mean's standard error over seeds can be: examples may share their samples."""
+        return float(np.mean(self.sampling_errors))
+
+    def warnings(self) -> Sequence[str]:
+        """Return why the estimate cannot be trusted, if there is a reason."""
+        found = list(super().warnings())
+        # A sample that fits no x well still has the best weight of all: the weights alone do not show it.
+        if self.num_samples > 1 and np.median(self.effective_samples) < 2.0:
+            found.append(
+                "for half of the examples a single sample outweighs all others: the estimate says how near to x the "
+                "nearest of the samples came, and its own errors are too small; use log_likelihood"
+            )
+        return found
+
+
+def prior_sampling(
+    model: VAE,
+    data: Any,
+    num_samples: int = 5000,
+    *,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: bool = True,
+) -> PriorSampling:
+    """Estimate log p(x) by samples of the prior.
+
+    log p(x) ≈ log 1/S Σ_s p(x|z_s), z_s ~ p(z). It needs no encoder and goes with any prior and any latents, but
+    few z of the prior explain a given x: the number of samples it takes grows exponentially with the nats that z
+    carries about x, KL(p(z|x) ‖ p(z)) (Chatterjee & Diaconis 2018, theorem 1.1). Below that it lies far too low. Here
+    for contrast. Of a model without a condition, the examples of a batch share their samples.
+
+    Args:
+        model: A trained VAE.
+        data: As in `log_likelihood`.
+        num_samples: S.
+        batch_size: For arrays; a dataset keeps its own.
+        seed: Of the samples; the same seed repeats the estimate.
+        verbose: Whether to show a progress bar.
+
+    Returns:
+        The estimate for each example, its mean, errors and effective sample sizes.
+
+    Raises:
+        ValueError: If `num_samples` is not a positive integer, or data is refused as in `VAE.fit`.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+        >>> prior_sampling(vae, np.ones([10, 4], "float32"), 100, verbose=False).per_example.shape
+        (10,)
+    """
+    samples = tf.constant(positive_integer(num_samples, "prior_sampling: num_samples"))
+
+    @tf.function(reduce_retracing=True)
+    def estimate(
+        x: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, samples: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        prior = model.prior_distribution(condition=y)
+        count = tf.shape(x)[0]
+
+        def draw(size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+            # One z for all examples is decoded once; but not where the decoder or the prior is given y.
+            shape = [size] if prior.batch_shape.rank else [size, 1 if y is None else count]
+            z = prior.sample(shape, seed=seed)
+            return model.likelihood(z, condition=y).log_prob(x)
+
+        return log_mean_weight(draw, x, num_samples=samples, examples=count, event_shape=model.event_shape, seed=noise)
+
+    found = []
+    for batch in through(model, data, measure="prior sampling", batch_size=batch_size, verbose=verbose):
+        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        found.append([part.numpy() for part in estimate(batch.x, batch.condition, noise, samples)])
+    log_p, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return PriorSampling(log_p, num_samples, effective)

@@ -1,0 +1,133 @@
+"""One HTML file with every figure and picture of an evaluation: it needs no other file and no network."""
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from keras_vae.evaluation.result import Result, Row
+from keras_vae.files import whole
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
+nav { columns: 2; } nav a { display: block; }
+table { border-collapse: collapse; margin: .6rem 0; font-variant-numeric: tabular-nums; }
+th, td { padding: .15rem .8rem .15rem 0; text-align: right; border-bottom: 1px solid #8883; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; }
+img { max-width: 100%; background: #fff; }
+.warning { border-left: 4px solid #d97706; padding-left: .6rem; }
+.missing { color: #888; }
+pre { overflow-x: auto; }
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        title: Its heading.
+        text: What it shows, a sentence or two.
+        rows: A table, whose first row names the columns; or none.
+        pictures: Drawn below each other.
+        warnings: What a reader must know before trusting it.
+        missing: Why it could not be measured; None if it was.
+    """
+
+    title: str
+    text: str = ""
+    rows: Sequence[Row] = ()
+    pictures: Sequence[Figure] = ()
+    warnings: Sequence[str] = ()
+    missing: str | None = None
+
+
+def section(result: Result, text: str = "") -> Section:
+    """Make a section of what a measure found."""
+    return Section(result.title, text, result.table(), [result.figure()], result.warnings())
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a name that is no page's, before anything is measured.
+
+    Raises:
+        ValueError: If it does not end in `.html`.
+        FileNotFoundError: If the folder does not exist.
+    """
+    if not os.fspath(path).endswith(".html"):
+        raise ValueError(f"a report's name must end in .html; received {os.fspath(path)}")
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"The folder {Path(path).parent} does not exist; make it first")
+
+
+def write(path: str | os.PathLike[str], title: str, facts: Sequence[Row], sections: Sequence[Section]) -> None:
+    """Write the report; the file appears whole or not at all.
+
+    Args:
+        path: Where to, ending in `.html`.
+        title: The heading.
+        facts: What was measured, on what, how: `(name, value)`.
+        sections: In their order.
+
+    Raises:
+        ValueError: If the name does not end in `.html`.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/report.html"
+        >>> write(path, "A model", [("examples", "5")], [Section("Bound", rows=[("", "nats"), ("bound", "−91.90")])])
+        >>> "−91.90" in open(path).read()
+        True
+    """
+    check_name(path)
+    page = "\n".join(
+        [
+            "<!doctype html>",
+            f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
+            '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>",
+            f"<h1>{html.escape(title)}</h1>",
+            _table(facts, heads=False),
+            "<nav>",
+            *(f'<a href="#s{i}">{html.escape(part.title)}</a>' for i, part in enumerate(sections)),
+            "</nav>",
+            *(_body(i, part) for i, part in enumerate(sections)),
+            "</body></html>",
+        ]
+    )
+    with whole(path) as unfinished:
+        unfinished.write_text(page + "\n", encoding="utf-8")
+
+
+def _body(number: int, part: Section) -> str:
+    lines = [f'<h2 id="s{number}">{html.escape(part.title)}</h2>']
+    if part.text:
+        lines.append(f"<p>{html.escape(part.text)}</p>")
+    if part.missing is not None:
+        lines.append(f'<p class="missing">Not measured: {html.escape(part.missing)}</p>')
+    lines += [f'<p class="warning">{html.escape(warning)}</p>' for warning in part.warnings]
+    if part.rows:
+        lines.append(_table(part.rows))
+    lines += [_image(figure, part.title) for figure in part.pictures]
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Row], heads: bool = True) -> str:
+    lines = ["<table>"]
+    for number, row in enumerate(rows):
+        tag = "th" if heads and not number else "td"
+        lines.append("<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _image(figure: Figure, title: str) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight", pad_inches=0.05)
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<p><img alt="{html.escape(title)}" src="data:image/png;base64,{encoded}"></p>'

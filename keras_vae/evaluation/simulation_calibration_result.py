@@ -1,0 +1,175 @@
+"""The figures of simulation-based calibration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.stats
+from matplotlib.figure import Figure
+
+from keras_vae.evaluation.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
+from keras_vae.evaluation.result import Result, Row
+from keras_vae.plots.drawing import number
+
+# The quantity that is no latent.
+JOINT = "log p(x, z)"
+# A right posterior is found at fault once in a hundred runs.
+_LEVEL = 0.01
+# Standard errors that make an offset or a spread worth naming.
+_CLEAR = 3.0
+_OTHER = "of another shape"
+_FEW_SIMULATIONS = 100
+_HISTOGRAMS, _NAMED = 8, 6
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationCalibration(Result):
+    """Ranks of the truth among draws from the posterior.
+
+    Attributes:
+        names: Of the quantities: the latents, and log p(x, z) last.
+        counts: How often each rank 0 … L came up, `[quantities, L + 1]`.
+        p_values: Of the chi-square test of uniform ranks, times the number of tests, `[quantities]`.
+        offsets: Mean distance of the truth from the posterior's median, in its standard deviations, `[quantities]`.
+        offset_errors: Their standard errors.
+        spreads: The truth's standard deviation about that, in the posterior's, `[quantities]`.
+        log_spread_errors: Standard errors of their logarithms.
+        importance_samples: What the draws were resampled from; None for plain draws from q(z|x).
+    """
+
+    title: ClassVar[str] = "Simulation-based calibration"
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+    p_values: np.ndarray
+    offsets: np.ndarray
+    offset_errors: np.ndarray
+    spreads: np.ndarray
+    log_spread_errors: np.ndarray
+    importance_samples: int | None
+
+    @classmethod
+    def of_ranks(
+        cls, ranks: np.ndarray, names: Sequence[str], num_draws: int, importance_samples: int | None = None
+    ) -> "SimulationCalibration":
+        """Test and describe ranks `[simulations, quantities]`, integers from 0 to `num_draws`.
+
+        Example:
+            >>> ranks = np.arange(1000)[:, None] % 10
+            >>> SimulationCalibration.of_ranks(ranks, ["z"], 9).verdicts
+            ('no fault found',)
+        """
+        counts = np.stack([np.bincount(column, minlength=num_draws + 1) for column in ranks.T])
+        fits = [normal_fit(row) for row in counts]
+        return cls(
+            names=tuple(names),
+            counts=counts,
+            p_values=np.array([min(1.0, len(counts) * uniformity_p_value(row)) for row in counts]),
+            offsets=np.array([fit.offset for fit in fits]),
+            offset_errors=np.array([fit.offset_error for fit in fits]),
+            spreads=np.array([fit.spread for fit in fits]),
+            log_spread_errors=np.array([fit.log_spread_error for fit in fits]),
+            importance_samples=importance_samples,
+        )
+
+    @property
+    def num_simulations(self) -> int:
+        """How many pairs (x, z) were simulated."""
+        return int(self.counts[0].sum())
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether no quantity was found at fault, at the level 0.01 for all of them together."""
+        return bool(np.all(self.p_values >= _LEVEL))
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What is wrong with each quantity, in a word or two."""
+        return tuple(self._verdict(i) for i in range(len(self.names)))
+
+    def _verdict(self, i: int) -> str:
+        if self.p_values[i] >= _LEVEL:
+            return "no fault found"
+        found = []
+        shifted = abs(self.offsets[i]) > _CLEAR * self.offset_errors[i]
+        if self.names[i] == JOINT:  # whose bias and width say little of the latents'
+            return "draws too " + ("improbable" if self.offsets[i] > 0 else "probable") if shifted else _OTHER
+        if shifted:
+            found.append("biased " + ("low" if self.offsets[i] > 0 else "high"))
+        log_spread = np.log(self.spreads[i])
+        if abs(log_spread) > _CLEAR * self.log_spread_errors[i]:
+            found.append("overconfident" if log_spread > 0 else "underconfident")
+        return ", ".join(found) or _OTHER
+
+    def table(self) -> Sequence[Row]:
+        """Return a line for each quantity, the worst first."""
+        rows = [
+            (
+                self.names[i],
+                f"{self.p_values[i]:.2g}",
+                f"{number(self.offsets[i], '.2f')} ± {self.offset_errors[i]:.2f}",
+                f"{self.spreads[i]:.2f} ± {self.spreads[i] * self.log_spread_errors[i]:.2f}",
+                self._verdict(i),
+            )
+            for i in self._order
+        ]
+        return [("", "p", "offset, sd", "spread, sd", "verdict"), *rows]
+
+    def warnings(self) -> Sequence[str]:
+        """Say whether there are too few simulations to see anything."""
+        if self.num_simulations >= _FEW_SIMULATIONS:
+            return ()
+        return (f"{self.num_simulations} simulations find gross faults alone; take some hundreds",)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything found, and the verdicts."""
+        return {**super().to_dict(), "verdicts": list(self.verdicts), "calibrated": self.calibrated}
+
+    @property
+    def _order(self) -> np.ndarray:
+        distance = np.abs(self.offsets) + np.abs(np.log(self.spreads))
+        return np.lexsort([-distance, self.p_values])
+
+    def figure(self) -> Figure:
+        """Draw the ranks' distribution functions against the uniform one, and the worst quantities' histograms."""
+        shown = self._order[:_HISTOGRAMS]
+        columns = min(4, len(shown))
+        rows = -(-len(shown) // columns)
+        figure = Figure(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
+        halves: Any = figure.subfigures(2, 1, height_ratios=[3.0, 1.6 * rows])
+        above, below = halves
+        self._draw_differences(above.subplots())
+        axes = np.ravel(below.subplots(rows, columns, sharey=True, squeeze=False))
+        for axis, i in zip(axes, shown, strict=False):
+            self._draw_histogram(axis, i)
+        for axis in axes[len(shown) :]:
+            axis.set_axis_off()
+        return figure
+
+    def _draw_differences(self, axis: Any) -> None:
+        ranks = self.counts.shape[1]
+        uniform = np.arange(1, ranks) / ranks
+        low, high = ecdf_band(self.num_simulations, ranks)
+        axis.fill_between(uniform, low - uniform, high - uniform, color="0.85", linewidth=0, label="uniform, 95 %")
+        for place, i in enumerate(self._order):
+            difference = np.cumsum(self.counts[i])[:-1] / self.num_simulations - uniform
+            worst = {"label": self.names[i], "zorder": 3}
+            axis.plot(uniform, difference, **(worst if place < _NAMED else {"color": "0.55", "linewidth": 0.8}))
+        axis.axhline(0, color="0.3", linewidth=0.6)
+        axis.set_xlabel("rank of the truth among the draws, as a share")
+        axis.set_ylabel("share below − uniform")
+        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+    def _draw_histogram(self, axis: Any, i: int) -> None:
+        ranks = self.counts.shape[1]
+        bins = min(20, ranks)
+        place = np.arange(ranks) * bins // ranks
+        heights, widths = np.bincount(place, weights=self.counts[i]), np.bincount(place)
+        low, high = scipy.stats.binom.interval(0.95, self.num_simulations, widths / ranks)
+        edges = np.arange(bins + 1) - 0.5
+        axis.bar(range(bins), heights, 1.0, color="C3" if self.p_values[i] < _LEVEL else "C0")
+        limits = (np.append(limit, limit[-1]) for limit in (low, high))
+        axis.fill_between(edges, *limits, color="0.4", alpha=0.35, step="post", linewidth=0)
+        axis.set_title(f"{self.names[i]}: {self._verdict(i)}", fontsize=7)
+        axis.set_xticks([])

@@ -1,0 +1,96 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+import tensorflow as tf
+
+import keras_vae as kv
+from keras_vae.evaluation.importance import log_mean_weight
+from keras_vae.evaluation.log_likelihood import LogLikelihood
+from tests import linear_gaussian
+
+
+def exact(x):
+    return linear_gaussian.marginal().logpdf(x)
+
+
+@pytest.mark.parametrize("rows", [4096, 3, 1])
+def test_weights_are_summed_in_any_number_of_chunks(monkeypatch, rows):
+    monkeypatch.setattr("keras_vae.evaluation.importance._CHUNK_ROWS", rows)
+    weights = np.array([[1.0, 2.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 6.0, 0.0]])
+    places = iter(range(0, 4, min(max(rows // 3, 1), 4)))
+
+    def draw(size, seed):
+        start = next(places)
+        return tf.math.log(tf.constant(weights, tf.float32)[start : start + size])
+
+    found, effective = log_mean_weight(
+        draw,
+        tf.zeros([3, 1]),
+        num_samples=tf.constant(4),
+        examples=tf.constant(3),
+        event_shape=(1,),
+        seed=tf.constant([0, 1]),
+    )
+    np.testing.assert_allclose(found, [0.0, math.log(2.0), -math.inf], atol=1e-6)
+    np.testing.assert_allclose(effective, [4.0, 64.0 / 40.0, 0.0], rtol=1e-5)
+
+
+def test_effective_samples_have_their_exact_share():
+    count = 4000
+    full = kv.evaluation.log_likelihood(linear_gaussian.model(True), linear_gaussian.data(5), count, verbose=False)
+    np.testing.assert_allclose(full.effective_samples, count, rtol=1e-3)
+    # For each latent q is 0.2 off in mean and 0.3 in log-variance: E_q[(p/q)²] by quadrature.
+    w, _ = linear_gaussian.weights()
+    scales = linear_gaussian.SIGMA / np.sqrt(np.sum(w**2, axis=0) + linear_gaussian.SIGMA**2)
+    squares = 1.0
+    for scale in scales:
+        p, q = scipy.stats.norm(0.0, scale), scipy.stats.norm(0.2, scale * math.exp(0.15))
+        squares *= scipy.integrate.quad(lambda z, p=p, q=q: p.pdf(z) ** 2 / q.pdf(z), -8 * scale, 8 * scale)[0]
+    found = kv.evaluation.log_likelihood(linear_gaussian.model(False), linear_gaussian.data(5), count, verbose=False)
+    # The share of each of 5 examples varies by about 2 %.
+    np.testing.assert_allclose(found.effective_samples / count, 1.0 / squares, rtol=0.08)
+
+
+def test_sampling_errors_are_those_of_other_seeds():
+    vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(500)
+    found = kv.evaluation.log_likelihood(vae, x, 200, verbose=False)
+    scores = (found.per_example - exact(x)) / found.sampling_errors
+    assert np.std(scores) == pytest.approx(1.0, abs=0.13)  # 4 standard errors of 500 scores
+    assert found.sampling_error == pytest.approx(np.sqrt(np.mean(found.sampling_errors**2) / 500))
+
+
+def estimate(effective, num_samples=1000, per_example=None):
+    effective = np.asarray(effective, np.float32)
+    values = -80.0 - np.arange(len(effective), dtype=np.float32) if per_example is None else np.asarray(per_example)
+    return LogLikelihood(values, num_samples, effective)
+
+
+def test_it_warns_where_few_samples_weigh():
+    assert not estimate(np.full(100, 50.0)).warnings()
+    assert not estimate([5.0, *np.full(99, 50.0)]).warnings()  # one in a hundred
+    (warning,) = estimate([*np.full(10, 5.0), *np.full(90, 50.0)]).warnings()
+    assert "10 %" in warning
+    (warning,) = estimate(np.ones(3), num_samples=1).warnings()
+    assert "read it as a bound" in warning
+    broken = estimate([0.0, 50.0, 50.0], per_example=[-math.inf, -80.0, -81.0])
+    assert "1 of 3" in broken.warnings()[0]
+    # 0.3 nats: 1/ESS = 0.09 for many samples.
+    assert estimate([11.0, 11.2], num_samples=10**6).unsure.tolist() == [True, False]
+
+
+def test_it_prints_saves_and_plots(tmp_path):
+    found = estimate(np.linspace(2.0, 200.0, 50))
+    first, *others = str(found).splitlines()
+    assert first.startswith("log p(x) ≥ -104.50 ± ")
+    assert all(line.startswith("warning: ") for line in others)
+    found.save(tmp_path / "found.json")
+    stored = json.loads((tmp_path / "found.json").read_text())
+    assert stored["mean"] == pytest.approx(-104.5)
+    assert len(stored["effective_samples"]) == 50
+    found.plot(tmp_path / "found.png")
+    assert (tmp_path / "found.png").stat().st_size > 1000
+    assert any("-104.50" in cell.replace("−", "-") for row in found.table() for cell in row)

@@ -1,0 +1,133 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import keras_vae as kv
+from keras_vae.evaluation.gaps import inference_gaps
+from keras_vae.evaluation.log_likelihood import LogLikelihood
+from tests import linear_gaussian
+from tests.evaluation import correlated
+
+# The best diagonal normal's log-variances, and the encoder's: off by 0.3 in mean and 0.5 in log-variance.
+BEST = -np.log(np.diag(correlated.PRECISION))
+LOC_OFF, LOG_OFF = 0.3, 0.5
+QUICK = {"learning_rate": 0.02, "patience": 3, "verbose": False}
+
+
+def displaced(count, **options):
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
+    return inference_gaps(vae, correlated.data(count), 2000, **(QUICK | options))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return displaced(20)
+
+
+def within(found, wanted, errors, slack):
+    """Whether the mean is as wanted, up to 4 of its standard errors and what the search may leave."""
+    return abs(np.mean(found) - wanted) < 4 * np.sqrt(np.sum(errors**2)) / len(errors) + slack
+
+
+def test_gaps_of_a_displaced_diagonal_posterior_have_their_closed_form(found):
+    family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
+    encoder_gap = correlated.kl(np.full(2, LOC_OFF), np.diag(np.exp(BEST + LOG_OFF)))
+    assert family_gap > 0.1
+    assert encoder_gap - family_gap > 0.1
+    assert found.settled.all()
+    # Less than a rise of 0.01 is none; and q* is the mean of noisy steps.
+    assert within(found.approximation, family_gap, found.approximation_errors, 0.02)
+    assert within(found.amortisation, encoder_gap - family_gap, found.amortisation_errors, 0.02)
+    exact = correlated.marginal().logpdf(correlated.data(20))
+    assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
+    np.testing.assert_allclose(found.total, found.approximation + found.amortisation, atol=1e-4)
+    assert not found.warnings()
+
+
+def test_an_exact_encoder_has_no_gap():
+    vae = linear_gaussian.model(exact_posterior=True)
+    found = inference_gaps(vae, linear_gaussian.data(10), 50, **QUICK)
+    np.testing.assert_allclose(found.approximation, 0.0, atol=2e-3)  # weights are constant, up to rounding
+    np.testing.assert_array_equal(found.amortisation, 0.0)
+
+
+@pytest.mark.stress
+def test_a_family_that_holds_the_posterior_has_amortisation_gap_alone():
+    # Off in mean and without the correlation: all of it can be had back.
+    vae = correlated.model(kv.families.FullNormal(correlated.LATENT), LOC_OFF, np.zeros(3))
+    found = inference_gaps(vae, correlated.data(20), 2000, **QUICK)
+    assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
+    wanted = correlated.kl(np.full(2, LOC_OFF), np.eye(2))
+    assert within(found.amortisation, wanted, found.amortisation_errors, 0.02)
+
+
+@pytest.mark.stress
+def test_a_flow_comes_nearer_than_the_diagonal():
+    # loc, log-variance, then u, w and b of two planar maps.
+    values = np.concatenate([BEST, np.full(4, 0.1), np.full(4, 0.5), np.zeros(2)])
+    vae = correlated.model(kv.families.PlanarFlow(correlated.LATENT, flows=2), 0.0, values)
+    found = inference_gaps(vae, correlated.data(10), 2000, **QUICK | {"patience": 5})
+    family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
+    assert -0.01 < np.mean(found.approximation) < 0.6 * family_gap
+    assert np.mean(found.amortisation) > 0.1
+
+
+@pytest.mark.stress
+def test_conditional_models_are_measured_given_y():
+    x, y = correlated.data(10), np.linspace(-1, 1, 10, dtype=np.float32)[:, None]
+    shifted = (x + y * correlated.V).astype(np.float32)
+    found = inference_gaps(correlated.conditional_model(), (shifted, y), 2000, **QUICK | {"patience": 5})
+    family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
+    assert within(found.approximation, family_gap, found.approximation_errors, 0.03)
+    exact = correlated.marginal().logpdf(x)
+    assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
+
+
+def test_an_estimate_can_be_given():
+    vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(5)
+    exact = LogLikelihood(linear_gaussian.marginal().logpdf(x), 100, np.full(5, 100.0))
+    found = inference_gaps(vae, x, estimate=exact, max_steps=100, verbose=False)
+    assert found.log_likelihood is exact
+    assert found.steps == 100
+    assert not found.settled.any()
+    with pytest.raises(ValueError, match="5 examples, and the data holds 4"):
+        inference_gaps(vae, x[:4], estimate=exact, max_steps=100, verbose=False)
+
+
+def test_what_cannot_be_so_is_said(found, tmp_path):
+    late = dataclasses.replace(found, settled=np.arange(20) > 4)
+    (warning,) = late.warnings()
+    assert "in 25 % of the examples" in warning
+    assert "max_steps" in warning
+    low = dataclasses.replace(found.log_likelihood, per_example=found.local_bounds - 1.0)
+    wrong = dataclasses.replace(found, log_likelihood=low, encoder_bounds=found.local_bounds + 1.0)
+    assert any("approximation gap is negative" in warning for warning in wrong.warnings())
+    assert any("amortisation gap is negative" in warning for warning in wrong.warnings())
+    found.save(tmp_path / "gaps.json")
+    stored = json.loads((tmp_path / "gaps.json").read_text())
+    assert stored["amortisation_gap"] == pytest.approx(np.mean(found.amortisation), rel=1e-5)
+    assert stored["log_likelihood"]["per_example"] == pytest.approx(found.log_likelihood.per_example.tolist())
+    found.plot(tmp_path / "gaps.png")
+    assert "approximation gap" in str(found)
+
+
+@pytest.mark.stress
+def test_seeds_repeat():
+    first = displaced(3, max_steps=200, seed=1)
+    again = displaced(3, max_steps=200, seed=1)
+    other = displaced(3, max_steps=200, seed=2)
+    np.testing.assert_array_equal(first.local_bounds, again.local_bounds)
+    assert not np.array_equal(first.local_bounds, other.local_bounds)
+
+
+def test_posteriors_without_gradient_are_refused():
+    vae = kv.models.make("nvil", (4,), latent_size=2, hidden=[4])
+    with pytest.raises(ValueError, match="carry none"):
+        inference_gaps(vae, np.ones([2, 4], np.float32), verbose=False)
+    vae = linear_gaussian.model(exact_posterior=True)
+    with pytest.raises(ValueError, match="bound_samples"):
+        inference_gaps(vae, linear_gaussian.data(2), bound_samples=1)
+    with pytest.raises(ValueError, match="learning_rate"):
+        inference_gaps(vae, linear_gaussian.data(2), learning_rate=0.0)

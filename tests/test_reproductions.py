@@ -1,0 +1,120 @@
+"""The reproductions' settings, results and page agree; a run that is killed goes on where it was."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "benchmarks" / "reproduce"
+# Tried in CI; all of them by `pytest -m "slow or stress" tests/test_reproductions.py`.
+_OFTEN = ("conditional.py", "iwae_table1.py")
+SCRIPTS = sorted(path.with_suffix(".py").name for path in FOLDER.glob("*.toml"))
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Import one of the folder's modules, whose names are not to stay."""
+    before = set(sys.modules)
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_settings_and_rows(script, module):
+    settings, rows = module("settings"), module("rows")
+    assert (FOLDER / script).exists()
+    assert script in (FOLDER / "README.md").read_text()
+    for schedule in (*settings.SCHEDULES, "try"):
+        assert "seed" in settings.settings_of(FOLDER / script, schedule)
+    told = settings.tables(FOLDER / script)
+    assert {"number", "title", "source", "data"} <= told["paper"].keys()
+    known = {"what", "figure", "published", "published_figure", "spread", "digits", "reason"}
+    aims = {"within", "between", "at_least", "at_most", "yes"}
+    for row in told["row"]:
+        assert row.keys() <= known | aims
+        assert len(row.keys() & aims) <= 1
+        assert rows.NOT_RUN in rows.cells(row, None)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks" / "results" / "reproduce").glob("*.json")), ids=str)
+def test_results_say_how_they_came_about(path):
+    found = json.loads(path.read_text())
+    facts = {"command", "date", "seed", "seconds", "machine", "versions", "validation", "settings", "figures"}
+    assert facts <= found.keys()
+    assert found["schedule"] in ("short", "full")
+
+
+def test_page_is_written_from_the_results(module):
+    assert module("table").page() == (ROOT / "docs" / "reproductions.md").read_text(), "run reproduce/table.py"
+
+
+def test_rows_say_whether_what_was_wanted_came_out(module):
+    cells = module("rows").cells
+    row = {"what": "ELBO", "figure": "elbo.vae", "published": 100, "within": 1.0}
+    assert cells(row, {"elbo": {"vae": 100.9}}) == ["ELBO", "100", "100.9", "+0.9", "within 1: yes", ""]
+    assert cells(row, {"elbo": {"vae": 98.5}})[3:5] == ["-1.5", "within 1: **no**"]
+    gain = {"what": "gain", "figure": "gain.mean", "spread": "gain.standard_error", "at_least": 1.0, "digits": 2}
+    assert cells(gain, {"gain": {"mean": 0.5, "standard_error": 0.25}})[2:5] == [
+        "0.50 ± 0.25",
+        "",
+        "at least 1: **no**",
+    ]
+    small = {"what": "variance", "figure": "x", "published": 0, "at_most": 1e-6}
+    assert cells(small, {"x": 3.9e-13})[2:5] == ["3.9e-13", "+3.9e-13", "at most 1e-06: yes"]
+    assert cells({"what": "", "figure": "x", "between": [2, 4]}, {"x": 3.0})[4] == "2 to 4: yes"
+    assert cells({"what": "", "figure": "x", "yes": True}, {"x": False})[2:5] == ["no", "", "yes: **no**"]
+
+
+def test_a_schedule_sets_only_what_short_has(module, tmp_path):
+    (tmp_path / "script.toml").write_text("[short]\nseed = 0\nepochs = 2\n[full]\nepoch = 5\n[try]\nepochs = 1\n")
+    settings = module("settings")
+    assert settings.settings_of(tmp_path / "script.py", "try") == {"seed": 0, "epochs": 1}
+    with pytest.raises(ValueError, match="epoch, which"):
+        settings.settings_of(tmp_path / "script.py", "full")
+
+
+def test_pieces_are_measured_once_and_epochs_go_on(module, tmp_path):
+    import keras_vae as kv
+
+    common, work = module("common"), module("work")
+    digits = kv.data.read("mnist_5k", "train[:200]")
+    fitted, validation = common.held_out(digits, 50)
+    assert (fitted.images.shape, validation.images.shape) == ((150, 28, 28, 1), (50, 28, 28, 1))
+    assert (validation.images == digits.images[150:]).all()
+
+    def build():
+        model = kv.models.vae((28, 28, 1), latent_size=2, hidden=[4], seed=0)
+        model.compile("adam")
+        return model
+
+    calls = []
+    for count in (1, 2):  # the second time as after a kill
+        run = work.Work("name", "try", {"seed": 0, "batch_size": 50}, tmp_path)
+        model = run.train("vae", build, fitted, count, keep=(1,))
+        assert int(model.optimizer.iterations) == 3 * count
+        assert run.piece("figure", lambda: calls.append(0) or {"nats": 1.5}) == {"nats": 1.5}
+    assert len(calls) == 1
+    assert int(run.kept("vae", 1).optimizer.iterations) == 3
+    seconds = [entry["seconds"] for entry in kv.training.read_history(tmp_path / "vae" / "history.json")]
+    assert len(seconds) == 2
+    assert run.seconds["training vae"] == pytest.approx(sum(seconds))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(script, marks=pytest.mark.stress if script in _OFTEN else pytest.mark.slow) for script in SCRIPTS],
+)
+def test_scripts_run(script):
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / script), "--try"], capture_output=True, text=True, cwd=ROOT, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [json.loads(done.stdout[done.stdout.index('{\n "name"') :])]
+    assert rows[0]["figures"]
