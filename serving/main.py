@@ -6,11 +6,14 @@ import logging
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 
 from serving.flags import parser
 from serving.memory import give_back_freed_memory
+
+# Seconds between two looks for a signal: one that comes just before a wait begins does not end it.
+_LOOK = 0.1
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
@@ -31,16 +34,20 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> 
         flags_parser.error("nothing to listen on: give --port, --grpc_socket_path or --rest_api_port")
     if flags.port and flags.port == flags.rest_api_port:
         flags_parser.error("--rest_api_port must differ from --port")
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    # Without a lock, which the thread that the handler interrupts may hold already, as an Event's.
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: asked.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
-        return _serve(flags, stop)
+        return _serve(flags, asked)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _serve(flags: argparse.Namespace, stop: threading.Event) -> int:
+def _serve(flags: argparse.Namespace, asked: list[int]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("serving").setLevel(flags.log_level.upper())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -73,7 +80,8 @@ def _serve(flags: argparse.Namespace, stop: threading.Event) -> int:
         for servable in server.models.get(name).servables():  # type: ignore[union-attr]
             print(f"Serving version {servable.version} of model {name}")
     print(f"Listening on {', '.join(_addresses(server.host, flags))}", flush=True)
-    stop.wait()
+    while not asked:
+        time.sleep(_LOOK)
     server.stop()
     return 0
 
