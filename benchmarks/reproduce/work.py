@@ -36,6 +36,7 @@ class Work:
         settings: Those of the schedule.
         folder: Where finished parts are kept.
         seconds: Of each part, whenever it was run.
+        warnings: Of estimates of log p(x), by their names.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Work:
     settings: dict[str, Any]
     folder: Path
     seconds: dict[str, float] = field(default_factory=dict)
+    warnings: dict[str, list[str]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.settings[name]
@@ -68,13 +70,17 @@ class Work:
         return kept["found"]
 
     def log_likelihood(self, name: str, model: kv.VAE, data: Any, num_samples: int) -> np.ndarray:
-        """Return log p(x) of each example by importance sampling, in nats."""
+        """Return log p(x) of each example by importance sampling, in nats; its warnings go into the result."""
 
-        def measure() -> list[float]:
+        def measure() -> dict[str, Any]:
             found = kv.evaluation.log_likelihood(model, data, num_samples, seed=self["seed"])
-            return found.per_example.tolist()
+            return {"per_example": found.per_example.tolist(), "warnings": list(found.warnings())}
 
-        return np.array(self.piece(f"{name}, L_{num_samples}", measure))
+        name = f"{name}, L_{num_samples}"
+        found = self.piece(name, measure)
+        if found["warnings"]:
+            self.warnings[name] = found["warnings"]
+        return np.array(found["per_example"])
 
     def bounds(self, name: str, model: kv.VAE, data: Any) -> list[dict[str, Any]]:
         """Return L_k for k from 1 to 500, in nats, as `benchmarks/bounds.py` measures them."""
@@ -152,6 +158,7 @@ class Work:
             "machine": machine(),
             "versions": versions(),
             "validation": validation,
+            "warnings": self.warnings,
             "settings": self.settings,
             "figures": figures,
         }

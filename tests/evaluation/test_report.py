@@ -41,16 +41,29 @@ def test_a_page_holds_tables_pictures_warnings_and_what_is_missing(tmp_path):
     figure = Figure(figsize=(1, 1))
     figure.subplots().plot([0, 1])
     parts = [
-        Section("Rates <&>", "Nats.", [("", "nats"), ("rate", "3.10")], [figure], ["few examples"]),
+        Section("Rates <&>", "Nats.", [("", "nats"), ("p(x) <b>", "3.10")], [figure], ["few examples"]),
         Section("Gaps", missing="no real latents"),
     ]
     report.write(tmp_path / "page.html", "A <model>", [("likelihood", "Bernoulli")], parts)
     page = Page((tmp_path / "page.html").read_text())
-    for found in (("h1", "A <model>"), ("h2", "Rates <&>"), ("th", "nats"), ("td", "3.10"), ("p", "few examples")):
+    for found in (
+        ("h1", "A <model>"),
+        ("h2", "Rates <&>"),
+        ("th", "nats"),
+        ("td", "p(x) <b>"),
+        ("td", "3.10"),
+        ("p", "few examples"),
+    ):
         assert found in page.texts
     assert ("p", "Not measured: no real latents") in page.texts
     assert len(page.sources) == 1
     assert page.sources[0].startswith("data:image/png;base64,")
+
+
+def test_only_a_page_is_written(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.html; received .*page\.pdf"):
+        report.write(tmp_path / "page.pdf", "", [], [])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("name", "error"), [("page.pdf", "must end in .html"), ("nowhere/page.html", "make it first")])
