@@ -37,5 +37,22 @@ def positive_integer(value: Any, name: str) -> int:
     return int(value)
 
 
+def seed_number(value: Any, name: str) -> int:
+    """Read a seed, an integer from 0 to 2³¹ − 1.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> seed_number(-1, "log_likelihood")
+        Traceback (most recent call last):
+        ...
+        ValueError: log_likelihood: seed must be an integer from 0 to 2147483647; received -1
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
+        raise ValueError(f"{name}: seed must be an integer from 0 to {2**31 - 1}; received {value!r}")
+    return int(value)
+
+
 def _is_positive_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0

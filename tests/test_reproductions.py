@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "reproduce"
@@ -53,6 +55,34 @@ def test_results_say_how_they_came_about(path):
 
 def test_page_is_written_from_the_results(module):
     assert module("table").page() == (ROOT / "docs" / "reproductions.md").read_text(), "run reproduce/table.py"
+
+
+def test_every_row_finds_its_figure(module):
+    table, rows = module("table"), module("rows")
+    for script, told in table.scripts():
+        for schedule in ("short", "full"):
+            found = table.result(script.stem, schedule)
+            if found is not None:
+                assert all(rows.NOT_RUN not in rows.cells(row, found["figures"]) for row in told["row"])
+    with pytest.raises(KeyError, match="maen"):
+        rows.cells({"what": "", "figure": "gain.maen"}, {"gain": {"mean": 1.0}})
+
+
+@pytest.mark.stress
+def test_means_are_inverted_exactly_and_as_the_authors_do(module):
+    script = module("continuous_bernoulli")
+    mean = np.float32([0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
+    parameters = {"logits": tf.constant(np.log(mean / (1 - mean)))}
+    exact = script.ExactInverse(6).distribution(parameters)
+    np.testing.assert_allclose(exact.mean(), mean, atol=1e-4)
+    # Means of λ by quadrature, and straight lines between them.
+    grid = (np.arange(20000) + 0.5) / 20000
+    knots = np.linspace(0.0, 1.0001, 100)
+    weights = [lam**grid * (1 - lam) ** (1 - grid) for lam in knots[1:-1]]
+    means = [0.0, *(np.average(grid, weights=w) for w in weights), 1.0001]
+    lam = np.clip(np.interp(mean, means, knots), 1e-4, 1 - 1e-4)
+    found = script.InterpolatedInverse(6).distribution(parameters)
+    np.testing.assert_allclose(tf.sigmoid(found.distribution.logits), lam, atol=2e-4)
 
 
 def test_rows_say_whether_what_was_wanted_came_out(module):

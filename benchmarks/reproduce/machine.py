@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
+PACKAGES = ("keras-vae", "keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
 
 
 def machine() -> dict[str, Any]:

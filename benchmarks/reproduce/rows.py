@@ -6,10 +6,14 @@ NOT_RUN = "not run"
 
 
 def at(figures: dict[str, Any], path: str) -> Any:
-    """Return the figure at a path such as `gain.mean`, or None if the run had none."""
+    """Return the figure at a path such as `gain.mean`.
+
+    Raises:
+        KeyError: If the run had none.
+    """
     found: Any = figures
     for part in path.split("."):
-        found = None if found is None else found.get(part)
+        found = found[part]
     return found
 
 
@@ -44,7 +48,7 @@ def holds(row: dict[str, Any], ours: float, published: float | None) -> bool:
 def cells(row: dict[str, Any], figures: dict[str, Any] | None) -> list[str]:
     """Return what, published, ours, difference, wanted, and why they differ."""
     digits, published, aim = row.get("digits", 1), row.get("published"), wanted(row)
-    if figures is None or at(figures, row["figure"]) is None:
+    if figures is None:
         return [row["what"], "" if published is None else f"{published:g}", NOT_RUN, "", aim, ""]
     theirs = "" if published is None else f"{published:g}"
     if "published_figure" in row:

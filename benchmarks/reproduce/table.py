@@ -24,7 +24,7 @@ Figures of papers beside ours; this page is written by `python benchmarks/reprod
 and a row without a run says so. The *short* schedules are for two cores, the *full* ones for those with a GPU.
 How to run them: [benchmarks/reproduce](../benchmarks/reproduce/README.md). One seed, unless several are named:
 differences of a few tenths of a nat may be the seed's. ± is the standard error over test examples, unless it says
-otherwise. A difference is ours less the published figure.
+otherwise. A difference is ours less the published figure. *Wanted* was written down before the runs.
 """
 
 
@@ -85,20 +85,26 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
     else:
         facts = f"seed {found['seed']}, {minutes(found['seconds'])} on {machine(found)}, {found['date']}"
         yield from (f"`{found['command']}`: {facts}. Validation split: {found['validation']}.", "")
-        settings = {key: value for key, value in settings_of(script, schedule).items() if key in found["settings"]}
-        if settings != found["settings"]:
+        if settings_of(script, schedule) != found["settings"]:
             yield from ("The settings have been changed since this run.", "")
     yield "| | published | ours | difference | wanted | why they differ |"
     yield "|---|---|---|---|---|---|"
     for row in told["row"]:
-        escaped = (cell.replace("|", r"\|") for cell in cells(row, found and found["figures"]))
+        *told_of, reason = cells(row, found and found["figures"])
+        # Reasons are written for the short schedule.
+        escaped = (cell.replace("|", r"\|") for cell in (*told_of, reason if schedule == "short" else ""))
         yield f"| {' | '.join(escaped)} |"
     yield ""
     if found is None:
         return
+    told_warnings = dict(found.get("warnings", {}))
     for name, part in found["figures"].items():
-        warnings = part.get("warnings", ()) if isinstance(part, dict) else ()
+        if isinstance(part, dict) and part.get("warnings"):
+            told_warnings[name.replace("_", ", ")] = part["warnings"]
+    for name, warnings in told_warnings.items():
         yield from (f"Warning, {name}: {warning}.\n" for warning in warnings)
+    if "warnings" not in found:
+        yield from ("This run did not keep the warnings of its estimates of log p(x).", "")
     for name in paper.get("tables", ()):
         yield from spreads(name, found["figures"][name])
     picture = paper.get("picture", "") + ("" if schedule == "short" else "_full")

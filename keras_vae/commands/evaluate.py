@@ -1,9 +1,12 @@
 """`keras-vae evaluate`."""
 
-import contextlib
+import datetime
+import functools
 import json
 import math
 from argparse import Namespace
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from keras_vae.commands import stored
 from keras_vae.commands.evaluate_report import Material, sections
 from keras_vae.data.examples import Examples
 from keras_vae.evaluation import LogLikelihood, log_likelihood, report
+from keras_vae.evaluation.result import plain
 from keras_vae.files import whole
 from keras_vae.training import RunConfig
 from keras_vae.vae import VAE
@@ -31,7 +35,7 @@ def run(options: Namespace) -> None:
     def load(examples: Examples, with_labels: bool) -> tf.data.Dataset:
         return data.load(
             examples,
-            options.split,
+            "test",  # as test sets are: the same noise in each pass, whatever the split
             batch_size=config.batch_size if config else 100,
             likelihood=stored.likelihood_name(model),
             preprocess=options.preprocess or (config.preprocess if config else None),
@@ -46,16 +50,24 @@ def run(options: Namespace) -> None:
     _print(options.split, terms, estimate)
     if options.json:
         with whole(options.json) as unfinished:
-            unfinished.write_text(json.dumps(_figures(terms, estimate), indent=1) + "\n")
+            figures = plain(_figures(terms, estimate))
+            unfinished.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     if options.report:
-        train = None
-        with contextlib.suppress(ValueError, FileNotFoundError):
-            train = data.read(name, "train", image_size=image_size, data_dir=options.data_dir)
+        train = _training(functools.partial(data.read, name, image_size=image_size, data_dir=options.data_dir), options)
+        facts = _facts(model, config, options, str(name))
         parts = [report.section(estimate), *sections(Material(model, train, test, load, options.seed))]
-        report.write(
-            options.report, f"{Path(options.model).name} on {test.name}", _facts(model, config, options), parts
-        )
+        report.write(options.report, f"{Path(options.model).name} on {test.name}", facts, parts)
         print(f"\n{options.report}: {len(parts)} sections")
+
+
+def _training(read: Callable[[str], Examples], options: Namespace) -> Examples | str:
+    """Return the training examples, or why there are none that the measures can learn from."""
+    if {part.split("[")[0].strip() for part in options.split.split("+")} & {"train", "all"}:
+        return f"the examples measured, {options.split!r}, are training examples themselves, or hold some"
+    try:
+        return read("train")
+    except (ValueError, FileNotFoundError):
+        return "this data has no split 'train'"
 
 
 def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None:
@@ -84,7 +96,7 @@ def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]
     }
 
 
-def _facts(model: VAE, config: RunConfig | None, options: Namespace) -> list[tuple[str, str]]:
+def _facts(model: VAE, config: RunConfig | None, options: Namespace, name: str) -> list[tuple[str, str]]:
     return [
         ("model", options.model),
         ("likelihood", type(model.decoder.family).__name__),
@@ -93,7 +105,9 @@ def _facts(model: VAE, config: RunConfig | None, options: Namespace) -> list[tup
         ("objective", type(model.objective).__name__),
         ("latents", str(model.latent_shape)),
         ("weights", f"{model.count_params():,}"),
+        ("data", name),
         ("split", options.split),
         ("preprocessing", str(options.preprocess or (config.preprocess if config else None) or "by the likelihood")),
         ("seed", str(options.seed)),
+        ("made", f"{datetime.date.today()}, keras_vae {metadata.version('keras_vae')}"),
     ]

@@ -8,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 from keras_vae.evaluation import annealing
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.importance import effective
+from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.evaluation.result import Row
 from keras_vae.families.support import REAL
 from keras_vae.vae import VAE
@@ -112,7 +113,8 @@ def annealed_importance_sampling(
     """
     name = "annealed_importance_sampling"
     settings = read_settings(name, model, num_steps, num_chains, leapfrog_steps, start)
-    steps = tf.constant(num_steps)
+    seed = seed_number(seed, name)
+    at_once = max(1, rows_at_once(model) // settings.chains)
 
     @tf.function(reduce_retracing=True)
     def estimate(x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -122,16 +124,20 @@ def annealed_importance_sampling(
 
     found = []
     for batch in through(model, data, measure="annealed importance sampling", batch_size=batch_size, verbose=verbose):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
-        found.append([part.numpy() for part in estimate(batch.x, batch.condition, noise, steps)])
+        for first in range(0, len(batch.x), at_once):
+            part = slice(first, first + at_once)
+            noise = streams.fold(seed, streams.EVALUATE, batch.number, first)
+            y = None if batch.condition is None else batch.condition[part]
+            found.append([array.numpy() for array in estimate(batch.x[part], y, noise, tf.constant(settings.steps))])
     log_p, chains, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return AnnealedLikelihood(log_p, settings.chains, chains, num_steps, accepted)
+    return AnnealedLikelihood(log_p, settings.chains, chains, settings.steps, accepted)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What both annealed measures read from their arguments."""
 
+    steps: int
     chains: int
     leapfrog_steps: int
     from_posterior: bool
@@ -143,9 +149,8 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
     Raises:
         ValueError: If one is refused, or the model's latents are not real.
     """
-    positive_integer(num_steps, f"{name}: num_steps")
-    positive_integer(num_chains, f"{name}: num_chains")
-    positive_integer(leapfrog_steps, f"{name}: leapfrog_steps")
+    numbers = {"num_steps": num_steps, "num_chains": num_chains, "leapfrog_steps": leapfrog_steps}
+    whole = [positive_integer(value, f"{name}: {argument}") for argument, value in numbers.items()]
     if start not in _STARTS:
         raise ValueError(f"{name}: start must be one of {', '.join(map(repr, _STARTS))}; received {start!r}")
     if model.prior.support is not REAL:
@@ -154,7 +159,7 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
             f"{type(model.encoder.family).__name__} are {model.prior.support.name} ones; use log_likelihood or "
             "prior_sampling"
         )
-    return Settings(int(num_chains), int(leapfrog_steps), start == "posterior")
+    return Settings(*whole, start == "posterior")
 
 
 def prepare(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vae.evaluation import prior_draws
 from keras_vae.inference import Inference
 
 # Of the sigmoid that spaces the temperatures.
@@ -73,8 +74,7 @@ def draw_start(inference: Inference, chains: int, count: tf.Tensor, seed: tf.Ten
     """Draw where chains start, `[chains, count, *latent]`."""
     if from_posterior:
         return inference.sample(chains, seed)
-    prior = inference.prior
-    return prior.sample([chains] if prior.batch_shape.rank else [chains, count], seed=seed)
+    return prior_draws.draw(inference.prior, [chains], count, seed)
 
 
 def temperature(step: tf.Tensor, num_steps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -103,11 +103,13 @@ def tune(path: Path, z: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.
         seed: A stateless seed.
 
     Returns:
-        Step sizes of the temperatures between 0 and 1, `[T − 1, batch]`.
+        Step sizes of the temperatures between 0 and 1, `[max(T − 1, 1), batch]`.
     """
     batch = tf.shape(z)[1]
     first = 0.5 * math.prod(z.shape[2:]) ** -0.25
-    found = tf.TensorArray(z.dtype, num_steps - 1, element_shape=[z.shape[1]])
+    # Of one element at least, which a single temperature leaves as it is: none of unknown shape cannot be stacked.
+    found = tf.TensorArray(z.dtype, tf.maximum(num_steps - 1, 1), element_shape=[z.shape[1]])
+    found = found.write(0, tf.zeros([batch], z.dtype))
 
     def one_step(
         step: tf.Tensor, z: tf.Tensor, log_size: tf.Tensor, found: tf.TensorArray
@@ -138,7 +140,7 @@ def anneal(
     Args:
         path: Which densities.
         z: Where chains start, samples of f_0, or of f_1 if `reverse`, `[chains, batch, *latent]`.
-        step_sizes: `[T − 1, batch]`.
+        step_sizes: As `tune` returns them.
         num_steps: T, a scalar.
         seed: A stateless seed.
         reverse: Whether to go from f_1 to f_0.

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 from keras_vae.evaluation import annealing
 from keras_vae.evaluation.annealed import log_mean_and_effective, prepare, read_settings
-from keras_vae.evaluation.result import Result, Row
+from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.plots.drawing import number
 from keras_vae.vae import VAE
 
@@ -85,7 +85,7 @@ class Bidirectional(Result):
         left.set_xlabel("examples, by their lower bound")
         left.set_ylabel("log p(x), nats")
         left.legend(fontsize=8)
-        right.hist(self.gaps, bins=30)
+        right.hist(self.gaps[np.isfinite(self.gaps)], bins=30)
         right.axvline(self.gap, color="black", linewidth=1, label=f"mean {number(self.gap, '.3f')}")
         right.set_xlabel("upper less lower bound, nats")
         right.set_ylabel("examples")
@@ -109,10 +109,9 @@ class Bidirectional(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything found, the mean gap first."""
-        error = self.gap_error if math.isfinite(self.gap_error) else None
-        found = {"measure": type(self).__name__, "gap": self.gap, "gap_error": error, **super().to_dict()}
+        found = {"measure": type(self).__name__, "gap": self.gap, "gap_error": self.gap_error, **super().to_dict()}
         del found["x"]
-        return found
+        return plain(found)
 
 
 def bidirectional(
@@ -165,6 +164,7 @@ def bidirectional(
     num_examples = positive_integer(num_examples, f"{name}: num_examples")
     batch_size = positive_integer(batch_size, f"{name}: batch_size")
     settings = read_settings(name, model, num_steps, num_chains, leapfrog_steps, start)
+    seed = seed_number(seed, name)
     y = None if model.condition is None else model.condition.rows(condition, num_examples)
     if y is None and condition is not None:
         raise ValueError(f"{name}: received a condition, but the model has none")
@@ -189,9 +189,9 @@ def bidirectional(
         beside = None if y is None else tf.constant(y[places])
         z = model.generate(seeds, beside)["z"]
         noise = streams.fold(seed, streams.EVALUATE, first)
-        found.append([part.numpy() for part in bounds(z, beside, noise, tf.constant(num_steps))])
+        found.append([part.numpy() for part in bounds(z, beside, noise, tf.constant(settings.steps))])
     lower, upper, x, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Bidirectional(lower, upper, x, settings.chains, num_steps, accepted)
+    return Bidirectional(lower, upper, x, settings.chains, settings.steps, accepted)
 
 
 def _error(values: np.ndarray) -> float:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from keras_vae.checks import seed_number
 from keras_vae.data.unopened import unopened
 from keras_vae.evaluation import disentanglement_metrics as of
 from keras_vae.evaluation.codes import codes as encoded
 from keras_vae.evaluation.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.disentanglement_metrics.mutual_information import entropies, of_counts
 from keras_vae.evaluation.disentanglement_result import Disentanglement
+from keras_vae.families.support import ONE_HOT
 from keras_vae.names import lookup
 from keras_vae.vae import VAE
 
@@ -72,8 +74,8 @@ def disentanglement(
         verbose: Whether to show progress bars.
 
     Raises:
-        ValueError: If a metric or a name is unknown, names are not as many as factors, a factor has one value only, or
-            the data is refused as in `VAE.fit`.
+        ValueError: If the latents are categories, a metric or a name is unknown, names are not as many as factors, a
+            factor has one value only, or the data is refused as in `VAE.fit`.
 
     Example:
         >>> import keras_vae as kv
@@ -85,6 +87,12 @@ def disentanglement(
     """
     for metric in metrics:
         lookup(metric, _METRICS, "metric")
+    seed = seed_number(seed, _MEASURE)
+    if model.prior.support is ONE_HOT:
+        raise ValueError(
+            f"{_MEASURE}: the metrics compare latents that are numbers, and those of "
+            f"{type(model.encoder.family).__name__} are categories; wanted real, binary or [0, 1] latents"
+        )
     found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
     codes, factors = checked(found.means, found.labels, _MEASURE)
     known = getattr(unopened(data), "factors", ())

@@ -106,19 +106,23 @@ def learn_features(
 
 
 def _networks(images: np.ndarray, classes: int, seed: int) -> tuple[keras.Model, keras.Model]:
-    """Return the classifier, and its part up to the features."""
+    """Return the classifier, and its part up to the features; in float32 under any policy, as distances want it."""
     scale = float(images.std(dtype=np.float64)) or 1.0
     layers = [
-        keras.layers.Rescaling(1 / scale, -float(images.mean(dtype=np.float64)) / scale),
-        keras.layers.Conv2D(32, 3, strides=2, padding="same", activation="relu", kernel_initializer=_initial(seed, 0)),
-        keras.layers.Conv2D(64, 3, strides=2, padding="same", activation="relu", kernel_initializer=_initial(seed, 1)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(_SIZE, activation="relu", kernel_initializer=_initial(seed, 2)),
+        keras.layers.Rescaling(1 / scale, -float(images.mean(dtype=np.float64)) / scale, dtype="float32"),
+        keras.layers.Conv2D(
+            32, 3, strides=2, padding="same", activation="relu", kernel_initializer=_initial(seed, 0), dtype="float32"
+        ),
+        keras.layers.Conv2D(
+            64, 3, strides=2, padding="same", activation="relu", kernel_initializer=_initial(seed, 1), dtype="float32"
+        ),
+        keras.layers.Flatten(dtype="float32"),
+        keras.layers.Dense(_SIZE, activation="relu", kernel_initializer=_initial(seed, 2), dtype="float32"),
     ]
     inputs = values = keras.Input(images.shape[1:])
     for layer in layers:
         values = layer(values)
-    logits = keras.layers.Dense(classes, kernel_initializer=_initial(seed, 3))(values)
+    logits = keras.layers.Dense(classes, kernel_initializer=_initial(seed, 3), dtype="float32")(values)
     return keras.Model(inputs, logits), keras.Model(inputs, values)
 
 

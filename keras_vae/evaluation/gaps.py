@@ -7,13 +7,14 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.gaps_result import InferenceGaps
 from keras_vae.evaluation.importance import in_chunks, log_mean_weight
 from keras_vae.evaluation.local_posterior import LocalOptimiser, log_weights
 from keras_vae.evaluation.log_likelihood import LogLikelihood
+from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.inference import Inference
 from keras_vae.vae import VAE
 
@@ -83,7 +84,9 @@ def inference_gaps(
     """
     name = "inference_gaps"
     samples = tf.constant(positive_integer(num_samples, f"{name}: num_samples"))
-    if positive_integer(bound_samples, f"{name}: bound_samples") < 2:
+    seed = seed_number(seed, name)
+    bound_samples = positive_integer(bound_samples, f"{name}: bound_samples")
+    if bound_samples < 2:
         raise ValueError(f"{name}: bound_samples must be 2 or more, to know how they vary; received {bound_samples}")
     if not learning_rate > 0:
         raise ValueError(f"{name}: learning_rate must be positive; received {learning_rate!r}")
@@ -95,14 +98,16 @@ def inference_gaps(
         positive_integer(max_steps, f"{name}: max_steps"),
     )
 
+    at_once = rows_at_once(model)
+
     @tf.function(reduce_retracing=True)
     def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
         inference = model.infer(x, y)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
-        bounds = _bounds(inference, model.event_shape, encoder, local, tf.constant(bound_samples), first)
+        bounds = _bounds(inference, at_once, encoder, local, tf.constant(bound_samples), first)
         if estimate is not None:
             return bounds, ()
-        return bounds, _importance(inference, model.event_shape, encoder, local, samples, second)
+        return bounds, _importance(inference, at_once, encoder, local, samples, second)
 
     found: list[Any] = []
     estimated: list[Any] = []
@@ -119,16 +124,16 @@ def inference_gaps(
         estimated.append([part.numpy() for part in weighed])
         settled.append(q.settled)
         steps = max(steps, q.steps)
-    local, local_errors, encoder, errors = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    bounds = [np.concatenate(parts) for parts in zip(*found, strict=True)]
     if estimate is None:
         log_p, effective = (np.concatenate(parts) for parts in zip(*estimated, strict=True))
         estimate = LogLikelihood(log_p, num_samples, effective)
-    if len(estimate.per_example) != len(local):
+    if len(estimate.per_example) != len(bounds[0]):
         raise ValueError(
-            f"{name}: the estimate is of {len(estimate.per_example)} examples, and the data holds {len(local)}; wanted "
-            "an estimate of the same data"
+            f"{name}: the estimate is of {len(estimate.per_example)} examples, and the data holds {len(bounds[0])}; "
+            "wanted an estimate of the same data"
         )
-    return InferenceGaps(estimate, local, local_errors, encoder, errors, steps, np.concatenate(settled))
+    return InferenceGaps(estimate, *bounds, steps, np.concatenate(settled))
 
 
 def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) -> None:
@@ -143,17 +148,17 @@ def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) ->
 
 def _bounds(
     inference: Inference,
-    event_shape: tuple[int, ...],
+    at_once: int,
     encoder: tf.Tensor,
     local: tf.Tensor,
     num_samples: tf.Tensor,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Return L[q*], its error, L[q(z|x)], and the error of their difference, each `[batch]`, float64."""
+    """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64."""
 
     def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         better, given = (tf.cast(log_weights(inference, values, size, seed), tf.float64) for values in (local, encoder))
-        return better, better - given
+        return better, given, better - given
 
     def add(sums: Any, drawn: Any) -> Any:
         # In float64, where the squares may be summed as they are.
@@ -167,23 +172,23 @@ def _bounds(
     sums = in_chunks(
         draw,
         add,
-        [(nothing, nothing), (nothing, nothing)],
+        [(nothing, nothing)] * 3,
         num_samples=num_samples,
         examples=batch,
-        event_shape=event_shape,
+        at_once=at_once,
         seed=seed,
     )
     count = tf.cast(num_samples, tf.float64)
-    (bound, bound_error), (difference, difference_error) = (
+    (better, better_error), (given, given_error), (_, difference_error) = (
         (first / count, tf.sqrt(tf.maximum(second / count - (first / count) ** 2, 0.0) / (count - 1.0)))
         for first, second in sums
     )
-    return bound, bound_error, bound - difference, difference_error
+    return better, better_error, given, given_error, difference_error
 
 
 def _importance(
     inference: Inference,
-    event_shape: tuple[int, ...],
+    at_once: int,
     encoder: tf.Tensor,
     local: tf.Tensor,
     num_samples: tf.Tensor,
@@ -197,7 +202,7 @@ def _importance(
             values,
             num_samples=samples,
             examples=tf.shape(values)[0],
-            event_shape=event_shape,
+            at_once=at_once,
             seed=seed,
         )
 

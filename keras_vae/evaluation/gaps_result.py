@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.estimate import Estimate
-from keras_vae.evaluation.result import Result, Row
+from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.plots.drawing import number
 
 _UNSETTLED_SHARE = 0.05
@@ -24,6 +24,7 @@ class InferenceGaps(Result):
         local_bounds: L[q*], `[examples]`.
         local_errors: Standard error of each, over seeds.
         encoder_bounds: L[q(z|x)], `[examples]`.
+        encoder_errors: Standard error of each, over seeds.
         amortisation_errors: Standard error of each amortisation gap, over seeds; the bounds share their noise.
         steps: Adam steps of the batch that took most.
         settled: Whether q* was found before steps ran out, `[examples]`.
@@ -35,6 +36,7 @@ class InferenceGaps(Result):
     local_bounds: np.ndarray
     local_errors: np.ndarray
     encoder_bounds: np.ndarray
+    encoder_errors: np.ndarray
     amortisation_errors: np.ndarray
     steps: int
     settled: np.ndarray
@@ -62,15 +64,14 @@ class InferenceGaps(Result):
     def table(self) -> Sequence[Row]:
         """Return means, with their standard errors over examples and over seeds."""
         estimate = self.log_likelihood
-        total_errors = np.hypot(self.approximation_errors, self.amortisation_errors)
         return [
             ("", "nats", "± examples", "± seeds"),
             _row("log p(x)", estimate.per_example, estimate.sampling_errors),
             _row("best bound of the family, L[q*]", self.local_bounds, self.local_errors),
-            _row("the encoder's bound, L[q(z|x)]", self.encoder_bounds),
+            _row("the encoder's bound, L[q(z|x)]", self.encoder_bounds, self.encoder_errors),
             _row("approximation gap", self.approximation, self.approximation_errors),
             _row("amortisation gap", self.amortisation, self.amortisation_errors),
-            _row("both", self.total, total_errors),
+            _row("both", self.total, np.hypot(estimate.sampling_errors, self.encoder_errors)),
             ("examples", str(len(self.local_bounds))),
             ("q* found", f"{100 * np.mean(self.settled):.0f} %"),
             ("steps of Adam, at most", str(self.steps)),
@@ -83,12 +84,12 @@ class InferenceGaps(Result):
         parts = {"approximation gap": self.approximation, "amortisation gap": self.amortisation}
         below = 0.0
         finite = np.concatenate([gaps[np.isfinite(gaps)] for gaps in parts.values()])
-        bins = np.linspace(min(finite.min(), 0.0), max(finite.max(), 1e-3), 41)
+        bins = np.linspace(min(finite.min(initial=0.0), 0.0), max(finite.max(initial=0.0), 1e-3), 41)
         for name, gaps in parts.items():
             label = f"{name}, {number(np.mean(gaps), '.2f')}"
             left.bar([0], [np.mean(gaps)], 0.6, bottom=below)
             below += float(np.mean(gaps))
-            right.hist(gaps, bins=bins, alpha=0.6, label=label)
+            right.hist(gaps[np.isfinite(gaps)], bins=bins, alpha=0.6, label=label)
         left.set_xlim(-0.6, 0.6)
         left.axhline(0.0, color="black", linewidth=0.8)
         left.set_xticks([0], [f"both, {number(below, '.2f')}"])
@@ -124,7 +125,7 @@ class InferenceGaps(Result):
         """Return everything found, the mean gaps first."""
         means = {f"{name}_gap": _mean(getattr(self, name)) for name in ("approximation", "amortisation", "total")}
         found = {"measure": type(self).__name__, **means, **super().to_dict()}
-        return {**found, "approximation": self.approximation.tolist(), "amortisation": self.amortisation.tolist()}
+        return plain({**found, "approximation": self.approximation, "amortisation": self.amortisation})
 
 
 def _mean(values: np.ndarray) -> float:
@@ -136,7 +137,6 @@ def _seed_error(errors: np.ndarray) -> float:
     return float(np.sqrt(np.sum(errors**2)) / len(errors))
 
 
-def _row(name: str, values: np.ndarray, errors: np.ndarray | None = None) -> Row:
+def _row(name: str, values: np.ndarray, errors: np.ndarray) -> Row:
     over_examples = np.std(values, ddof=1, dtype=np.float64) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    over_seeds = "" if errors is None else f"{_seed_error(errors):.3f}"
-    return (name, number(_mean(values), ".2f"), f"{over_examples:.2f}", over_seeds)
+    return (name, number(_mean(values), ".2f"), f"{over_examples:.2f}", f"{_seed_error(errors):.3f}")

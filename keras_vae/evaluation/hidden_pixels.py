@@ -52,7 +52,7 @@ def _at_random(share: float, event_shape: tuple[int, ...], joint: int, seed: int
     shape = (*event_shape[: len(event_shape) - together], *[1] * together)
 
     def draw(number: int, start: int, count: int) -> np.ndarray:
-        chosen = np.random.default_rng([abs(seed), number]).random((count, *shape)) < share
+        chosen = np.random.default_rng([seed, number]).random((count, *shape)) < share
         return np.broadcast_to(chosen, (count, *event_shape))
 
     return draw

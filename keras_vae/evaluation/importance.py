@@ -6,12 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-# At most this many (sample, example) pairs go through the decoder at once: enough for full-speed matrix
-# products, and few enough for convolutions, whose inner maps are far larger than their output.
-_CHUNK_ROWS = 4096
-# And at most this many output values, for large events.
-_CHUNK_VALUES = 2**22
-
 Draw = Callable[[tf.Tensor, tf.Tensor], Any]
 
 
@@ -22,7 +16,7 @@ def in_chunks(
     *,
     num_samples: tf.Tensor,
     examples: tf.Tensor,
-    event_shape: tuple[int, ...],
+    at_once: int,
     seed: tf.Tensor,
 ) -> Any:
     """Draw samples a chunk at a time and add up what they give.
@@ -33,13 +27,13 @@ def in_chunks(
         start: The sums of no samples, a structure of tensors.
         num_samples: How many for each example, a scalar.
         examples: How many examples each sample is drawn for, a scalar.
-        event_shape: Of one x.
+        at_once: How many (sample, example) pairs may be decoded in one piece, as `rows_at_once` says.
         seed: Folded with the number of samples done.
 
     Returns:
         The sums.
     """
-    chunk = tf.clip_by_value(min(_CHUNK_ROWS, _CHUNK_VALUES // math.prod(event_shape)) // examples, 1, num_samples)
+    chunk = tf.clip_by_value(at_once // examples, 1, num_samples)
 
     def one_chunk(done: tf.Tensor, sums: Any) -> tuple[tf.Tensor, Any]:
         size = tf.minimum(chunk, num_samples - done)
@@ -57,7 +51,7 @@ def log_mean_weight(
     *,
     num_samples: tf.Tensor,
     examples: tf.Tensor,
-    event_shape: tuple[int, ...],
+    at_once: int,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return log 1/S Σ_s w_s and the effective number of samples, (Σ w)² / Σ w².
@@ -69,7 +63,7 @@ def log_mean_weight(
         like: `[batch, ...]`, in the weights' dtype.
         num_samples: S, a scalar.
         examples: As in `in_chunks`.
-        event_shape: Of one x.
+        at_once: As there.
         seed: A stateless seed.
 
     Returns:
@@ -90,7 +84,7 @@ def log_mean_weight(
         (empty, empty),
         num_samples=num_samples,
         examples=examples,
-        event_shape=event_shape,
+        at_once=at_once,
         seed=seed,
     )
     return log_sum - tf.math.log(tf.cast(num_samples, like.dtype)), effective(log_sum, log_squares)

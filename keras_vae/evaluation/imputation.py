@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae.checks import seed_number
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.hidden_pixels import masks
 from keras_vae.evaluation.imputation_chains import chains_of
@@ -73,6 +74,7 @@ def imputation(
         >>> found.means.shape, int(found.hidden.sum())
         ((10, 4, 4, 1), 80)
     """
+    seed = seed_number(seed, "imputation")
     joint = joint_axes(model)
     masks_of = masks(hidden, share, model.event_shape, joint, seed)
     chains = chains_of(model, method, num_chains, num_steps, seed, log_predictive=True)

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae import seeds as streams
 from keras_vae.checks import positive_integer
+from keras_vae.evaluation import prior_draws
 from keras_vae.evaluation.batches import Batch
 from keras_vae.evaluation.likelihood_parts import joint_axes, log_prob_by_part
 from keras_vae.evaluation.pieces import rows_at_once
@@ -88,7 +89,7 @@ def _run(
     of_z, of_x, of_steps = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
     prior = model.prior_distribution(condition=y)
     both = tf.stack([chains, tf.shape(x)[0]])
-    z = prior.sample(both[:1] if prior.batch_shape.rank else both, seed=of_z)
+    z = prior_draws.draw(prior, [chains], both[1], of_z)
     z_shape, x_shape = [None, x.shape[0], *model.latent_shape], [None, *x.shape]  # as a loop wants them to stay
     z = tf.ensure_shape(z, z_shape)
 

@@ -98,15 +98,19 @@ class Imputation(Result):
 
     def warnings(self) -> Sequence[str]:
         """Say where the imputed values may not be those of the model."""
+        found = []
+        if len(self.x) == 1 and np.array_equal(self.baseline, self.x[0]):
+            found.append("the baseline is the one example itself, and knows all: give baseline=, or more examples")
         if self.method == "gibbs":
-            return ("pseudo-Gibbs is right only as far as q(z|x) is the exact posterior; 'metropolis' corrects it",)
+            found.append("pseudo-Gibbs is right only as far as q(z|x) is the exact posterior; 'metropolis' corrects it")
+            return found
         few = int(np.sum(self.acceptance * (self.num_steps - self.num_steps // 2) < _FEW_MOVES))
-        if not few:
-            return ()
-        return (
-            f"for {few} of {len(self.x)} examples a chain's second half accepted fewer than {_FEW_MOVES} proposals on "
-            "average, so that the pseudo-Gibbs steps it began with still show: take more steps",
-        )
+        if few:
+            found.append(
+                f"for {few} of {len(self.x)} examples a chain's second half accepted fewer than {_FEW_MOVES} proposals "
+                "on average, so that the pseudo-Gibbs steps it began with still show: take more steps"
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, each with its standard error, and what they were made of, without the images."""

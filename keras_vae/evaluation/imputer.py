@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
+from keras_vae.checks import seed_number
+from keras_vae.evaluation import prior_draws
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.hidden_pixels import masks
 from keras_vae.evaluation.imputation_chains import chains_of
@@ -71,6 +73,7 @@ def impute(
         >>> found.means.shape, found.draws.shape, bool(found.means[0, 1] == 1)
         ((1, 4), (3, 1, 4), True)
     """
+    seed = seed_number(seed, "impute")
     mask = np.asarray(hidden)
     chains = chains_of(model, method, num_chains, num_steps, seed)
     masks_of = masks(mask, 0.5, model.event_shape, joint_axes(model), seed)
@@ -99,5 +102,5 @@ def impute(
 def _one_observation(model: VAE, y: Any, seed: int) -> np.ndarray:
     of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(streams.fold(seed, streams.EVALUATE), 2))
     prior = model.prior_distribution(condition=y)
-    z = prior.sample([] if prior.batch_shape.rank else [1], seed=of_z)
+    z = prior_draws.draw(prior, [], 1, of_z)
     return model.likelihood(z, condition=y).sample(seed=of_x)[0].numpy()

@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from keras_vae.evaluation.importance import in_chunks
+from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.inference import Inference
 from keras_vae.vae import VAE
 
@@ -81,15 +83,16 @@ class LocalOptimiser:
         look_noise, noise = tf.unstack(tf.random.experimental.stateless_split(seed))
         encoder, first = self._begin(x, y, look_noise)
         values, moments = encoder, (tf.zeros_like(encoder), tf.zeros_like(encoder))
-        best, best_look = encoder, first
+        best, best_look, look = encoder, first, first
         stale = np.zeros(x.shape[0], int)
         steps = 0
         with tqdm(desc="local posteriors", unit="look", leave=False, disable=not verbose) as progress:
             while steps < self.max_steps and np.any(stale < self.patience):
+                until = min(steps + _EVERY, self.max_steps)
                 values, moments, average, look = self._go_on(
-                    x, y, values, moments, tf.constant(steps), noise, look_noise
+                    x, y, values, moments, tf.constant(steps), tf.constant(until), noise, look_noise
                 )
-                steps += _EVERY
+                steps = until
                 # Smaller rises may be the look's own noise, and false where it is not a number.
                 rose = look > best_look + _RISE
                 best = tf.where(tf.reshape(rose, [-1] + [1] * (average.shape.rank - 1)), average, best)
@@ -97,7 +100,8 @@ class LocalOptimiser:
                 stale = np.where(rose, 0, stale + 1)
                 progress.update()
                 progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained")
-        return LocalPosteriors(encoder, best, steps, stale >= self.patience)
+        # A search that ended in no number has found nothing.
+        return LocalPosteriors(encoder, best, steps, (stale >= self.patience) & np.isfinite(look))
 
     def _start(self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         model = self.model
@@ -105,7 +109,16 @@ class LocalOptimiser:
         return values, self._look(model.infer(x, y), values, look_noise)
 
     def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(log_weights(inference, values, _LOOK_SAMPLES, noise), axis=0)
+        total = in_chunks(
+            lambda size, seed: log_weights(inference, values, size, seed),
+            lambda total, drawn: total + tf.reduce_sum(drawn, axis=0),
+            tf.zeros(tf.shape(values)[:1], values.dtype),
+            num_samples=tf.constant(_LOOK_SAMPLES),
+            examples=tf.shape(values)[0],
+            at_once=rows_at_once(self.model),
+            seed=noise,
+        )
+        return total / _LOOK_SAMPLES
 
     def _advance(
         self,
@@ -114,6 +127,7 @@ class LocalOptimiser:
         values: tf.Tensor,
         moments: tuple[tf.Tensor, tf.Tensor],
         done: tf.Tensor,
+        until: tf.Tensor,
         noise: tf.Tensor,
         look_noise: tf.Tensor,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor, tf.Tensor]:
@@ -137,7 +151,7 @@ class LocalOptimiser:
 
         start = (done, values, *moments, tf.zeros_like(values))
         _, values, first, second, total = tf.while_loop(
-            lambda step, *_: step < done + _EVERY, one_step, start, parallel_iterations=1
+            lambda step, *_: step < until, one_step, start, parallel_iterations=1
         )
-        average = total / _EVERY
+        average = total / tf.cast(until - done, total.dtype)
         return values, (first, second), average, self._look(inference, average, look_noise)

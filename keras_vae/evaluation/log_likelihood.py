@@ -10,10 +10,11 @@ from tqdm import tqdm
 
 from keras_vae import guard, replicas
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 from keras_vae.evaluation.batches import checked
 from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.importance import log_mean_weight
+from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.vae import VAE
 
 
@@ -78,6 +79,7 @@ def log_likelihood(
         >>> result.per_example.shape
         (10,)
     """
+    seed = seed_number(seed, "log_likelihood")
     num_samples = positive_integer(num_samples, "log_likelihood: num_samples")
     estimate, samples = _compiled(model), tf.constant(num_samples)
     found = []
@@ -116,6 +118,6 @@ def _estimate(
         num_samples=num_samples,
         # Of the global batch, so that the numbers are the same on any number of replicas.
         examples=tf.shape(x)[0] if inference.rows is None else inference.rows.total,
-        event_shape=model.event_shape,
+        at_once=rows_at_once(model),
         seed=seed,
     )

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
+from keras_vae.evaluation import prior_draws
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.example_statistics import Statistic, all_statistics
 from keras_vae.evaluation.pieces import rows_at_once
@@ -74,6 +75,7 @@ def predictive_checks(
     """
     if kind not in _KINDS:
         raise ValueError(f"predictive_checks: kind must be 'posterior' or 'prior'; received {kind!r}")
+    seed = seed_number(seed, "predictive_checks")
     num_replicates = positive_integer(num_replicates, "predictive_checks: num_replicates")
     measured = all_statistics(model.observed_family, statistics)
     names = [*measured, DISCREPANCY] if kind == "posterior" else [*measured]
@@ -127,8 +129,7 @@ def _compare(
     of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
     if from_prior:
         prior = model.prior_distribution(condition=y)
-        shape = [count] if prior.batch_shape.rank else [count, tf.shape(x)[0]]
-        z = prior.sample(shape, seed=of_z)
+        z = prior_draws.draw(prior, [count], tf.shape(x)[0], of_z)
     else:
         z = model.infer(x, y).sample(count, of_z)
     likelihood = model.likelihood(z, condition=y)

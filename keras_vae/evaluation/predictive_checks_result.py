@@ -50,9 +50,13 @@ class PredictiveChecks(Result):
 
     @property
     def unusual_shares(self) -> np.ndarray:
-        """Share of examples whose own two-sided p-value is 0.05 at most, `[statistics]`."""
-        p = self.example_p_values
-        return np.mean(2 * np.minimum(p, 1 - p) <= _UNUSUAL, axis=1)
+        """Share of examples whose own two-sided p-value is 0.05 at most, `[statistics]`; none with under 39 replicates.
+
+        As in `two_sided` the example counts as one of its replicates.
+        """
+        replicates = self.averages.shape[1]
+        rarer = replicates * np.minimum(self.example_p_values, 1 - self.example_p_values)
+        return np.mean(2 * (1 + rarer) / (1 + replicates) <= _UNUSUAL, axis=1)
 
     def table(self) -> Sequence[Row]:
         """Return two lines for each statistic, and the examples that are unusual."""

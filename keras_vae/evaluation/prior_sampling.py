@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
+from keras_vae.evaluation import prior_draws
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.importance import log_mean_weight
+from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.vae import VAE
 
 
@@ -81,6 +83,7 @@ def prior_sampling(
         >>> prior_sampling(vae, np.ones([10, 4], "float32"), 100, verbose=False).per_example.shape
         (10,)
     """
+    seed = seed_number(seed, "prior_sampling")
     samples = tf.constant(positive_integer(num_samples, "prior_sampling: num_samples"))
 
     @tf.function(reduce_retracing=True)
@@ -92,11 +95,10 @@ def prior_sampling(
 
         def draw(size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             # One z for all examples is decoded once; but not where the decoder or the prior is given y.
-            shape = [size] if prior.batch_shape.rank else [size, 1 if y is None else count]
-            z = prior.sample(shape, seed=seed)
+            z = prior_draws.draw(prior, [size], 1 if y is None else count, seed)
             return model.likelihood(z, condition=y).log_prob(x)
 
-        return log_mean_weight(draw, x, num_samples=samples, examples=count, event_shape=model.event_shape, seed=noise)
+        return log_mean_weight(draw, x, num_samples=samples, examples=count, at_once=rows_at_once(model), seed=noise)
 
     found = []
     for batch in through(model, data, measure="prior sampling", batch_size=batch_size, verbose=verbose):

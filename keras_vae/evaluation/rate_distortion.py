@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 from keras_vae.evaluation.aggregate_posterior import log_aggregate
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.rate_distortion_result import RateDistortion
@@ -71,8 +71,11 @@ def rate_distortion(
         >>> abs(found.rate - found.mutual_information - found.aggregate_kl) < 1e-6
         True
     """
+    seed = seed_number(seed, "rate_distortion")
     samples = tf.constant(positive_integer(num_samples, "rate_distortion: num_samples"))
     wanted = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
+    if wanted == 1:
+        raise ValueError("rate_distortion: num_references=1; wanted two or more, to see what varies")
     measured = tf.function(lambda x, y, noise: _measured(model, x, y, noise, samples), reduce_retracing=True)
     parts = []
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
@@ -80,11 +83,8 @@ def rate_distortion(
         parts.append(tf.nest.map_structure(np.asarray, measured(batch.x, batch.condition, noise)))
     found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
     count = len(found["z"])
-    if count < 2 or wanted == 1:
-        raise ValueError(
-            f"rate_distortion: received {count} examples and num_references={num_references}; wanted two or more of "
-            "each, to see what varies"
-        )
+    if count < 2:
+        raise ValueError(f"rate_distortion: received {count} examples; wanted two or more, to see what varies")
     rate = found["kl"] if "kl" in found else found["log_ratio"]
     references = count if wanted is None else min(wanted, count)
     nats = found["nats"].mean(axis=0, dtype=np.float64) if "nats" in found else None

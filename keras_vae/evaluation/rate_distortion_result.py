@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae.evaluation.result import Result, Row
+from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.plots.drawing import number
 from keras_vae.plots.kl import bars
 
@@ -138,7 +138,8 @@ class RateDistortion(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return everything found, the means first."""
         names = ("rate", "distortion", "elbo", "mutual_information", "aggregate_kl", "active_units")
-        return {"measure": type(self).__name__, **{name: getattr(self, name) for name in names}, **super().to_dict()}
+        means = plain({name: getattr(self, name) for name in names})
+        return {"measure": type(self).__name__, **means, **super().to_dict()}
 
 
 def _mean(values: np.ndarray) -> float:

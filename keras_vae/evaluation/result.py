@@ -45,7 +45,7 @@ class Result:
         """
         kept = [field.name for field in dataclasses.fields(self) if field.metadata.get("json", True)]
         fields = {name: getattr(self, name) for name in kept}
-        return {"measure": type(self).__name__, **_plain(fields), "warnings": list(self.warnings())}
+        return {"measure": type(self).__name__, **plain(fields), "warnings": list(self.warnings())}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `to_dict` as JSON; the file appears whole or not at all."""
@@ -77,15 +77,16 @@ def aligned(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: arrays as lists, and None for what is not finite."""
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
+        return plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
+from keras_vae.evaluation import prior_draws
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.features import ClassifierFeatures
 from keras_vae.evaluation.frechet import frechet_distance
@@ -74,6 +75,7 @@ def sample_quality(
         >>> found.samples.frechet >= 0, 0 <= found.samples.precision <= 1
         (True, True)
     """
+    seed = seed_number(seed, "sample_quality")
     least = max(
         2 * positive_integer(blocks, "sample_quality: blocks"),
         1 + positive_integer(neighbours, "sample_quality: neighbours"),
@@ -118,7 +120,7 @@ def _draw(model: VAE, count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -
     """Return x ~ p(x|z) and the means of p(x|z), z ~ p(z), each `[count, *event]`."""
     of_z, of_x = (tf.random.experimental.stateless_fold_in(noise, i) for i in range(2))
     prior = model.prior_distribution(condition=y)
-    z = prior.sample([] if prior.batch_shape.rank else [count], seed=of_z)
+    z = prior_draws.draw(prior, [], count, of_z)
     parameters = model.decode(z, y)
     mean = parameters.pop("mean")
     return model.observed_family.distribution(parameters).sample(seed=of_x), mean

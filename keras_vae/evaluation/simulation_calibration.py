@@ -7,7 +7,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
+from keras_vae.evaluation import prior_draws
+from keras_vae.evaluation.importance import effective as effective_number
 from keras_vae.evaluation.pieces import rows_at_once
 from keras_vae.evaluation.simulation_calibration_result import JOINT, SimulationCalibration
 from keras_vae.families.support import OPEN_UNIT_INTERVAL, REAL, UNIT_INTERVAL
@@ -43,7 +45,9 @@ def simulation_calibration(
         num_simulations: How many pairs (x, z) to simulate.
         num_draws: L, draws from each posterior.
         importance_samples: If given, the L draws are resampled from this many, with weights p(x, z)/q(z|x) (Rubin
-            1988): the posterior that `log_likelihood` in effect uses, nearer to the exact one the more there are.
+            1988): the posterior that `log_likelihood` in effect uses, nearer to the exact one the more there are. The
+            same sample comes up several times among the draws where few weigh much, and ranks then crowd at both
+            ends, as overconfident ones do: it warns where the effective samples are not ten times the draws.
         condition: y for all simulations, or one for each, `[num_simulations, ...]`; for a conditional model.
         batch_size: At most this many simulations at once; fewer if their draws would take much memory.
         seed: Of all noise.
@@ -71,6 +75,7 @@ def simulation_calibration(
             f"{family.support.name}. Use a model with continuous latents, such as keras_vae.families.Normal"
         )
     num_simulations = positive_integer(num_simulations, f"{owner}: num_simulations")
+    seed = seed_number(seed, owner)
     num_draws = positive_integer(num_draws, f"{owner}: num_draws")
     proposals = num_draws
     if importance_samples is not None:
@@ -85,19 +90,21 @@ def simulation_calibration(
         raise ValueError(f"{owner}: received a condition, but the model has none")
 
     @tf.function(reduce_retracing=True)
-    def simulate(count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tf.Tensor:
+    def simulate(count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _ranks(model, count, y, noise, num_draws, importance_samples)
 
     at_once = min(positive_integer(batch_size, f"{owner}: batch_size"), max(1, rows_at_once(model) // proposals))
     starts = range(0, num_simulations, at_once)
-    ranks = []
+    found = []
     for number, start in enumerate(tqdm(starts, desc="calibration", unit="batch", disable=not verbose)):
         count = min(at_once, num_simulations - start)
         y = None if condition is None else tf.constant(condition[start : start + count])
-        ranks.append(simulate(tf.constant(count), y, streams.fold(seed, streams.EVALUATE, number)).numpy())
-    found = np.concatenate(ranks)
+        of_batch = simulate(tf.constant(count), y, streams.fold(seed, streams.EVALUATE, number))
+        found.append([part.numpy() for part in of_batch])
+    ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
-    return SimulationCalibration.of_ranks(found, [*names, JOINT], num_draws, importance_samples)
+    weighed = None if importance_samples is None else effective
+    return SimulationCalibration.of_ranks(ranks, [*names, JOINT], num_draws, importance_samples, weighed)
 
 
 def _ranks(
@@ -107,11 +114,11 @@ def _ranks(
     seed: tf.Tensor,
     num_draws: int,
     importance_samples: int | None,
-) -> tf.Tensor:
-    """Return the ranks of each latent and of log p(x, z), `[count, latents + 1]`."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the ranks of each latent and of log p(x, z), `[count, latents + 1]`, and effective samples, `[count]`."""
     of_z, of_x, of_draws, of_picks, of_ties = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
     prior = model.prior_distribution(condition=y)
-    truth = prior.sample(seed=of_z) if prior.batch_shape.rank else prior.sample(count, seed=of_z)
+    truth = prior_draws.draw(prior, [], count, of_z)
     x = model.likelihood(truth, condition=y).sample(seed=of_x)
     inference = model.infer(x, y)
 
@@ -122,13 +129,16 @@ def _ranks(
 
     draws = inference.sample(importance_samples or num_draws, of_draws)
     values = quantities(draws)  # [count, draws, latents + 1]
+    effective = tf.fill([count], tf.constant(num_draws, values.dtype))
     if importance_samples is not None:
         log_weights = values[..., -1] - tf.transpose(inference.posterior.log_prob(draws))
         picked = tf.random.stateless_categorical(log_weights, num_draws, of_picks)
         values = tf.gather(values, picked, batch_dims=1)
+        log_sums = [tf.reduce_logsumexp(power * log_weights, axis=1) for power in (1.0, 2.0)]
+        effective = effective_number(*log_sums)
     true_values = quantities(truth[None])
     below = tf.reduce_sum(tf.cast(values < true_values, tf.int32), axis=1)
     ties = tf.reduce_sum(tf.cast(tf.equal(values, true_values), tf.int32), axis=1)
     # Equal values, such as log p(x, z) of a decoder that ignores z, are ordered at random.
     lots = tf.random.stateless_uniform(tf.shape(ties), of_ties)
-    return below + tf.cast(tf.floor(lots * tf.cast(ties + 1, lots.dtype)), tf.int32)
+    return below + tf.cast(tf.floor(lots * tf.cast(ties + 1, lots.dtype)), tf.int32), effective

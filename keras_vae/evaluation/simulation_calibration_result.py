@@ -20,6 +20,8 @@ _LEVEL = 0.01
 _CLEAR = 3.0
 _OTHER = "of another shape"
 _FEW_SIMULATIONS = 100
+# Effective samples a draw, below which draws repeat so often that ranks show it.
+_AMPLE = 10
 _HISTOGRAMS, _NAMED = 8, 6
 
 
@@ -36,6 +38,7 @@ class SimulationCalibration(Result):
         spreads: The truth's standard deviation about that, in the posterior's, `[quantities]`.
         log_spread_errors: Standard errors of their logarithms.
         importance_samples: What the draws were resampled from; None for plain draws from q(z|x).
+        effective_samples: How many equal weights would be as good, `[simulations]`; None for plain draws.
     """
 
     title: ClassVar[str] = "Simulation-based calibration"
@@ -48,10 +51,16 @@ class SimulationCalibration(Result):
     spreads: np.ndarray
     log_spread_errors: np.ndarray
     importance_samples: int | None
+    effective_samples: np.ndarray | None = None
 
     @classmethod
     def of_ranks(
-        cls, ranks: np.ndarray, names: Sequence[str], num_draws: int, importance_samples: int | None = None
+        cls,
+        ranks: np.ndarray,
+        names: Sequence[str],
+        num_draws: int,
+        importance_samples: int | None = None,
+        effective_samples: np.ndarray | None = None,
     ) -> "SimulationCalibration":
         """Test and describe ranks `[simulations, quantities]`, integers from 0 to `num_draws`.
 
@@ -71,6 +80,7 @@ class SimulationCalibration(Result):
             spreads=np.array([fit.spread for fit in fits]),
             log_spread_errors=np.array([fit.log_spread_error for fit in fits]),
             importance_samples=importance_samples,
+            effective_samples=effective_samples,
         )
 
     @property
@@ -117,10 +127,18 @@ class SimulationCalibration(Result):
         return [("", "p", "offset, sd", "spread, sd", "verdict"), *rows]
 
     def warnings(self) -> Sequence[str]:
-        """Say whether there are too few simulations to see anything."""
-        if self.num_simulations >= _FEW_SIMULATIONS:
-            return ()
-        return (f"{self.num_simulations} simulations find gross faults alone; take some hundreds",)
+        """Say whether there are too few simulations to see anything, or too few weights that count."""
+        found = []
+        if self.num_simulations < _FEW_SIMULATIONS:
+            found.append(f"{self.num_simulations} simulations find gross faults alone; take some hundreds")
+        draws = self.counts.shape[1] - 1
+        if self.effective_samples is not None and np.median(self.effective_samples) < _AMPLE * draws:
+            found.append(
+                f"{draws} draws are resampled from {self.importance_samples} samples of which half the time fewer than "
+                f"{np.median(self.effective_samples):.0f} count, so that draws repeat, and ranks crowd at both ends by "
+                f"that alone: take fewer draws or more samples, until {_AMPLE * draws} count"
+            )
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything found, and the verdicts."""

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation import annealing
+from keras_vae.evaluation import annealed, annealing
 from keras_vae.evaluation.annealed import AnnealedLikelihood, annealed_importance_sampling
 from tests import linear_gaussian
 from tests.evaluation import correlated
@@ -123,6 +123,17 @@ def test_seeds_repeat():
     )
     np.testing.assert_array_equal(first.per_example, again.per_example)
     assert not np.array_equal(first.per_example, other.per_example)
+
+
+@pytest.mark.parametrize("num_steps", [1, pytest.param(np.int64(40), marks=pytest.mark.stress)])
+def test_pieces_and_uneven_batches(num_steps, monkeypatch):
+    monkeypatch.setattr(annealed, "rows_at_once", lambda model: 100)  # six examples at once
+    x = correlated.data(9)
+    found = annealed_importance_sampling(biased(), x, num_steps, 16, leapfrog_steps=4, batch_size=8, verbose=False)
+    scores = (found.per_example - correlated.marginal().logpdf(x)) / found.sampling_errors
+    assert found.per_example.shape == (9,)
+    if num_steps > 1:  # one temperature is prior sampling, whose errors say little
+        assert np.max(np.abs(scores)) < 5
 
 
 def test_bad_arguments_are_refused():

@@ -23,17 +23,25 @@ def conditional():
 
 
 def gone_through(model, data, **options):
-    batches = list(through(model, data, measure="test", batch_size=4, verbose=False, **options))
+    batches = list(through(model, data, **{"measure": "test", "batch_size": 4, "verbose": False} | options))
     assert [batch.number for batch in batches] == list(range(len(batches)))
     x = np.concatenate([batch.x for batch in batches])
     y = None if batches[0].y is None else np.concatenate([batch.y for batch in batches])
     return x, y, [batch.condition is not None for batch in batches]
 
 
+class Frame:
+    """What other libraries give: no array, but one in disguise."""
+
+    def __array__(self, dtype=None, copy=None):
+        return X
+
+
 @pytest.mark.parametrize(
     "data",
     [
         X,
+        Frame(),
         tf.constant(X),
         tf.data.Dataset.from_tensor_slices(X).batch(4),
         X.astype(np.uint8),
@@ -70,6 +78,11 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
             {},
             "test: the data holds no examples",
         ),
+        (tf.data.Dataset.from_tensor_slices(X).batch(4).repeat(), {}, "never ends.*take"),
+        (kv.data.epochs("mnist_5k", "train", batch_size=4)[0], {}, "never ends"),
+        ("mnist_5k", {}, "received a str, 'mnist_5k'; wanted an array.*data.load"),
+        (kv.data.read("mnist_5k", "train[:3]"), {}, "received a Examples"),
+        (X, {"batch_size": 0}, "batch_size must be a positive integer; received 0"),
     ],
 )
 def test_what_is_refused(plain, data, options, message):

@@ -125,4 +125,12 @@ def test_refused():
     for data, options, message in cases:
         with pytest.raises(ValueError, match=message):
             disentanglement(vae, data, verbose=False, **options)
+    latents = kv.families.OneHotCategorical((2, 3))
+    prior = kv.priors.Learned(kv.families.OneHotCategorical((2, 3)))
+    objective = kv.objectives.ELBO(estimator="nvil")
+    categories = kv.models.vae((3,), posterior=latents, prior=prior, objective=objective, hidden=[4])
+    with pytest.raises(ValueError, match="those of OneHotCategorical are categories; wanted real"):
+        disentanglement(categories, (X, FACTORS), verbose=False)
+    with pytest.raises(ValueError, match="seed must be an integer from 0 to 2147483647; received -1"):
+        disentanglement(vae, (X, FACTORS), seed=-1, verbose=False)
     assert set(METRICS) == {"beta_vae", "factor_vae", "mig", "sap", "dci", "modularity"}

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,6 +29,15 @@ def test_a_classifier_that_tells_what_it_has_not_seen(features):
     means = np.stack([found[labels == label].mean(axis=0) for label in range(2)])
     nearer = np.linalg.norm(found[:, None] - means, axis=-1).argmin(axis=1)
     assert np.mean(nearer == labels) > 0.95
+
+
+def test_features_have_all_their_bits_under_any_policy(features):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        mixed = learn()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(mixed(TEST[0]), features(TEST[0]), rtol=1e-4, atol=1e-5)
 
 
 def test_the_accuracy_is_that_of_the_labels_given():

@@ -96,6 +96,30 @@ def test_an_estimate_can_be_given():
         inference_gaps(vae, x[:4], estimate=exact, max_steps=100, verbose=False)
 
 
+def test_errors_are_those_of_another_seed():
+    # Copies of one x have noise of their own each.
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
+    x = np.repeat(correlated.data(1), 200, axis=0)
+    found = inference_gaps(vae, x, np.int64(100), bound_samples=np.int64(50), max_steps=np.int64(150), verbose=False)
+    assert found.steps == 150
+    # Of 200 values the deviation is known to 5 %, and each error is itself estimated from 50 samples.
+    assert np.std(found.encoder_bounds) == pytest.approx(np.sqrt(np.mean(found.encoder_errors**2)), rel=0.2)
+    assert np.std(found.local_bounds) == pytest.approx(np.sqrt(np.mean(found.local_errors**2)), rel=0.2)
+    np.testing.assert_allclose(found.total, found.approximation + found.amortisation, atol=1e-4)
+
+
+def test_a_search_that_fails_has_found_nothing(tmp_path):
+    vae = linear_gaussian.model(exact_posterior=False)
+    found = inference_gaps(vae, linear_gaussian.data(3), 20, learning_rate=1e30, patience=1, verbose=False)
+    assert not found.settled.any()
+    np.testing.assert_array_equal(found.amortisation, 0.0)
+    nothing = dataclasses.replace(found.log_likelihood, per_example=np.full(3, -np.inf))
+    broken = dataclasses.replace(found, log_likelihood=nothing, local_bounds=np.full(3, np.nan))
+    broken.save(tmp_path / "gaps.json")
+    assert json.loads((tmp_path / "gaps.json").read_text())["approximation_gap"] is None
+    broken.plot(tmp_path / "gaps.png")
+
+
 def test_what_cannot_be_so_is_said(found, tmp_path):
     late = dataclasses.replace(found, settled=np.arange(20) > 4)
     (warning,) = late.warnings()

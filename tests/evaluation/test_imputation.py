@@ -193,6 +193,15 @@ def test_it_prints_draws_and_saves(tmp_path, binary_images):
     assert saved["figures"]["root mean squared error"][0][0] == pytest.approx(found.rmse)
 
 
+def test_one_example_is_no_baseline_of_itself():
+    vae, x = linear_gaussian.model(exact_posterior=True), linear_gaussian.data(1)
+    found = imputation(vae, x, num_steps=4, verbose=False)
+    assert "knows all" in found.warnings()[0]
+    fair = imputation(vae, x, num_steps=4, baseline=linear_gaussian.weights()[1], verbose=False)
+    assert fair.baseline_rmse > 0
+    assert not any("knows all" in warning for warning in fair.warnings())
+
+
 def test_bad_arguments_are_refused():
     vae, x = linear_gaussian.model(exact_posterior=True), linear_gaussian.data(3)
     for bad, match in (

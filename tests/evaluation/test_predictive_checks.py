@@ -9,6 +9,7 @@ import tensorflow as tf
 import keras_vae as kv
 from keras_vae.evaluation.example_statistics import neighbour_agreement, usual
 from keras_vae.evaluation.predictive_checks import predictive_checks
+from keras_vae.evaluation.predictive_checks_result import PredictiveChecks
 from tests import linear_gaussian
 from tests.evaluation import labelled
 
@@ -95,6 +96,13 @@ def test_misfit_is_found():
     text = str(found)
     assert "variance, average" in text
     assert "conservative" in text
+
+
+def test_unusual_examples_by_hand():
+    # Of 59 replicates none, one, and half are beyond: two-sided, the example counted in, 2/60, 4/60 and 1.
+    values = np.zeros([1, 59])
+    found = PredictiveChecks("prior", ("t",), values, values, values, values, np.array([[0, 1 / 59, 0.5, 1]]))
+    assert found.unusual_shares[0] == 0.5
 
 
 def test_a_conditional_model_is_given_y():

@@ -1,13 +1,19 @@
 """One page with everything, and the command that writes it."""
 
+import dataclasses
 import html.parser
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from matplotlib.figure import Figure
 
+import keras_vae as kv
 from keras_vae import cli
+from keras_vae.commands import evaluate, evaluate_report
+from keras_vae.commands.evaluate_report import Material
 from keras_vae.evaluation import report
 from keras_vae.evaluation.report import Section
 from keras_vae.training import Run
@@ -71,6 +77,76 @@ def test_a_bad_name_is_refused_before_anything_is_measured(name, error, tmp_path
     monkeypatch.chdir(tmp_path)
     assert cli.main(["evaluate", "no-such-run", "--report", name]) == 1
     assert error in capsys.readouterr().err
+
+
+def examples(values):
+    """Four images of one grey value each, and labels."""
+    images = np.broadcast_to(np.uint8(values)[:, None, None, None], (len(values), 4, 4, 1))
+    return kv.data.Examples(np.array(images), np.arange(len(values), dtype=np.int32) % 2, "greys")
+
+
+@pytest.fixture
+def material():
+    model = kv.models.vae((4, 4, 1), likelihood="continuous_bernoulli", latent_size=1, hidden=[2], seed=0)
+
+    def load(part, with_labels):
+        return kv.data.load(
+            part, "test", likelihood="continuous_bernoulli", preprocess="grey", with_labels=with_labels, shuffle=False
+        )
+
+    return Material(model, examples([0, 0, 51, 51]), examples([102, 153]), load, seed=0)
+
+
+def test_samples_are_compared_with_training_images_and_held_out_ones_beside(material, monkeypatch):
+    def values(batches):
+        return [round(float(x), 1) for batch, _ in batches for x in batch[:, 0, 0, 0]]
+
+    seen = {}
+    monkeypatch.setattr(evaluate_report.evaluation, "learn_features", lambda train, test, **_: values(train))
+    monkeypatch.setattr(
+        evaluate_report.evaluation,
+        "sample_quality",
+        lambda model, reference, held_out, features, **_: seen.update(
+            reference=values(reference), held_out=values(held_out), features=features
+        ),
+    )
+    evaluate_report._sample_quality(material)
+    assert seen["features"] == seen["reference"] == [0.0, 0.0, 0.2, 0.2]
+    assert seen["held_out"] == [0.4, 0.6]
+    np.testing.assert_allclose(evaluate_report._training_mean(material), np.full([4, 4, 1], 0.1), rtol=1e-6)
+
+
+def test_a_few_examples_are_drawn_from_all(material):
+    sorted_by_class = examples(np.arange(200))
+    found = evaluate_report.some(sorted_by_class, 20, seed=0)
+    assert len(found) == 20
+    assert found.images[:, 0, 0, 0].max() > 100
+    np.testing.assert_array_equal(found.labels, found.images[:, 0, 0, 0] % 2)
+    assert evaluate_report.some(sorted_by_class, None, seed=0) is sorted_by_class
+
+
+def test_training_examples_are_not_held_against_themselves(material):
+    read = {"train": material.train}.__getitem__
+    for split, wanted in (("test", None), ("test_small", None), ("train[90%:]", "themselves"), ("test+train", "some")):
+        found = evaluate._training(read, Namespace(split=split))
+        assert found is material.train if wanted is None else wanted in found
+    alone = dataclasses.replace(material, train="they are training examples themselves")
+    with pytest.raises(ValueError, match="themselves"):
+        evaluate_report._sample_quality(alone)
+    assert evaluate_report._training_mean(alone) is None
+
+
+def test_one_measure_without_memory_does_not_cost_the_others(material, monkeypatch):
+    def fail(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    names = [name for name in evaluate_report.evaluation.__all__ if callable(getattr(evaluate_report.evaluation, name))]
+    for name in names:
+        monkeypatch.setattr(evaluate_report.evaluation, name, fail)
+    parts = list(evaluate_report.sections(material))
+    assert [part.missing for part in parts[:2]] == [None, None]  # pictures
+    assert all(part.missing for part in parts[2:])
+    assert "out of memory" in parts[2].missing
 
 
 @pytest.mark.stress

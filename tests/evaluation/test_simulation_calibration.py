@@ -67,6 +67,14 @@ def test_importance_resampling_mends_a_wrong_posterior():
     assert found.calibrated
 
 
+def test_resampling_from_few_is_told():
+    ample = simulation_calibration(off(), 200, 9, importance_samples=90, verbose=False)
+    np.testing.assert_allclose(ample.effective_samples, 90, rtol=1e-4)  # equal weights
+    assert not ample.warnings()
+    few = simulation_calibration(off(), 200, 9, importance_samples=9, verbose=False)
+    assert "until 90 count" in few.warnings()[0]
+
+
 def test_a_conditional_model_is_right_given_y():
     vae, y = labelled.model(), np.arange(600) % 2
     assert simulation_calibration(vae, 600, 19, condition=y, verbose=False).calibrated
