@@ -149,8 +149,9 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
     Raises:
         ValueError: If one is refused, or the model's latents are not real.
     """
-    numbers = {"num_steps": num_steps, "num_chains": num_chains, "leapfrog_steps": leapfrog_steps}
-    whole = [positive_integer(value, f"{name}: {argument}") for argument, value in numbers.items()]
+    steps = positive_integer(num_steps, f"{name}: num_steps")
+    chains = positive_integer(num_chains, f"{name}: num_chains")
+    leapfrog_steps = positive_integer(leapfrog_steps, f"{name}: leapfrog_steps")
     if start not in _STARTS:
         raise ValueError(f"{name}: start must be one of {', '.join(map(repr, _STARTS))}; received {start!r}")
     if model.prior.support is not REAL:
@@ -159,7 +160,7 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
             f"{type(model.encoder.family).__name__} are {model.prior.support.name} ones; use log_likelihood or "
             "prior_sampling"
         )
-    return Settings(*whole, start == "posterior")
+    return Settings(steps, chains, leapfrog_steps, start == "posterior")
 
 
 def prepare(

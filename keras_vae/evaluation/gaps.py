@@ -133,7 +133,8 @@ def inference_gaps(
             f"{name}: the estimate is of {len(estimate.per_example)} examples, and the data holds {len(bounds[0])}; "
             "wanted an estimate of the same data"
         )
-    return InferenceGaps(estimate, *bounds, steps, np.concatenate(settled))
+    local, local_errors, encoder, encoder_errors, errors = bounds
+    return InferenceGaps(estimate, local, local_errors, encoder, encoder_errors, errors, steps, np.concatenate(settled))
 
 
 def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) -> None:
@@ -156,7 +157,7 @@ def _bounds(
 ) -> tuple[tf.Tensor, ...]:
     """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64."""
 
-    def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         better, given = (tf.cast(log_weights(inference, values, size, seed), tf.float64) for values in (local, encoder))
         return better, given, better - given
 
