@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test stress conformance lint types doctest wheel notebooks figures clean
+.PHONY: demo test stress conformance lint types doctest wheel notebooks figures reproductions clean
 
 demo: .venv/installed
 	$(BIN)/keras-vae demo
@@ -35,7 +35,12 @@ wheel: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python notebooks/make_notebooks.py
 
-# The figures and pictures of the README and docs/: two hours or more on two cores. Those of docs/speed.md against peers
+# docs/reproductions.md, which says how long each script took: hours; each goes on where it was stopped.
+reproductions: .venv/installed
+	for script in benchmarks/reproduce/*.toml; do $(BIN)/python "$${script%.toml}.py" || exit 1; done
+	$(BIN)/python benchmarks/reproduce/table.py
+
+# The other figures and pictures of the README and docs/: two hours or more on two cores. Those of docs/speed.md against peers
 # need `pip install 'keras_vae[benchmarks]'`, which is not in .venv: benchmarks/training.py, benchmarks/log_likelihood.py.
 figures: .venv/installed
 	$(BIN)/python benchmarks/linear_vae.py
@@ -43,11 +48,6 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/scaling.py
-	$(BIN)/python benchmarks/reproduce/factor_analysis.py
-	$(BIN)/python benchmarks/reproduce/continuous_bernoulli.py
-	$(BIN)/python benchmarks/reproduce/gradient_variance.py
-	$(BIN)/python benchmarks/reproduce/conditional.py
-	$(BIN)/python benchmarks/reproduce/table.py
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/ready_made.py --epochs 40
