@@ -73,13 +73,17 @@ def test_means_are_inverted_exactly_and_as_the_authors_do(module):
     script = module("continuous_bernoulli")
     mean = np.float32([0.02, 0.1, 0.3, 0.5, 0.7, 0.9])
     parameters = {"logits": tf.constant(np.log(mean / (1 - mean)))}
-    exact = script.ExactInverse(6).distribution(parameters)
-    np.testing.assert_allclose(exact.mean(), mean, atol=1e-4)
-    # Means of λ by quadrature, and straight lines between them.
     grid = (np.arange(20000) + 0.5) / 20000
+
+    def mean_of(lam):  # by quadrature
+        return np.average(grid, weights=lam**grid * (1 - lam) ** (1 - grid))
+
+    exact = script.ExactInverse(6).distribution(parameters)
+    lowest = mean_of(1e-4)  # λ's bound
+    np.testing.assert_allclose(exact.mean(), np.clip(mean, lowest, 1 - lowest), atol=1e-4)
+    # Straight lines between the means of 100 λ.
     knots = np.linspace(0.0, 1.0001, 100)
-    weights = [lam**grid * (1 - lam) ** (1 - grid) for lam in knots[1:-1]]
-    means = [0.0, *(np.average(grid, weights=w) for w in weights), 1.0001]
+    means = [0.0, *(mean_of(lam) for lam in knots[1:-1]), 1.0001]
     lam = np.clip(np.interp(mean, means, knots), 1e-4, 1 - 1e-4)
     found = script.InterpolatedInverse(6).distribution(parameters)
     np.testing.assert_allclose(tf.sigmoid(found.distribution.logits), lam, atol=2e-4)
