@@ -49,7 +49,8 @@ class RelaxedBernoulli(Bernoulli):
         """Draw from the relaxation; see `Family.relaxed_sample`."""
         logits = parameters["logits"]
         temperature = tf.cast(as_schedule(self.temperature, "temperature")(step), logits.dtype)
-        soft = tfd.RelaxedBernoulli(temperature, logits=logits).sample(num_samples, seed=seed)
+        # What tfd.RelaxedBernoulli draws; but its sigmoid has a NaN gradient above 88, where a cold τ takes it.
+        soft = tf.sigmoid(tfd.Logistic(logits / temperature, 1.0 / temperature).sample(num_samples, seed=seed))
         return straighten(soft, tf.round(soft)) if self.straight_through else soft
 
     def get_config(self) -> dict[str, Any]:
