@@ -24,7 +24,8 @@ Figures of papers beside ours; this page is written by `python benchmarks/reprod
 and a row without a run says so. The *short* schedules are for two cores, the *full* ones for those with a GPU.
 How to run them: [benchmarks/reproduce](../benchmarks/reproduce/README.md). One seed, unless several are named:
 differences of a few tenths of a nat may be the seed's. ± is the standard error over test examples, unless it says
-otherwise. A difference is ours less the published figure. *Wanted* was written down before the runs.
+otherwise. A difference is ours less the published figure. *Wanted* is from before the first run of a script; a variant
+that came after it is held to the same.
 """
 
 
