@@ -37,7 +37,7 @@ def test_settings_and_rows(script, module):
         assert "seed" in settings.settings_of(FOLDER / script, schedule)
     told = settings.tables(FOLDER / script)
     assert {"number", "title", "source", "data"} <= told["paper"].keys()
-    known = {"what", "figure", "published", "published_figure", "spread", "digits", "reason"}
+    known = {"what", "figure", "published", "published_figure", "spread", "digits", "reason", "check"}
     aims = {"within", "between", "at_least", "at_most", "yes"}
     for row in told["row"]:
         assert row.keys() <= known | aims

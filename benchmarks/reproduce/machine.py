@@ -12,14 +12,15 @@ PACKAGES = ("keras-vae", "keras", "tensorflow", "tensorflow-probability", "numpy
 
 
 def machine() -> dict[str, Any]:
-    """Return the kind of processor, the number of cores, accelerators, and the load of the last 15 minutes."""
+    """Return the kind of processor, how many cores we may use, accelerators, and the load of the last 15 minutes."""
     processors = Path("/proc/cpuinfo")
     lines = processors.read_text().splitlines() if processors.exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     devices = [tf.config.experimental.get_device_details(d) for d in tf.config.list_physical_devices("GPU")]
     return {
         "cpu": model,
-        "cores": os.cpu_count(),
+        # Not all of the machine's, if we are pinned to some.
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "accelerators": [d.get("device_name", "unknown") for d in devices],
         "load": round(os.getloadavg()[2], 1),
     }

@@ -64,7 +64,7 @@ class Work:
             begun = time.perf_counter()
             kept = {"found": measure(), "seconds": time.perf_counter() - begun}
             with whole(path) as unfinished:
-                unfinished.write_text(json.dumps(kept))
+                unfinished.write_text(json.dumps(kept, allow_nan=False))
         kept = json.loads(path.read_text())
         self.seconds[name] = kept["seconds"]
         return kept["found"]
