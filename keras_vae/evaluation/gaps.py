@@ -15,6 +15,8 @@ from keras_vae.evaluation.importance import in_chunks, log_mean_weight
 from keras_vae.evaluation.local_posterior import LocalOptimiser, log_weights
 from keras_vae.evaluation.log_likelihood import LogLikelihood
 from keras_vae.evaluation.pieces import rows_at_once
+from keras_vae.families.base import Family
+from keras_vae.families.support import REAL
 from keras_vae.inference import Inference
 from keras_vae.vae import VAE
 
@@ -32,6 +34,7 @@ def inference_gaps(
     learning_rate: float = 1e-3,
     patience: int = 10,
     max_steps: int = 10_000,
+    family: Family | None = None,
     estimate: Estimate | None = None,
     batch_size: int = 100,
     seed: int = 0,
@@ -50,6 +53,10 @@ def inference_gaps(
     the networks of `InverseAutoregressiveFlow`, keeps these as they were trained, and what other weights would gain
     counts as approximation gap; of a `PlanarFlow` all that a flow has is optimised.
 
+    With `family`, q* is of that family instead: how near a flow could come to the exact posteriors of a model trained
+    with a normal one, say. The first gap is then what that family costs, and the second what the encoder costs
+    together with what its own family does beyond that.
+
     log p(x) is estimated by importance sampling, from q(z|x) or q*, whichever gives the higher estimate in a trial with
     a tenth of the samples.
 
@@ -62,6 +69,7 @@ def inference_gaps(
         learning_rate: Adam's.
         patience: Looks without a rise of 0.01 nats before q* counts as found.
         max_steps: Adam steps at most.
+        family: Of q*, over the model's latents: `Normal`, `FullNormal` or `PlanarFlow`; by default the encoder's.
         estimate: Of log p(x) on the same data in the same order, such as `annealed_importance_sampling` returns, in
             place of importance sampling.
         batch_size: For arrays; a dataset keeps its own.
@@ -72,8 +80,9 @@ def inference_gaps(
         log p(x), both bounds and both gaps for each example, with their errors.
 
     Raises:
-        ValueError: If an argument is refused, the posterior has no gradient, `estimate` is of another number of
-            examples, or data is refused as in `VAE.fit`.
+        TypeError: If `family` is no family.
+        ValueError: If an argument is refused, the posterior has no gradient, `family` is none of these or of other
+            latents, `estimate` is of another number of examples, or data is refused as in `VAE.fit`.
 
     Example:
         >>> import keras_vae as kv
@@ -90,8 +99,10 @@ def inference_gaps(
         raise ValueError(f"{name}: bound_samples must be 2 or more, to know how they vary; received {bound_samples}")
     if not learning_rate > 0:
         raise ValueError(f"{name}: learning_rate must be positive; received {learning_rate!r}")
+    families = family or model.encoder.family, model.encoder.family
     optimiser = LocalOptimiser(
         model,
+        families[0],
         learning_rate,
         positive_integer(step_samples, f"{name}: step_samples"),
         positive_integer(patience, f"{name}: patience"),
@@ -104,10 +115,10 @@ def inference_gaps(
     def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
         inference = model.infer(x, y)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
-        bounds = _bounds(inference, at_once, encoder, local, tf.constant(bound_samples), first)
+        bounds = _bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
         if estimate is not None:
             return bounds, ()
-        return bounds, _importance(inference, at_once, encoder, local, samples, second)
+        return bounds, _importance(inference, families, at_once, (local, encoder), samples, second)
 
     found: list[Any] = []
     estimated: list[Any] = []
@@ -115,7 +126,7 @@ def inference_gaps(
     steps = 0
     for batch in through(model, data, measure="inference gaps", batch_size=batch_size, verbose=verbose):
         if not found:
-            _check_gradient(name, model, batch.x[:1], None if batch.condition is None else batch.condition[:1])
+            _check_families(name, model, family, batch.x[:1], None if batch.condition is None else batch.condition[:1])
         noise = streams.fold(seed, streams.EVALUATE, batch.number)
         search, fresh = tf.unstack(tf.random.experimental.stateless_split(noise))
         q = optimiser.fit(batch.x, batch.condition, search, verbose)
@@ -137,8 +148,18 @@ def inference_gaps(
     return InferenceGaps(estimate, local, local_errors, encoder, encoder_errors, errors, steps, np.concatenate(settled))
 
 
-def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) -> None:
+def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, y: tf.Tensor | None) -> None:
     family = model.encoder.family
+    if wanted is not None:
+        if not isinstance(wanted, Family):
+            raise TypeError(f"{name}: family must be a Family, such as PlanarFlow(20); received {wanted!r}")
+        if wanted.event_shape != family.event_shape or family.support is not REAL:
+            raise ValueError(
+                f"{name}: family is of {wanted.event_shape} real latents, and the posterior, "
+                f"{type(family).__name__}, of {family.event_shape} of the support {family.support.name}; wanted a "
+                "family over the model's latents, which must be real"
+            )
+        return
     posterior = model.posterior(x, condition=y)
     if family.relaxed or posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise ValueError(
@@ -149,16 +170,22 @@ def _check_gradient(name: str, model: VAE, x: tf.Tensor, y: tf.Tensor | None) ->
 
 def _bounds(
     inference: Inference,
+    families: tuple[Family, Family],
     at_once: int,
-    encoder: tf.Tensor,
-    local: tf.Tensor,
+    values: tuple[tf.Tensor, tf.Tensor],
     num_samples: tf.Tensor,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64."""
+    """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64.
+
+    Of two families and values the first are q*'s, the second the encoder's.
+    """
 
     def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        better, given = (tf.cast(log_weights(inference, values, size, seed), tf.float64) for values in (local, encoder))
+        better, given = (
+            tf.cast(log_weights(inference, family, part, size, seed), tf.float64)
+            for family, part in zip(families, values, strict=True)
+        )
         return better, given, better - given
 
     def add(sums: Any, drawn: Any) -> Any:
@@ -168,7 +195,7 @@ def _bounds(
             for (first, second), value in zip(sums, drawn, strict=True)
         ]
 
-    batch = tf.shape(local)[0]
+    batch = tf.shape(values[0])[0]
     nothing = tf.zeros([batch], tf.float64)
     sums = in_chunks(
         draw,
@@ -189,17 +216,17 @@ def _bounds(
 
 def _importance(
     inference: Inference,
+    families: tuple[Family, Family],
     at_once: int,
-    encoder: tf.Tensor,
-    local: tf.Tensor,
+    values: tuple[tf.Tensor, tf.Tensor],
     num_samples: tf.Tensor,
     seed: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return log p(x) and the effective sample size, each `[batch]`, from the better of two proposals."""
 
-    def weigh(values: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def weigh(family: Family, values: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return log_mean_weight(
-            lambda size, noise: log_weights(inference, values, size, noise),
+            lambda size, noise: log_weights(inference, family, values, size, noise),
             values,
             num_samples=samples,
             examples=tf.shape(values)[0],
@@ -210,6 +237,11 @@ def _importance(
     # Chosen by samples that are not used again: the higher of two final estimates would be too high.
     trial, final = tf.unstack(tf.random.experimental.stateless_split(seed))
     few = tf.maximum(num_samples // _TRIAL_SHARE, 1)
-    better = weigh(local, few, trial)[0] >= weigh(encoder, few, trial)[0]
-    chosen = tf.where(tf.reshape(better, [-1] + [1] * (local.shape.rank - 1)), local, encoder)
-    return weigh(chosen, num_samples, final)
+    local, encoder = (weigh(family, part, few, trial)[0] for family, part in zip(families, values, strict=True))
+    better = local >= encoder
+    if families[0] is families[1]:
+        mask = tf.reshape(better, [-1] + [1] * (values[0].shape.rank - 1))
+        return weigh(families[0], tf.where(mask, *values), num_samples, final)
+    pairs = (weigh(family, part, num_samples, final) for family, part in zip(families, values, strict=True))
+    log_p, effective = (tf.where(better, *parts) for parts in zip(*pairs, strict=True))
+    return log_p, effective

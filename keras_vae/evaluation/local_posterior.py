@@ -8,6 +8,8 @@ from tqdm import tqdm
 
 from keras_vae.evaluation.importance import in_chunks
 from keras_vae.evaluation.pieces import rows_at_once
+from keras_vae.evaluation.starting_values import starting_values
+from keras_vae.families.base import Family
 from keras_vae.inference import Inference
 from keras_vae.vae import VAE
 
@@ -19,17 +21,15 @@ _LOOK_SAMPLES = 100
 _RISE = 0.01
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
-_Moments = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-
 
 @dataclass(frozen=True, eq=False)
 class LocalPosteriors:
     """q* of each example of a batch.
 
     Attributes:
-        encoder: The unconstrained values of the family as the encoder gives them, `[batch, *parameters]`.
-        local: Those of q*.
-        steps: Adam steps taken.
+        encoder: The unconstrained values of the encoder's family as it gives them, `[batch, *parameters]`.
+        local: Those of q*, of its own family.
+        steps: Adam steps taken by those that took most.
         settled: Whether the bound had stopped to rise, `[batch]`.
     """
 
@@ -39,16 +39,19 @@ class LocalPosteriors:
     settled: np.ndarray
 
 
-def log_weights(inference: Inference, values: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def log_weights(
+    inference: Inference, family: Family, values: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
     """Return log p(x, z) − log q(z) at samples of q, `[num_samples, batch]`, in nats.
 
     Args:
         inference: At the batch.
-        values: Unconstrained values of q's family, `[batch, *parameters]`.
+        family: q's.
+        values: Its unconstrained values, `[batch, *parameters]`.
         num_samples: How many.
         seed: A stateless seed.
     """
-    q = inference.family.distribution(inference.family(values))
+    q = family.distribution(family(values))
     # At once, because a flow knows the density of what it has just drawn at no cost.
     z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
     return inference.log_likelihood(z) + inference.prior.log_prob(z) - log_q
@@ -57,20 +60,26 @@ def log_weights(inference: Inference, values: tf.Tensor, num_samples: tf.Tensor,
 class LocalOptimiser:
     """Raises the ELBO of each example by Adam on its own posterior's unconstrained values, from the encoder's on.
 
-    As Cremer, Li & Duvenaud (2018) do: until a number of looks in a row have seen no rise; but all examples
-    of a batch at once, and each look is at the mean of the last hundred steps, which is less noisy than the last of
-    them. Looks take other noise than steps.
+    Of another family than the encoder's it begins at, or near, the normal with the mean and scale of the encoder's.
+
+    As Cremer, Li & Duvenaud (2018) do: until a number of looks in a row have seen no rise; but examples are searched
+    for together, each leaving the batch when it has settled, and each look is at the mean of the last hundred steps,
+    which is less noisy than the last of them. Looks take other noise than steps.
 
     Args:
         model: The VAE.
+        family: q*'s.
         learning_rate: Adam's.
         step_samples: z a step for each example.
         patience: How many looks.
         max_steps: After which it ends in any case.
     """
 
-    def __init__(self, model: VAE, learning_rate: float, step_samples: int, patience: int, max_steps: int) -> None:
+    def __init__(
+        self, model: VAE, family: Family, learning_rate: float, step_samples: int, patience: int, max_steps: int
+    ) -> None:
         self.model = model
+        self.family = family
         self.learning_rate = learning_rate
         self.step_samples = step_samples
         self.patience = patience
@@ -81,36 +90,50 @@ class LocalOptimiser:
     def fit(self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, verbose: bool = False) -> LocalPosteriors:
         """Find q* for each x of a batch, `[batch, *event]`."""
         look_noise, noise = tf.unstack(tf.random.experimental.stateless_split(seed))
-        encoder, first = self._begin(x, y, look_noise)
-        values, moments = encoder, (tf.zeros_like(encoder), tf.zeros_like(encoder))
-        best, best_look, look = encoder, first, first
-        stale = np.zeros(x.shape[0], int)
+        encoder, values, first = self._begin(x, y, look_noise)
+        best, best_look, last_look = values.numpy(), first.numpy(), first.numpy()
+        stale = np.zeros(len(best), int)
+        searched = np.arange(len(best))  # those whose search goes on, and what follows is theirs
+        moments = [tf.zeros_like(values), tf.zeros_like(values)]
         steps = 0
         with tqdm(desc="local posteriors", unit="look", leave=False, disable=not verbose) as progress:
-            while steps < self.max_steps and np.any(stale < self.patience):
+            while steps < self.max_steps and len(searched):
                 until = min(steps + _EVERY, self.max_steps)
                 values, moments, average, look = self._go_on(
                     x, y, values, moments, tf.constant(steps), tf.constant(until), noise, look_noise
                 )
                 steps = until
+                last_look[searched] = look.numpy()
                 # Smaller rises may be the look's own noise, and false where it is not a number.
-                rose = look > best_look + _RISE
-                best = tf.where(tf.reshape(rose, [-1] + [1] * (average.shape.rank - 1)), average, best)
-                best_look = tf.where(rose, look, best_look)
-                stale = np.where(rose, 0, stale + 1)
+                rose = last_look[searched] > best_look[searched] + _RISE
+                best[searched[rose]] = average.numpy()[rose]
+                best_look[searched[rose]] = last_look[searched[rose]]
+                stale[searched] = np.where(rose, 0, stale[searched] + 1)
+                going = stale[searched] < self.patience
+                if not going.all():
+                    searched = searched[going]
+                    x, values, *moments = (tf.boolean_mask(part, going) for part in (x, values, *moments))
+                    y = None if y is None else tf.boolean_mask(y, going)
                 progress.update()
-                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained")
+                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained, {len(searched)} searched on")
         # A search that ended in no number has found nothing.
-        return LocalPosteriors(encoder, best, steps, (stale >= self.patience) & np.isfinite(look))
+        settled = (stale >= self.patience) & np.isfinite(last_look)
+        return LocalPosteriors(encoder, tf.constant(best), steps, settled)
 
-    def _start(self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _start(
+        self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         model = self.model
-        values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
-        return values, self._look(model.infer(x, y), values, look_noise)
+        inference = model.infer(x, y)
+        encoder = values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
+        if self.family is not inference.family:
+            moments = inference.family.mean(inference.parameters), inference.family.scale(inference.parameters)
+            values = starting_values(self.family, *moments, look_noise)
+        return encoder, values, self._look(inference, values, look_noise)
 
     def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         total = in_chunks(
-            lambda size, seed: log_weights(inference, values, size, seed),
+            lambda size, seed: log_weights(inference, self.family, values, size, seed),
             lambda total, drawn: total + tf.reduce_sum(drawn, axis=0),
             tf.zeros(tf.shape(values)[:1], values.dtype),
             num_samples=tf.constant(_LOOK_SAMPLES),
@@ -125,12 +148,12 @@ class LocalOptimiser:
         x: tf.Tensor,
         y: tf.Tensor | None,
         values: tf.Tensor,
-        moments: tuple[tf.Tensor, tf.Tensor],
+        moments: list[tf.Tensor],
         done: tf.Tensor,
         until: tf.Tensor,
         noise: tf.Tensor,
         look_noise: tf.Tensor,
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor, tf.Tensor]:
         inference = self.model.infer(x, y)
 
         def one_step(
@@ -139,7 +162,7 @@ class LocalOptimiser:
             seed = tf.random.experimental.stateless_fold_in(noise, step)
             with tf.GradientTape() as tape:
                 tape.watch(values)
-                bound = tf.reduce_mean(log_weights(inference, values, self.step_samples, seed), axis=0)
+                bound = tf.reduce_mean(log_weights(inference, self.family, values, self.step_samples, seed), axis=0)
             gradient = tape.gradient(bound, values)
             first = _BETA_1 * first + (1.0 - _BETA_1) * gradient
             second = _BETA_2 * second + (1.0 - _BETA_2) * gradient**2
@@ -154,4 +177,4 @@ class LocalOptimiser:
             lambda step, *_: step < until, one_step, start, parallel_iterations=1
         )
         average = total / tf.cast(until - done, total.dtype)
-        return values, (first, second), average, self._look(inference, average, look_noise)
+        return values, [first, second], average, self._look(inference, average, look_noise)

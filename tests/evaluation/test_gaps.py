@@ -3,10 +3,13 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_vae as kv
 from keras_vae.evaluation.gaps import inference_gaps
+from keras_vae.evaluation.local_posterior import LocalOptimiser
 from keras_vae.evaluation.log_likelihood import LogLikelihood
+from keras_vae.evaluation.starting_values import starting_values
 from tests import linear_gaussian
 from tests.evaluation import correlated
 
@@ -106,6 +109,66 @@ def test_errors_are_those_of_another_seed():
     assert np.std(found.encoder_bounds) == pytest.approx(np.sqrt(np.mean(found.encoder_errors**2)), rel=0.2)
     assert np.std(found.local_bounds) == pytest.approx(np.sqrt(np.mean(found.local_errors**2)), rel=0.2)
     np.testing.assert_allclose(found.total, found.approximation + found.amortisation, atol=1e-4)
+
+
+def test_another_family_is_searched_for_the_same_model():
+    # q(z|x) is the best diagonal normal, and the exact posterior a full one: all of the gap can be had back.
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
+    full = kv.families.FullNormal(correlated.LATENT)
+    found = inference_gaps(vae, correlated.data(20), 2000, family=full, **QUICK)
+    assert found.settled.all()
+    assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
+    family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
+    assert within(found.amortisation, family_gap, found.amortisation_errors, 0.02)
+    exact = correlated.marginal().logpdf(correlated.data(20))
+    assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
+
+
+@pytest.mark.parametrize("family", [kv.families.Normal(3), kv.families.FullNormal(3), kv.families.PlanarFlow(3, 2)])
+def test_a_search_begins_at_the_normal_it_is_given(family):
+    loc, scale = np.float32([[1.0, -2.0, 0.5]] * 4), np.float32([[0.5, 2.0, 1.0]] * 4)
+    values = starting_values(family, tf.constant(loc), tf.constant(scale), tf.constant([0, 1]))
+    assert values.shape[1:] == family.parameters_shape
+    parameters = family(values)
+    flow = isinstance(family, kv.families.PlanarFlow)  # near it: its maps are not quite the identity
+    np.testing.assert_allclose(family.mean(parameters), loc, atol=0.3 if flow else 1e-5)
+    np.testing.assert_allclose(family.scale(parameters), scale, rtol=0.3 if flow else 1e-5)
+
+
+def test_families_that_cannot_be_searched_are_refused():
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
+    x = correlated.data(2)
+    with pytest.raises(ValueError, match=r"family is of \(3,\) real latents.*of \(2,\)"):
+        inference_gaps(vae, x, family=kv.families.Normal(3), verbose=False)
+    with pytest.raises(ValueError, match="every value is of one data point; received InverseAutoregressiveFlow"):
+        inference_gaps(vae, x, family=kv.families.InverseAutoregressiveFlow(correlated.LATENT), verbose=False)
+    with pytest.raises(TypeError, match="received 'flow'"):
+        inference_gaps(vae, x, family="flow", verbose=False)
+
+
+def test_examples_leave_the_search_when_they_have_settled():
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
+    optimiser = LocalOptimiser(vae, vae.encoder.family, learning_rate=0.02, step_samples=10, patience=3, max_steps=5000)
+    start, advance, rows = optimiser._begin, optimiser._go_on, []
+    far = np.float32([[[0.0, 0.0]]] * 3 + [[[4.0, 0.0]]] * 2)  # the means of the last two
+
+    def begin(x, y, noise):
+        encoder, values, _ = start(x, y, noise)
+        return encoder, values + far, optimiser._look(vae.infer(x, y), values + far, noise)
+
+    def go_on(x, y, values, *others):
+        rows.append(len(values))
+        return advance(x, y, values, *others)
+
+    optimiser._begin, optimiser._go_on = begin, go_on
+    x = tf.constant(correlated.data(5))
+    q = optimiser.fit(x, None, tf.constant([0, 1]))
+    assert rows[0] == 5
+    assert rows[-1] <= 2
+    assert len(rows) == q.steps / 100
+    assert q.settled.all()
+    # The noise of Adam's steps, of 0.02 each, that a mean of a hundred of them keeps.
+    np.testing.assert_allclose(q.local, start(x, None, tf.constant([0, 1]))[0], atol=0.1)
 
 
 def test_a_search_that_fails_has_found_nothing(tmp_path):
