@@ -31,7 +31,8 @@ def run(options: Namespace) -> None:
     test = data.load("mnist_5k", "test", data_dir=options.data_dir)
     terms = model.evaluate(test, verbose=0, return_dict=True)
     estimate = log_likelihood(model, test, _IMPORTANCE_SAMPLES)
-    print(f"bound {terms['bound']:.2f} nats per digit; {estimate}")
+    print(f"bound {terms['bound']:.2f} nats per digit")
+    print(estimate)
 
     _say("3/5  Exporting it for TensorFlow Serving")
     version = model.export(out / "models" / "digits" / "1")

@@ -28,15 +28,8 @@ class LogLikelihood(Estimate):
         effective_samples: How many samples of the exact posterior would be as good, `[examples]`.
     """
 
-    title: ClassVar[str] = "Log-likelihood by importance sampling"
+    title: ClassVar[str] = "Log-likelihood by importance sampling, on average a lower bound"
     samples: ClassVar[str] = "importance samples"
-
-    def __str__(self) -> str:
-        line = (
-            f"log p(x) ≥ {self.mean:.2f} ± {self.standard_error:.2f} nats per example "
-            f"({len(self.per_example)} examples, {self.num_samples} importance samples each)"
-        )
-        return "\n".join([line, *(f"warning: {warning}" for warning in self.warnings())])
 
 
 def log_likelihood(

@@ -645,7 +645,7 @@ drawing.digits(
     }
 )
 likelihood = kv.evaluation.log_likelihood(library, x_test, num_samples=200, verbose=False)
-print("importance sampling:", likelihood)
+print(likelihood)
 print(f"the bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixels: {independent_nats:.1f} nats")
 
 # %% [markdown]

@@ -83,9 +83,12 @@ def test_it_warns_where_few_samples_weigh():
 
 def test_it_prints_saves_and_plots(tmp_path):
     found = estimate(np.linspace(2.0, 200.0, 50))
-    first, *others = str(found).splitlines()
-    assert first.startswith("log p(x) ≥ -104.50 ± ")
-    assert all(line.startswith("warning: ") for line in others)
+    title, *lines = str(found).splitlines()
+    assert title == LogLikelihood.title
+    figures = [line.split() for line in lines if not line.startswith("warning: ")]
+    assert ["log", "p(x),", "over", "examples", "−104.50", f"{found.standard_error:.2f}"] in figures
+    assert ["effective", "ones,", "fewest", "2.0"] in figures
+    assert len(lines) - len(figures) == len(found.warnings()) == 1
     found.save(tmp_path / "found.json")
     stored = json.loads((tmp_path / "found.json").read_text())
     assert stored["mean"] == pytest.approx(-104.5)
