@@ -48,6 +48,7 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/mnist.py continuous_bernoulli --num-samples 1000
 	$(BIN)/python benchmarks/kill.py
 	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/speed_page.py
 	$(BIN)/python benchmarks/estimators.py
 	$(BIN)/python benchmarks/bounds.py
 	$(BIN)/python benchmarks/ready_made.py --epochs 40
@@ -70,4 +71,6 @@ figures: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv out build dist *.egg-info
+	rm -rf .venv build dist *.egg-info
+	# But not out/reproduce, the finished parts of reproductions: hours.
+	if test -d out; then find out -mindepth 1 -maxdepth 1 ! -name reproduce -exec rm -rf {} +; fi

@@ -106,7 +106,7 @@ def _evaluate(command: ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     command.add_argument("--json", metavar="FILE", help="also write the figures to this file")
     command.add_argument(
-        "--report", metavar="FILE.html", help="measure all that goes with the model and data, and write one page of it"
+        "--report", metavar="FILE.html", help="take most measures, those that go with the model and data, and write one page of them"
     )
 
 
@@ -200,7 +200,7 @@ COMMANDS: dict[str, tuple[str, str, Callable[[ArgumentParser], None]]] = {
         _models,
     ),
     "evaluate": (
-        "Report bound and log-likelihood, in nats per example",
+        "Report bound and log-likelihood, in nats per example; with --report, a page of most measures",
         "keras-vae evaluate runs/first --num-samples 5000",
         _evaluate,
     ),

@@ -24,6 +24,17 @@ def test_readme_code_runs(tmp_path, monkeypatch):
     assert names["nats"].shape == (64,)
 
 
+@pytest.mark.stress
+def test_the_code_on_measures_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (README.parent / "docs" / "evaluation.md").read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    few = (
+        code.replace("epochs=20", "epochs=1").replace("[:50]", "[:5]").replace("num_samples=1000", "100, max_steps=100")
+    )
+    exec(few.replace("bidirectional(vae)", "bidirectional(vae, 5, num_steps=20)"), names)
+    assert names["imputed"].means.shape == (5, 28, 28, 1)
+
+
 def test_readme_figures_are_those_of_the_results():
     spec = importlib.util.spec_from_file_location("readme", README.parent / "benchmarks" / "readme.py")
     script = importlib.util.module_from_spec(spec)

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "benchmarks" / "reproduce"
 # Tried in CI; all of them by `pytest -m "slow or stress" tests/test_reproductions.py`.
 _OFTEN = ("conditional.py", "iwae_table1.py")
+MACHINE = {"cpu": "CPU", "cores": 1, "accelerators": [], "load": 1.0}
 SCRIPTS = sorted(path.with_suffix(".py").name for path in FOLDER.glob("*.toml"))
 
 
@@ -106,6 +107,27 @@ def test_rows_say_whether_what_was_wanted_came_out(module):
     assert cells({"what": "", "figure": "x", "yes": True}, {"x": False})[2:5] == ["no", "", "yes: **no**"]
 
 
+def test_checks_are_not_counted_among_the_aims(module, monkeypatch):
+    table = module("table")
+    rows = [
+        {"what": "gap", "figure": "gap", "at_least": 0, "check": True},
+        {"what": "gain", "figure": "gain", "at_least": 1},
+        {"what": "sum", "figure": "sum", "at_most": 4},
+        {"what": "x", "figure": "gap"},
+    ]
+    found = {
+        "figures": {"gap": 0.5, "gain": 0.5, "sum": 3.0},
+        "command": "run",
+        "seed": 0,
+        "seconds": 90,
+        "machine": MACHINE,
+    }
+    told = {"paper": {"number": 1, "title": "Paper"}, "row": rows}
+    monkeypatch.setattr(table, "scripts", lambda: [(Path("paper.py"), told)])
+    monkeypatch.setattr(table, "result", lambda name, schedule: found)
+    assert "| 90 s | 1 core of CPU | 1 of 2 |" in "\n".join(table.summary())
+
+
 def test_a_schedule_sets_only_what_short_has(module, tmp_path):
     (tmp_path / "script.toml").write_text("[short]\nseed = 0\nepochs = 2\n[full]\nepoch = 5\n[try]\nepochs = 1\n")
     settings = module("settings")
@@ -135,6 +157,9 @@ def test_pieces_are_measured_once_and_epochs_go_on(module, tmp_path):
         assert int(model.optimizer.iterations) == 3 * count
         assert run.piece("figure", lambda: calls.append(0) or {"nats": 1.5}) == {"nats": 1.5}
     assert len(calls) == 1
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        run.piece("broken", lambda: float("nan"))
+    assert not (tmp_path / "broken.json").exists()
     assert int(run.kept("vae", 1).optimizer.iterations) == 3
     seconds = [entry["seconds"] for entry in kv.training.read_history(tmp_path / "vae" / "history.json")]
     assert len(seconds) == 2

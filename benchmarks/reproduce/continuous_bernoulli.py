@@ -6,7 +6,7 @@ such that the mean is what the model says, exactly; and the same by the interpol
 straight line between 100 values of λ, the first of which spans means from 0 to 0.21. λ stays within [1e-4, 1 − 1e-4].
 That code also drops a tenth of the hidden units in training, so both is done, with and without.
 
-    python benchmarks/reproduce/continuous_bernoulli.py      # about 10 minutes on two cores
+    python benchmarks/reproduce/continuous_bernoulli.py      # some 20 minutes on two cores
 """
 
 from collections.abc import Sequence

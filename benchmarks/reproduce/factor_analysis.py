@@ -5,7 +5,7 @@ scikit-learn's PCA solves in closed form, and factor analysis if each pixel has 
 8×8 digits, 5 latents; for factor analysis dequantised, (x + u)/17, because pixels that never vary would make its
 density infinite. The VAE for PCA is that of `benchmarks/linear_vae.py`.
 
-    python benchmarks/reproduce/factor_analysis.py      # about two minutes on two cores
+    python benchmarks/reproduce/factor_analysis.py      # some ten minutes on two cores
 """
 
 from typing import Any

@@ -18,6 +18,8 @@ from keras_vae.files import whole
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "reproductions.md"
+# Warnings, before they are folded away.
+_FEW = 3
 HEAD = """# Reproductions
 
 Figures of papers beside ours; this page is written by `python benchmarks/reproduce/table.py` from the results of runs,
@@ -73,6 +75,19 @@ def words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
 
 
+def warned(found: dict[str, Any]) -> Iterator[str]:
+    """Return the warnings of a result, folded away where they are many."""
+    told = dict(found["warnings"])
+    for name, part in found["figures"].items():
+        if isinstance(part, dict) and part.get("warnings"):
+            told[name.replace("_", ", ")] = part["warnings"]
+    lines = [f"Warning, {name}: {warning}.\n" for name, warnings in told.items() for warning in warnings]
+    folded = len(lines) > _FEW
+    yield from ([f"<details><summary>{len(lines)} warnings of estimates</summary>", ""] if folded else [])
+    yield from lines
+    yield from (["</details>", ""] if folded else [])
+
+
 def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
     """Return a script's part of the page, under one schedule."""
     paper, found = told["paper"], result(script.stem, schedule)
@@ -104,14 +119,7 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
     yield ""
     if found is None:
         return
-    told_warnings = dict(found.get("warnings", {}))
-    for name, part in found["figures"].items():
-        if isinstance(part, dict) and part.get("warnings"):
-            told_warnings[name.replace("_", ", ")] = part["warnings"]
-    for name, warnings in told_warnings.items():
-        yield from (f"Warning, {name}: {warning}.\n" for warning in warnings)
-    if "warnings" not in found:
-        yield from ("This run did not keep the warnings of its estimates of log p(x).", "")
+    yield from warned(found)
     for name in paper.get("tables", ()):
         yield from spreads(name, found["figures"][name])
     picture = paper.get("picture", "") + ("" if schedule == "short" else "_full")

@@ -24,7 +24,7 @@ from keras_vae.vae import VAE
 
 
 def run(options: Namespace) -> None:
-    """Print the bound, its parts and the log-likelihood; with `--report`, every other measure too, as a page."""
+    """Print the bound, its parts and the log-likelihood; with `--report`, most measures too, as a page."""
     if options.report:
         report.check_name(options.report)
     model, config = stored.load(options.model)
