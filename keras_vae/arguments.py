@@ -106,7 +106,9 @@ def _evaluate(command: ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     command.add_argument("--json", metavar="FILE", help="also write the figures to this file")
     command.add_argument(
-        "--report", metavar="FILE.html", help="take most measures, those that go with the model and data, and write one page of them"
+        "--report",
+        metavar="FILE.html",
+        help="take most measures, those that fit model and data, and write them as one page",
     )
 
 
