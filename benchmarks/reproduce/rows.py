@@ -58,6 +58,9 @@ def cells(row: dict[str, Any], figures: dict[str, Any] | None) -> list[str]:
     number = ("yes" if ours else "no") if isinstance(ours, bool) else figure(ours, digits)
     if "spread" in row:
         number += f" ± {at(figures, row['spread']):.{digits}f}"
-    difference = "" if published is None else figure(ours - published, digits, "+")
+    difference = ""
+    if published is not None:
+        apart = ours - published
+        difference = f"{apart:+.{digits}f}" if published and not isinstance(ours, int) else figure(apart, digits, "+")
     verdict = f"{aim}: {'yes' if holds(row, ours, published) else '**no**'}" if aim else ""
     return [row["what"], theirs, number, difference, verdict, row.get("reason", "")]
