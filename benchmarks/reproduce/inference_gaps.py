@@ -2,8 +2,10 @@
 
 Two VAEs, 784-200-200-50, dynamically binarised MNIST, equal epochs: one with a normal posterior, one with planar flows,
 all of whose parameters the encoder gives, so that all of them are optimised for each data point. (The paper's flow is
-another, with auxiliary variables.) The gaps compared with the paper's are means over 500 digits that the models were
-trained on, as in the authors' code; those of 500 test digits stand beside them.
+another, with auxiliary variables.) For the model trained with the normal posterior, q* is searched among normals and
+among the flows, as in the authors' code: the same exact posteriors, so that the two approximation gaps tell the
+families apart, where those of two models tell the decoders apart too. Means over 500 digits that the models were
+trained on, as in that code; those of 500 test digits stand beside the two models'.
 
     python benchmarks/reproduce/inference_gaps.py      # some 60 minutes on one core
 """
@@ -23,7 +25,7 @@ POSTERIORS = ("normal", "flow")
 
 def build(work: Work, posterior: str, steps: int) -> kv.VAE:
     hidden, latents = work["hidden"], work["latents"]
-    family = kv.families.Normal(latents) if posterior == "normal" else kv.families.PlanarFlow(latents, work["flows"])
+    family = kv.families.Normal(latents) if posterior == "normal" else planar(work)
     model = kv.VAE(
         encoder=kv.Encoder(kv.networks.MLP(hidden, activation="tanh"), family),
         decoder=kv.Decoder(kv.networks.MLP(hidden[::-1], activation="tanh"), kv.families.Bernoulli((28, 28, 1))),
@@ -35,8 +37,13 @@ def build(work: Work, posterior: str, steps: int) -> kv.VAE:
     return model
 
 
-def measure(work: Work, model: kv.VAE, x: np.ndarray) -> dict[str, Any]:
-    found = inference_gaps(model, x, work["num_samples"], max_steps=work["max_steps"], seed=work["seed"])
+def planar(work: Work) -> kv.families.PlanarFlow:
+    return kv.families.PlanarFlow(work["latents"], work["flows"])
+
+
+def measure(work: Work, model: kv.VAE, x: np.ndarray, family: kv.families.Family | None = None) -> dict[str, Any]:
+    settings = {"max_steps": work["max_steps"], "family": family, "seed": work["seed"]}
+    found = inference_gaps(model, x, work["num_samples"], **settings)
     print(found)
     return {
         "log_likelihood": found.log_likelihood.per_example.tolist(),
@@ -70,10 +77,21 @@ def main() -> None:
                 name: work.piece(f"{name}, gaps, {part} digits", partial(measure, work, models[name], x))
                 for name in POSTERIORS
             }
-            gain = np.subtract(*(found[name]["approximation"] for name in POSTERIORS))
-            figures |= {f"{name}_{part}": over_digits(found[name]) for name in POSTERIORS}
-            figures[f"smaller_by_{part}"] = mean_and_error(gain)
-        work.finish(figures)
+            if part == "training":
+                found["flow_of_normal"] = work.piece(
+                    f"normal, gaps within the flow, {part} digits",
+                    partial(measure, work, models["normal"], x, planar(work)),
+                )
+            figures |= {f"{name}_{part}": over_digits(gaps) for name, gaps in found.items()}
+            for name in sorted(found.keys() - {"normal"}):
+                gain = np.subtract(found["normal"]["approximation"], found[name]["approximation"])
+                figures[f"{name}_smaller_by_{part}"] = mean_and_error(gain)
+        work.finish(
+            figures,
+            "none: fixed epochs, no early stopping. A first run, of 50 epochs at a constant rate, had measured test "
+            "digits alone: gaps of 1.56 + 4.96 nats with the normal posterior. After it came the falling rate, ten "
+            "epochs more, and the training digits; after a second the search for flows in the normal posterior's model",
+        )
 
 
 if __name__ == "__main__":
