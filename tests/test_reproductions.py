@@ -69,6 +69,15 @@ def test_every_row_finds_its_figure(module):
         rows.cells({"what": "", "figure": "gain.maen"}, {"gain": {"mean": 1.0}})
 
 
+def test_what_was_not_reached_has_a_reason(module):
+    table, rows = module("table"), module("rows")
+    for script, told in table.scripts():
+        found = table.result(script.stem, "short")
+        for row in told["row"] if found else ():
+            verdict, reason = rows.cells(row, found["figures"])[4:]
+            assert reason or "**no**" not in verdict, f"{script.stem}.toml: {row['what']}"
+
+
 @pytest.mark.stress
 def test_means_are_inverted_exactly_and_as_the_authors_do(module):
     script = module("continuous_bernoulli")
@@ -105,6 +114,41 @@ def test_rows_say_whether_what_was_wanted_came_out(module):
     assert cells(small, {"x": 3.9e-13})[2:5] == ["3.9e-13", "+3.9e-13", "at most 1e-06: yes"]
     assert cells({"what": "", "figure": "x", "between": [2, 4]}, {"x": 3.0})[4] == "2 to 4: yes"
     assert cells({"what": "", "figure": "x", "yes": True}, {"x": False})[2:5] == ["no", "", "yes: **no**"]
+
+
+def test_grids_hold_figures_of_one_kind(module):
+    columns = [
+        {"what": "L_1", "figure": "bounds.0.bound", "digits": 2},
+        {"what": "gain", "figure": "gain.mean", "spread": "gain.error"},
+    ]
+    told = {"corner": "nats", "rows": {"k = 1": "k1"}, "columns": columns}
+    figures = {"k1": {"bounds": [{"bound": -91.521}], "gain": {"mean": 0.25, "error": 0.125}}}
+    grid = module("grids").grid
+    assert list(grid(told, figures)) == ["| nats | L_1 | gain |", "|---|---|---|", "| k = 1 | -91.52 | 0.2 ± 0.1 |", ""]
+    assert list(grid(told, None))[2] == "| k = 1 | not run | not run |"
+    with pytest.raises(LookupError):
+        list(grid(told, {"k1": {"bounds": [], "gain": figures["k1"]["gain"]}}))
+
+
+def test_parts_of_a_run_with_other_settings_are_not_taken_up(module, tmp_path):
+    refuse = module("common")._refuse_other_settings
+    settings = {"seed": 0, "epochs": 2}
+    refuse(tmp_path / "settings.json", settings)
+    refuse(tmp_path / "settings.json", dict(settings))
+    with pytest.raises(SystemExit, match="with other epochs, rates; move it away"):
+        refuse(tmp_path / "settings.json", {"seed": 0, "epochs": 3, "rates": [1.0]})
+    assert json.loads((tmp_path / "settings.json").read_text()) == settings
+
+
+def test_all_machines_that_worked_on_a_run_are_told(module, tmp_path, monkeypatch):
+    of, path = module("machine"), tmp_path / "machines.json"
+    for cores in (1, 2, 1):
+        monkeypatch.setattr(of, "machine", lambda cores=cores: {**MACHINE, "cores": cores})
+        of.remember(path)
+    assert [kind["cores"] for kind in of.remembered(path)] == [1, 2]
+    told = module("table").machine
+    assert told({"machine": MACHINE, "machines": of.remembered(path)}) == "1 or 2 cores of CPU"
+    assert told({"machine": MACHINE}) == "1 core of CPU"
 
 
 def test_checks_are_not_counted_among_the_aims(module, monkeypatch):

@@ -22,6 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # for what the other benchmarks
 
 import keras
 import numpy as np
+from machine import remember
 from settings import OUT, SCHEDULES, settings_of
 from work import Work
 
@@ -51,12 +52,15 @@ def begin(script: str, description: str | None) -> Iterator[Work]:
             sweep(folder)
         _refuse_other_settings(folder / "settings.json", settings)
         keras.utils.set_random_seed(settings["seed"])
+        remember(folder / "machines.json")
         yield Work(path.stem, schedule, settings, folder)
 
 
 def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
-    if path.exists() and json.loads(path.read_text()) != settings:
-        sys.exit(f"{path.parent} holds parts of a run with other settings; move it away to begin anew")
+    before = json.loads(path.read_text()) if path.exists() else settings
+    others = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
+    if others:
+        sys.exit(f"{path.parent} holds parts of a run with other {', '.join(others)}; move it away to begin anew")
     with whole(path) as unfinished:
         unfinished.write_text(json.dumps(settings, indent=1) + "\n")
 

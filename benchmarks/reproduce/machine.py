@@ -1,5 +1,6 @@
 """What the seconds of a result hold for."""
 
+import json
 import os
 import platform
 from importlib import metadata
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+
+from keras_vae.files import whole
 
 PACKAGES = ("keras-vae", "keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
 
@@ -24,6 +27,20 @@ def machine() -> dict[str, Any]:
         "accelerators": [d.get("device_name", "unknown") for d in devices],
         "load": round(os.getloadavg()[2], 1),
     }
+
+
+def remember(path: Path) -> None:
+    """Add this machine to those that have worked on a run."""
+    before = remembered(path)
+    kind = {key: value for key, value in machine().items() if key != "load"}
+    if kind not in before:
+        with whole(path) as unfinished:
+            unfinished.write_text(json.dumps([*before, kind]) + "\n")
+
+
+def remembered(path: Path) -> list[dict[str, Any]]:
+    """Return the machines that have worked on a run."""
+    return json.loads(path.read_text()) if path.exists() else []
 
 
 def versions() -> dict[str, str]:

@@ -6,14 +6,14 @@ NOT_RUN = "not run"
 
 
 def at(figures: dict[str, Any], path: str) -> Any:
-    """Return the figure at a path such as `gain.mean`.
+    """Return the figure at a path such as `gain.mean` or `bounds.0.bound`.
 
     Raises:
-        KeyError: If the run had none.
+        LookupError: If the run had none.
     """
     found: Any = figures
     for part in path.split("."):
-        found = found[part]
+        found = found[int(part) if isinstance(found, list) else part]
     return found
 
 

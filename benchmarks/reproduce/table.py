@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from grids import grid
 from rows import NOT_RUN, cells
 from settings import PICTURES, ROOT, SCHEDULES, command, result_path, settings_of, tables
 
@@ -18,8 +19,6 @@ from keras_vae.files import whole
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "reproductions.md"
-# Warnings, before they are folded away.
-_FEW = 3
 HEAD = """# Reproductions
 
 Figures of papers beside ours; this page is written by `python benchmarks/reproduce/table.py` from the results of runs,
@@ -27,8 +26,8 @@ and a row without a run says so. The *short* schedules are for two cores, the *f
 How to run them: [benchmarks/reproduce](../benchmarks/reproduce/README.md). One seed, unless several are named:
 differences of a few tenths of a nat may be the seed's. ± is the standard error over test examples, unless it says
 otherwise. A difference is ours less the published figure. *Wanted* is from before the first run of a script; a variant
-that came after it is held to the same, but for rows that say otherwise. What can hardly fail, such as a gap that is not
-negative, is checked, and not counted among the aims.
+that came after it is held to the same. What can hardly fail, such as a gap that is not negative, is checked, and not
+counted among the aims. Where a script was changed after its test figures had been seen, its section says how.
 """
 
 
@@ -59,7 +58,10 @@ def spreads(name: str, found: dict[str, Any]) -> Iterator[str]:
 def machine(found: dict[str, Any]) -> str:
     """Return the kind of machine, in words."""
     kind = found["machine"]
-    cores = f"{kind['cores']} core{'s' if kind['cores'] > 1 else ''} of {kind['cpu']}"
+    # The kinds that worked on it, if the run was stopped and went on.
+    counts = sorted({each["cores"] for each in found.get("machines", [kind])})
+    names = dict.fromkeys(each["cpu"] for each in found.get("machines", [kind]))
+    cores = f"{' or '.join(map(str, counts))} core{'s' if counts != [1] else ''} of {' and '.join(names)}"
     # A run alone keeps no more than its cores busy.
     busy = ["busy with other work too"] if kind["load"] > 1.5 * kind["cores"] else []
     return ", ".join([cores, *kind["accelerators"], *busy])
@@ -75,17 +77,17 @@ def words(settings: dict[str, Any]) -> str:
     return ", ".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
 
 
-def warned(found: dict[str, Any]) -> Iterator[str]:
-    """Return the warnings of a result, folded away where they are many."""
+def folded(found: dict[str, Any]) -> Iterator[str]:
+    """Return what few will want to read: the settings of a run, and the warnings of its estimates."""
     told = dict(found["warnings"])
     for name, part in found["figures"].items():
         if isinstance(part, dict) and part.get("warnings"):
             told[name.replace("_", ", ")] = part["warnings"]
-    lines = [f"Warning, {name}: {warning}.\n" for name, warnings in told.items() for warning in warnings]
-    folded = len(lines) > _FEW
-    yield from ([f"<details><summary>{len(lines)} warnings of estimates</summary>", ""] if folded else [])
-    yield from lines
-    yield from (["</details>", ""] if folded else [])
+    lines = [f"- {name}: {warning}." for name, warnings in told.items() for warning in warnings]
+    what = f"Settings, and {len(lines)} warning{'s' if len(lines) > 1 else ''} of estimates" if lines else "Settings"
+    yield from (f"<details><summary>{what}</summary>", "", f"{words(found['settings'])}.", "")
+    yield from ([*lines, ""] if lines else [])
+    yield from ("</details>", "")
 
 
 def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
@@ -98,6 +100,8 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
             f"{paper['data']}. Published: {paper['source']}.",
             "",
         )
+        for key, words_before in (("other", "Other than there"), ("changed", "Changed after test figures were seen")):
+            yield from ([f"{words_before}: {paper[key]}.", ""] if key in paper else [])
     if found is None:
         what = f"Full schedule ({words(told['full'])})" if schedule == "full" else "Short schedule"
         yield from (f"{what}: {NOT_RUN}. `{command(script.stem, schedule)}`", "")
@@ -106,25 +110,27 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
     else:
         facts = f"seed {found['seed']}, {minutes(found['seconds'])} on {machine(found)}, {found['date']}"
         yield from (f"`{found['command']}`: {facts}. Validation split: {found['validation']}.", "")
-        yield from (f"Settings: {words(found['settings'])}.", "")
         if settings_of(script, schedule) != found["settings"]:
             yield from ("The settings have been changed since this run.", "")
+    figures = found and found["figures"]
     yield "| | published | ours | difference | wanted | why they differ |"
     yield "|---|---|---|---|---|---|"
     for row in told["row"]:
-        *told_of, reason = cells(row, found and found["figures"])
+        *told_of, reason = cells(row, figures)
         # Reasons are written for the short schedule.
         escaped = (cell.replace("|", r"\|") for cell in (*told_of, reason if schedule == "short" else ""))
         yield f"| {' | '.join(escaped)} |"
     yield ""
+    for part in told.get("grid", ()):
+        yield from grid(part, figures)
     if found is None:
         return
-    yield from warned(found)
     for name in paper.get("tables", ()):
         yield from spreads(name, found["figures"][name])
     picture = paper.get("picture", "") + ("" if schedule == "short" else "_full")
     if "picture" in paper:
         yield from (f"![{paper['title']}]({(PICTURES / picture).relative_to(PAGE.parent)}.png)", "")
+    yield from folded(found)
 
 
 def summary() -> Iterator[str]:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from bounds import KS, in_order
 from callbacks import Keep, Seconds, kept_path
-from machine import machine, versions
+from machine import machine, remembered, versions
 from settings import PICTURES, command, result_path
 
 import keras_vae as kv
@@ -156,6 +156,8 @@ class Work:
             "seconds": round(sum(self.seconds.values())),
             "seconds_of_each_part": {name: round(value, 1) for name, value in self.seconds.items()},
             "machine": machine(),
+            # All that worked on it: a run can be stopped, and go on elsewhere.
+            "machines": remembered(self.folder / "machines.json"),
             "versions": versions(),
             "validation": validation,
             "warnings": self.warnings,
