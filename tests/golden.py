@@ -128,6 +128,8 @@ class Golden:
         real = _SPACE[self.posterior] == "normal"
         relaxed = self.posterior in ("gumbel", "relaxed_bernoulli")
         exact_discrete = self.posterior in ("one_hot", "bernoulli")
+        # Along samples of a density that jumps only where the KL is in closed form.
+        closed_form = self.objective in ("elbo", "elbo_5", "free_bits", "info_vae") and self.prior in _FACTORISED_PRIORS
         factorised = self.posterior in _FACTORISED_POSTERIORS and self.prior in _FACTORISED_PRIORS
         return not (
             (self.prior in _REAL_PRIORS and not real)
@@ -135,6 +137,7 @@ class Golden:
             or (self.prior == "conditional" and self.condition == "none")
             or (exact_discrete and self.objective not in _SCORE)
             or (relaxed and self.objective not in ("elbo", "elbo_5", "free_bits"))
+            or (self.posterior == "piecewise" and self.objective not in _SCORE and not closed_form)
             or (self.objective in ("free_bits", "beta_tc") and not factorised)
         )
 

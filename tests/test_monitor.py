@@ -276,3 +276,22 @@ def test_categorical_latents_are_active_by_what_they_carry():
     wanted = np.mean(np.sum(p * np.log(10 * p), axis=-1), axis=0)
     np.testing.assert_allclose(monitor.history[0]["kl"], wanted, rtol=1e-3, atol=1e-6)
     assert monitor.history[0]["active_units"] == np.sum(wanted > 0.01) == 1
+
+
+def test_discrete_latents_under_a_prior_that_joins_them_are_watched_by_their_rate(tmp_path):
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP(), kv.families.OneHotCategorical((2, 3))),
+        kv.Decoder(kv.networks.MLP(), kv.families.Normal(5, scale=1.0)),
+        prior=kv.priors.Autoregressive(kv.families.OneHotCategorical((2, 3))),
+        objective=kv.objectives.ELBO(2, estimator="leave_one_out"),
+    )
+    x = linear_gaussian.data(32)
+    monitor = Monitor(x, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PosteriorCollapseWarning)
+        history = still(vae).fit(x, epochs=2, verbose=0, callbacks=[monitor]).history
+    assert monitor.history[-1]["rate"] > 0.1
+    assert monitor.history[-1]["active_units"] is None
+    assert "active_units" not in history
+    with pytest.warns(PosteriorCollapseWarning, match=r"after epoch 2 the rate is 0\.01 nats"):
+        CollapseWatch().see(2, None, 0, 0.01)

@@ -55,9 +55,12 @@ def run(options: Namespace) -> None:
     if options.report:
         train = _training(functools.partial(data.read, name, image_size=image_size, data_dir=options.data_dir), options)
         facts = _facts(model, config, options, str(name))
-        parts = [report.section(estimate), *sections(Material(model, train, test, load, options.seed))]
-        report.write(options.report, f"{Path(options.model).name} on {test.name}", facts, parts)
-        print(f"\n{options.report}: {len(parts)} sections")
+        page = report.Page(options.report, f"{Path(options.model).name} on {test.name}", facts)
+        page.add(report.section(estimate))
+        for part in sections(Material(model, train, test, load, options.seed)):
+            page.add(part)
+        page.finish()
+        print(f"\n{options.report}")
 
 
 def _training(read: Callable[[str], Examples], options: Namespace) -> Examples | str:

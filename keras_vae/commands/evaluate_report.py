@@ -124,9 +124,10 @@ def sections(material: Material) -> Iterator[Section]:
             print(found)
             shown = section(found, text)
         # One that TensorFlow has no memory for, say, must not cost the others.
-        except (ValueError, NotImplementedError, tf.errors.OpError) as refusal:
-            print(f"  not measured: {refusal}")
-            shown = Section(title, text, missing=str(refusal))
+        except (ValueError, NotImplementedError, MemoryError, tf.errors.OpError) as refusal:
+            reason = str(refusal) or type(refusal).__name__
+            print(f"  not measured: {reason}")
+            shown = Section(title, text, missing=reason)
         yield shown
 
 

@@ -63,10 +63,12 @@ class Estimator:
 
     Attributes:
         analytic_kl: Whether it may take the KL in closed form.
+        along_samples: Whether it follows log q(z|x) along the path of z.
         layers: Keras layers with weights that it trains, such as a baseline.
     """
 
     analytic_kl: bool = True
+    along_samples: bool = False
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:

@@ -16,6 +16,7 @@ class PathEstimator(Estimator):
     """
 
     analytic_kl = False
+    along_samples = True
     power: int
     elsewhere: str
 

@@ -15,6 +15,8 @@ class Reparametrised(Estimator):
     For posteriors whose samples can be differentiated, and for relaxed ones.
     """
 
+    along_samples = True
+
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
         """Refuse a posterior whose samples carry no gradient, and importance weights of relaxed samples."""
         if not samples_carry_gradients(family, posterior):

@@ -38,6 +38,8 @@ class Estimate(Result):
     # What they are called, and of what more would help.
     samples: ClassVar[str] = "samples"
     wanting: ClassVar[str] = "samples"
+    # What follows where one of them outweighs all others.
+    alone: ClassVar[str] = "the errors over seeds are too small as well"
 
     @property
     def mean(self) -> float:
@@ -122,14 +124,15 @@ class Estimate(Result):
                 f"{self.num_samples} {self.samples} cannot show how far below log p(x) the estimate lies: read it as a "
                 f"bound, or take {_FEW} or more"
             )
-        elif np.mean(self.unsure) > _UNSURE_SHARE:
-            errors = self.sampling_errors[np.isfinite(self.sampling_errors)]
-            low = np.mean(errors**2) / 2 if len(errors) else math.nan
+        elif math.isfinite(self.mean) and np.mean(self.unsure) > _UNSURE_SHARE:
+            low = np.mean(self.sampling_errors**2) / 2
             found.append(
                 f"in {100 * np.mean(self.unsure):.0f} % of the examples the weights vary so much that log p(x) has a "
                 f"standard error above {UNSURE} nats, and the mean lies {low:.2f} nats or more below the true one: "
                 f"take more {self.wanting}"
             )
+        if self.num_samples >= _FEW and np.median(self.effective_samples) < 2.0:
+            found.append(f"for half of the examples a single sample outweighs all others: {self.alone}")
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae.checks import positive_integer
+from keras_vae.checks import positive_integer, seed_number
 
 _ROWS = 1000
 _SIZE = 64
@@ -84,6 +84,8 @@ def learn_features(
         ((64, 64), 1.0)
     """
     epochs = positive_integer(epochs, "learn_features: epochs")
+    batch_size = positive_integer(batch_size, "learn_features: batch_size")
+    seed = seed_number(seed, "learn_features")
     images, labels = _arrays(train, "train")
     test_images, test_labels = _arrays(test, "test")
     classes, place = np.unique(labels, return_inverse=True)

@@ -47,7 +47,7 @@ def inference_gaps(
     where q* has the highest bound L for this x within the encoder's family, so the first gap is
     what the family costs, and the second what it costs that one network gives all its parameters. q* is found for
     each data point by Adam, from the encoder's posterior on, until `patience` looks of 100 steps have seen no rise.
-    Both bounds are then taken from fresh samples, the same noise for both.
+    Both bounds are then taken from fresh samples, the same noise for both where both are of one family.
 
     What is optimised are the values that the encoder would give for this x. So a family whose weights are its own, as
     the networks of `InverseAutoregressiveFlow`, keeps these as they were trained, and what other weights would gain
@@ -80,9 +80,9 @@ def inference_gaps(
         log p(x), both bounds and both gaps for each example, with their errors.
 
     Raises:
-        TypeError: If `family` is no family.
-        ValueError: If an argument is refused, the posterior has no gradient, `family` is none of these or of other
-            latents, `estimate` is of another number of examples, or data is refused as in `VAE.fit`.
+        TypeError: If `family` is no family, or `estimate` no estimate.
+        ValueError: If an argument is refused, the posterior has no gradient or jumps, `family` is none of these or of
+            other latents, `estimate` is of another number of examples, or data is refused as in `VAE.fit`.
 
     Example:
         >>> import keras_vae as kv
@@ -99,6 +99,11 @@ def inference_gaps(
         raise ValueError(f"{name}: bound_samples must be 2 or more, to know how they vary; received {bound_samples}")
     if not learning_rate > 0:
         raise ValueError(f"{name}: learning_rate must be positive; received {learning_rate!r}")
+    if estimate is not None and not isinstance(estimate, Estimate):
+        raise TypeError(
+            f"{name}: estimate must be what log_likelihood or annealed_importance_sampling returns; received "
+            f"{type(estimate).__name__}"
+        )
     families = family or model.encoder.family, model.encoder.family
     optimiser = LocalOptimiser(
         model,
@@ -123,10 +128,12 @@ def inference_gaps(
     found: list[Any] = []
     estimated: list[Any] = []
     settled: list[np.ndarray] = []
-    steps = 0
+    steps = seen = 0
     for batch in through(model, data, measure="inference gaps", batch_size=batch_size, verbose=verbose):
         if not found:
             _check_families(name, model, family, batch.x[:1], None if batch.condition is None else batch.condition[:1])
+        seen += len(batch.x)
+        _check_estimate(name, estimate, seen, more=True)
         noise = streams.fold(seed, streams.EVALUATE, batch.number)
         search, fresh = tf.unstack(tf.random.experimental.stateless_split(noise))
         q = optimiser.fit(batch.x, batch.condition, search, verbose)
@@ -139,13 +146,21 @@ def inference_gaps(
     if estimate is None:
         log_p, effective = (np.concatenate(parts) for parts in zip(*estimated, strict=True))
         estimate = LogLikelihood(log_p, num_samples, effective)
-    if len(estimate.per_example) != len(bounds[0]):
-        raise ValueError(
-            f"{name}: the estimate is of {len(estimate.per_example)} examples, and the data holds {len(bounds[0])}; "
-            "wanted an estimate of the same data"
-        )
+    _check_estimate(name, estimate, len(bounds[0]))
     local, local_errors, encoder, encoder_errors, errors = bounds
     return InferenceGaps(estimate, local, local_errors, encoder, encoder_errors, errors, steps, np.concatenate(settled))
+
+
+def _check_estimate(name: str, estimate: Estimate | None, seen: int, more: bool = False) -> None:
+    """Refuse an estimate of other data, as soon as it shows: `more` examples may yet come."""
+    if estimate is None:
+        return
+    count = len(estimate.per_example)
+    if seen > count or (seen < count and not more):
+        raise ValueError(
+            f"{name}: the estimate is of {count} examples, and the data holds {'at least ' if more else ''}{seen}; "
+            "wanted an estimate of the same data"
+        )
 
 
 def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, y: tf.Tensor | None) -> None:
@@ -161,6 +176,11 @@ def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, 
             )
         return
     posterior = model.posterior(x, condition=y)
+    if family.jumps:
+        raise ValueError(
+            f"{name}: q* is found by gradients along samples, and those miss the jumps of {type(family).__name__}'s "
+            "density; wanted a posterior such as Normal, FullNormal, PlanarFlow or InverseAutoregressiveFlow"
+        )
     if family.relaxed or posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise ValueError(
             f"{name}: q* is found by gradients through samples, and those of {type(family).__name__} carry none; "

@@ -33,14 +33,14 @@ def masks(hidden: Any, share: float, event_shape: tuple[int, ...], joint: int, s
     if not isinstance(hidden, str):
         return _given(np.asarray(hidden), event_shape, joint)
     if not 0 < share < 1:
-        raise ValueError(f"imputation: share must lie between 0 and 1, neither of them included; received {share!r}")
+        raise ValueError(f"share must lie between 0 and 1, neither of them included; received {share!r}")
     if hidden == "pixels":
         return _at_random(share, event_shape, joint, seed)
     if hidden not in _SIDES:
-        raise ValueError(f"imputation: hidden={hidden!r}; {_WANTED}")
+        raise ValueError(f"hidden={hidden!r}; {_WANTED}")
     if len(event_shape) != 3:
         raise ValueError(
-            f"imputation: hidden={hidden!r} wants images, (height, width, channels); the model's x has shape "
+            f"hidden={hidden!r} wants images, (height, width, channels); the model's x has shape "
             f'{event_shape}. Use hidden="pixels" or an array of booleans'
         )
     side = _side(hidden, share, event_shape)
@@ -70,15 +70,15 @@ def _side(side: str, share: float, event_shape: tuple[int, ...]) -> np.ndarray:
 
 def _given(hidden: np.ndarray, event_shape: tuple[int, ...], joint: int) -> Masks:
     if hidden.dtype != bool:
-        raise ValueError(f"imputation: hidden has dtype {hidden.dtype}; {_WANTED}")
+        raise ValueError(f"hidden has dtype {hidden.dtype}; {_WANTED}")
     if hidden.shape[-len(event_shape) :] != event_shape or hidden.ndim > len(event_shape) + 1:
-        raise ValueError(f"imputation: hidden has shape {hidden.shape}; wanted {event_shape} or {('n', *event_shape)}")
+        raise ValueError(f"hidden has shape {hidden.shape}; wanted {event_shape} or {('n', *event_shape)}")
     if not hidden.any():
-        raise ValueError("imputation: hidden is False everywhere; wanted True where a value is hidden")
+        raise ValueError("hidden is False everywhere; wanted True where a value is hidden")
     axes = tuple(range(hidden.ndim - joint, hidden.ndim))
     if np.any(hidden.any(axis=axes) != hidden.all(axis=axes)):
         raise ValueError(
-            f"imputation: given z, what lies along the last {joint} axes of x goes together, and hidden holds a part "
+            f"given z, what lies along the last {joint} axes of x goes together, and hidden holds a part "
             "of it; wanted whole pixels, all channels of each"
         )
 
@@ -86,7 +86,7 @@ def _given(hidden: np.ndarray, event_shape: tuple[int, ...], joint: int) -> Mask
         if hidden.ndim == len(event_shape):
             return np.broadcast_to(hidden, (count, *event_shape))
         if start + count > len(hidden):
-            raise ValueError(f"imputation: there are masks for {len(hidden)} examples, and the data hold more")
+            raise ValueError(f"there are masks for {len(hidden)} examples, and the data hold more")
         return hidden[start : start + count]
 
     return cut

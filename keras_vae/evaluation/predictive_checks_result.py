@@ -55,7 +55,8 @@ class PredictiveChecks(Result):
         As in `two_sided` the example counts as one of its replicates.
         """
         replicates = self.averages.shape[1]
-        rarer = replicates * np.minimum(self.example_p_values, 1 - self.example_p_values)
+        # Whole and half replicates: rounding must not treat the tails differently.
+        rarer = np.rint(2 * replicates * np.minimum(self.example_p_values, 1 - self.example_p_values)) / 2
         return np.mean(2 * (1 + rarer) / (1 + replicates) <= _UNUSUAL, axis=1)
 
     def table(self) -> Sequence[Row]:

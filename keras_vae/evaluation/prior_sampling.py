@@ -1,6 +1,5 @@
 """The log-likelihood by samples of the prior: what importance sampling saves us from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,22 +28,16 @@ class PriorSampling(Estimate):
 
     title: ClassVar[str] = "Log-likelihood by samples of the prior"
     samples: ClassVar[str] = "prior samples"
+    # A sample that fits no x well still has the best weight of all: the weights alone do not show it.
+    alone: ClassVar[str] = (
+        "the estimate says how near to x the nearest of the samples came, and its own errors are too small; use "
+        "log_likelihood"
+    )
 
     @property
     def sampling_error(self) -> float:
         """The largest that the mean's standard error over seeds can be: examples may share their samples."""
         return float(np.mean(self.sampling_errors))
-
-    def warnings(self) -> Sequence[str]:
-        """Return why the estimate cannot be trusted, if there is a reason."""
-        found = list(super().warnings())
-        # A sample that fits no x well still has the best weight of all: the weights alone do not show it.
-        if self.num_samples > 1 and np.median(self.effective_samples) < 2.0:
-            found.append(
-                "for half of the examples a single sample outweighs all others: the estimate says how near to x the "
-                "nearest of the samples came, and its own errors are too small; use log_likelihood"
-            )
-        return found
 
 
 def prior_sampling(

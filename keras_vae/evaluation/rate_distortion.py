@@ -14,6 +14,9 @@ from keras_vae.latent.activity import active
 from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
 from keras_vae.vae import VAE
 
+# Examples, fewer than which the control variate's slope would be fitted to their noise.
+_FITTED = 30
+
 
 def rate_distortion(
     model: VAE,
@@ -33,7 +36,8 @@ def rate_distortion(
       q(z) = 1/M Σ_m q(z|x_m) (Hoffman & Johnson 2016, "ELBO surgery").
     - the nats of each latent, where posterior and prior factorise, and which latents are active (Burda, Grosse &
       Salakhutdinov 2016, section 5.2: Var_x(E_q[z]) > 0.01; bounded and discrete latents, as in
-      `keras_vae.training.Monitor`: more than 0.01 nats).
+      `keras_vae.training.Monitor`: more than 0.01 nats, and unknown where posterior or prior does not factorise).
+      Of a flow's mean, `NormalFlow` says what it is.
 
     With all n examples in q(z) the split is that of the examples themselves, each with probability 1/n, up to the
     noise of one z for each. As an estimate for the distribution they come from, the mutual information is never
@@ -145,5 +149,7 @@ def _information(
     # noise where q(z) is close to the prior, and leaves as it is what has come up to log M.
     surplus = own - found["log_prior"] - rate
     spread = np.var(surplus)
-    slope = np.mean((information - information.mean()) * surplus) / spread if spread > 0 else 0.0
+    if count < _FITTED or not spread > 0:
+        return information
+    slope = np.mean((information - information.mean()) * surplus) / spread
     return information - slope * surplus

@@ -29,7 +29,7 @@ class RateDistortion(Result):
             condition.
         num_references: M, how many posteriors the aggregate posterior is made of.
         nats: What each latent carries, `[*latents]`; None where posterior or prior does not factorise.
-        active: Which latents are active, `[*latents]`.
+        active: Which latents are active, `[*latents]`; None for bounded and discrete ones whose nats are not known.
     """
 
     title: ClassVar[str] = "Rate and distortion"
@@ -41,7 +41,7 @@ class RateDistortion(Result):
     information_per_example: np.ndarray | None
     num_references: int
     nats: np.ndarray | None
-    active: np.ndarray
+    active: np.ndarray | None
 
     @property
     def rate(self) -> float:
@@ -69,9 +69,9 @@ class RateDistortion(Result):
         return None if self.mutual_information is None else self.rate - self.mutual_information
 
     @property
-    def active_units(self) -> int:
-        """How many latents are active."""
-        return int(np.sum(self.active))
+    def active_units(self) -> int | None:
+        """How many latents are active, where that is known."""
+        return None if self.active is None else int(np.sum(self.active))
 
     def table(self) -> Sequence[Row]:
         """Return means in nats with their standard errors over examples, and active units."""
@@ -88,7 +88,7 @@ class RateDistortion(Result):
             *split,
             _row("distortion", self.distortion_per_example),
             _row("ELBO", -(self.rate_per_example + self.distortion_per_example)),
-            ("active units", f"{self.active_units} of {self.active.size}"),
+            ("active units", "–" if self.active is None else f"{self.active_units} of {self.active.size}"),
             *_by_latent(self.nats),
         ]
 
@@ -100,7 +100,7 @@ class RateDistortion(Result):
         self._draw_rate(axes[0])
         if self.nats is not None:
             bars(axes[1], self.nats)
-            axes[1].set_title(f"{self.active_units} of {self.active.size} latents active", fontsize=9)
+            axes[1].set_title(f"{self.active_units} of {self.nats.size} latents active", fontsize=9)
         return figure
 
     def _draw_rate(self, axis: Any) -> None:

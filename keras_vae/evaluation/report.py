@@ -28,6 +28,9 @@ pre { overflow-x: auto; }
 """
 
 
+_UNFINISHED = '<p class="warning">Not finished: the measuring goes on, or was interrupted.</p>'
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
     """A part of the report.
@@ -67,42 +70,62 @@ def check_name(path: str | os.PathLike[str]) -> None:
         raise FileNotFoundError(f"The folder {Path(path).parent} does not exist; make it first")
 
 
-def write(path: str | os.PathLike[str], title: str, facts: Sequence[Row], sections: Sequence[Section]) -> None:
-    """Write the report; the file appears whole or not at all.
+class Page:
+    """A report that grows: after each section the file is written anew, whole, so that a kill loses no measure.
 
     Args:
         path: Where to, ending in `.html`.
         title: The heading.
         facts: What was measured, on what, how: `(name, value)`.
-        sections: In their order.
 
     Raises:
         ValueError: If the name does not end in `.html`.
+        FileNotFoundError: If the folder does not exist.
 
     Example:
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + "/report.html"
-        >>> write(path, "A model", [("examples", "5")], [Section("Bound", rows=[("", "nats"), ("bound", "−91.90")])])
+        >>> page = Page(path, "A model", [("examples", "5")])
+        >>> page.add(Section("Bound", rows=[("", "nats"), ("bound", "−91.90")]))
+        >>> page.finish()
         >>> "−91.90" in open(path).read()
         True
     """
-    check_name(path)
-    page = "\n".join(
-        [
-            "<!doctype html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-            '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>",
-            f"<h1>{html.escape(title)}</h1>",
-            _table(facts, heads=False),
-            "<nav>",
-            *(f'<a href="#s{i}">{html.escape(part.title)}</a>' for i, part in enumerate(sections)),
-            "</nav>",
-            *(_body(i, part) for i, part in enumerate(sections)),
-            "</body></html>",
-        ]
-    )
-    with whole(path) as unfinished:
-        unfinished.write_text(page + "\n", encoding="utf-8")
+
+    def __init__(self, path: str | os.PathLike[str], title: str, facts: Sequence[Row]) -> None:
+        check_name(path)
+        self._path, self._title, self._facts = path, title, facts
+        self._titles: list[str] = []
+        self._bodies: list[str] = []
+
+    def add(self, part: Section) -> None:
+        """Add a section, and write the page."""
+        self._bodies.append(_body(len(self._bodies), part))
+        self._titles.append(part.title)
+        self._write(_UNFINISHED)
+
+    def finish(self) -> None:
+        """Write the page without the note that more may come."""
+        self._write("")
+
+    def _write(self, note: str) -> None:
+        page = "\n".join(
+            [
+                "<!doctype html>",
+                f'<html lang="en"><head><meta charset="utf-8"><title>{html.escape(self._title)}</title>',
+                '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>",
+                f"<h1>{html.escape(self._title)}</h1>",
+                note,
+                _table(self._facts, heads=False),
+                "<nav>",
+                *(f'<a href="#s{i}">{html.escape(title)}</a>' for i, title in enumerate(self._titles)),
+                "</nav>",
+                *self._bodies,
+                "</body></html>",
+            ]
+        )
+        with whole(self._path) as unfinished:
+            unfinished.write_text(page + "\n", encoding="utf-8")
 
 
 def _body(number: int, part: Section) -> str:

@@ -30,6 +30,8 @@ class Family(keras.layers.Layer):
     parameters_per_element: int
     # Whether training may draw from a continuous relaxation in place of the distribution itself.
     relaxed: bool = False
+    # Whether log q(z) jumps as z moves: its gradient along a sample's path then misses what the jumps add to its mean.
+    jumps: bool = False
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
         kwargs.setdefault("dtype", density_dtype())

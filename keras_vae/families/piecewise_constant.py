@@ -25,6 +25,9 @@ class PiecewiseConstant(Family):
     can have several modes, for latents that mean one thing or another. `keras_vae.priors.Uniform` is the natural
     prior, with a KL in closed form.
 
+    As a posterior it is trained through its samples only where the KL has a closed form: the density jumps where
+    pieces meet, and a gradient along samples misses the jumps. Other objectives need a score-function estimator.
+
     The logits are bounded smoothly, c·tanh(u/c) with c = 10, so that no gradient of a sample overflows.
 
     Args:
@@ -43,6 +46,7 @@ class PiecewiseConstant(Family):
     """
 
     support = UNIT_INTERVAL
+    jumps = True
 
     def __init__(self, event_shape: int | Sequence[int], pieces: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)

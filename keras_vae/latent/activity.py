@@ -37,8 +37,8 @@ def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray
     return means(model, x, condition, "activity").var(axis=0, dtype=np.float64)
 
 
-def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return which latents are active, `[*latents]`.
+def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.ndarray]) -> np.ndarray | None:
+    """Return which latents are active, `[*latents]`, or None where that is not known.
 
     The limit on a variance is one beside the standard normal's: bounded and discrete latents go by what they carry.
 
@@ -47,4 +47,6 @@ def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.
         nats: What each carries, `[*latents]`; None if the KL is no sum over latents.
         variance: Of the posterior means, `[*latents]`, as `activity` finds it; called only where it is needed.
     """
-    return (variance() if nats is None or support is REAL else nats) > ACTIVE
+    if support is REAL:
+        return variance() > ACTIVE
+    return None if nats is None else nats > ACTIVE

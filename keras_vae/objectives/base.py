@@ -12,6 +12,21 @@ from keras_vae.inference import Inference
 Terms = dict[str, tf.Tensor]
 
 
+def refuse_jumps(owner: str, inference: Inference) -> None:
+    """Refuse to follow log q(z|x) along samples where it jumps.
+
+    Raises:
+        ValueError: If it does.
+    """
+    if inference.family.jumps:
+        raise ValueError(
+            f"{owner}: log q(z|x) of {type(inference.family).__name__} jumps where its pieces meet, and a gradient "
+            "along samples misses the jumps; wanted the KL in closed form, as ELBO and InfoVAE take it with estimator "
+            "'reparametrised' and the prior Uniform or Learned(PiecewiseConstant(...)), or estimator='leave_one_out' "
+            "or 'nvil'"
+        )
+
+
 class LatentVariableModel(Protocol):
     """What an objective asks of a model."""
 
@@ -62,10 +77,11 @@ class Objective:
             ValueError: If they cannot be combined; it names what can.
         """
 
-    def _check_estimator(self, inference: Inference, aggregate: Aggregate) -> None:
-        self.estimator.check(
-            type(self).__name__, inference.family, inference.posterior, self.num_samples, aggregate.path_power
-        )
+    def _check_estimator(self, inference: Inference, aggregate: Aggregate, closed_form: bool = False) -> None:
+        owner = type(self).__name__
+        self.estimator.check(owner, inference.family, inference.posterior, self.num_samples, aggregate.path_power)
+        if self.estimator.along_samples and not closed_form:
+            refuse_jumps(owner, inference)
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:

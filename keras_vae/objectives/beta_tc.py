@@ -11,7 +11,7 @@ from keras_vae.checks import positive_integer
 from keras_vae.densities import factors
 from keras_vae.estimators import Reparametrised
 from keras_vae.inference import Inference
-from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
+from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, refuse_jumps
 from keras_vae.schedules.reading import as_schedule, deserialize, serialize
 
 
@@ -55,6 +55,7 @@ class BetaTC(Objective):
                 "example, Normal and StandardNormal"
             )
         Reparametrised().check("BetaTC", inference.family, inference.posterior, 1, 1)
+        refuse_jumps("BetaTC", inference)
 
     def __call__(
         self,

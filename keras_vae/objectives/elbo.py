@@ -66,7 +66,8 @@ class ELBO(Objective):
 
     def check(self, inference: Inference) -> None:
         """Refuse what the estimator, or free bits, cannot go with."""
-        self._check_estimator(inference, MEAN)
+        closed_form = self.estimator.analytic_kl and closed_form_kl(inference.posterior, inference.prior) is not None
+        self._check_estimator(inference, MEAN, closed_form)
         if self.free_bits:
             if not self.estimator.analytic_kl:
                 raise ValueError(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_vae import replicas
 from keras_vae.estimators import Reparametrised
 from keras_vae.inference import Inference
-from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
+from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, refuse_jumps
 from keras_vae.objectives.kl import closed_form_kl
 from keras_vae.schedules.reading import non_negative
 
@@ -54,6 +54,8 @@ class InfoVAE(Objective):
                 "agree; wanted a reparametrised posterior, such as Normal"
             )
         Reparametrised().check("InfoVAE", inference.family, inference.posterior, 1, 1)
+        if closed_form_kl(inference.posterior, inference.prior) is None:
+            refuse_jumps("InfoVAE", inference)
 
     def __call__(
         self,

@@ -33,25 +33,26 @@ class CollapseWatch:
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    def see(self, epoch: int, active: int, latents: int, rate: float) -> None:
+    def see(self, epoch: int, active: int | None, latents: int, rate: float) -> None:
         """Look at an epoch.
 
         Args:
             epoch: Its number, counted from 1.
-            active: How many latents are active.
+            active: How many latents are active; None if unknown: then the rate alone tells.
             latents: How many there are.
             rate: KL(q(z|x) ‖ p(z)), mean over x, nats; NaN if unknown.
         """
         if epoch < _FIRST_EPOCH:
             return
         if active == 0 or rate < _LITTLE:
+            counted = "" if active is None else f"{active} of {latents} latents are active and "
             self._say(
                 "collapse",
-                f"The posterior has collapsed: after epoch {epoch} {active} of {latents} latents are active and the "
-                f"rate is {rate:.3g} nats, so z says next to nothing about x. {_CURE}",
+                f"The posterior has collapsed: after epoch {epoch} {counted}the rate is {rate:.3g} nats, so z says "
+                f"next to nothing about x. {_CURE}",
                 PosteriorCollapseWarning,
             )
-        elif active < _FEW * latents:
+        elif active is not None and active < _FEW * latents:
             self._say(
                 "few",
                 f"Only {active} of {latents} latents are active after epoch {epoch}. The others cost nothing; if the "

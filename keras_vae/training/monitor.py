@@ -40,8 +40,9 @@ class Monitor(keras.callbacks.Callback):
         every: Epochs from one measurement to the next; the others leave no `active_units`.
 
     Attributes:
-        history: One dict a measurement: `epoch`, counted from 1, `active_units`, `rate` and `distortion`, NaN where
-            the objective reports none, and `kl`, `[*latent]`, or None where the KL is no sum over latents.
+        history: One dict a measurement: `epoch`, counted from 1; `active_units`; `rate` and `distortion`, NaN where
+            the objective reports none; and `kl`, `[*latent]`. The last is None where the KL is no sum over latents, and
+            so is then `active_units` of bounded and discrete ones.
 
     Raises:
         ValueError: If there are fewer than two examples, or `every` is not a positive integer; when training begins,
@@ -88,20 +89,21 @@ class Monitor(keras.callbacks.Callback):
         terms = self.model.evaluate(self.x, self.condition, verbose=0, return_dict=True)
         found = {
             "epoch": epoch + 1,
-            "active_units": int(active.sum()),
+            "active_units": None if active is None else int(active.sum()),
             "rate": terms.get("kl", math.nan if kl is None else float(kl.sum())),
             "distortion": -terms.get("reconstruction", math.nan),
             "kl": kl,
         }
         self.history.append(found)
-        if logs is not None:
+        if logs is not None and active is not None:
             logs["active_units"] = found["active_units"]
         if self.writer is not None:
             self._write(self.writer, found)
-        self._watch.see(epoch + 1, found["active_units"], active.size, found["rate"])
+        latents = 0 if active is None else active.size
+        self._watch.see(epoch + 1, found["active_units"], latents, found["rate"])
 
-    def _active(self, kl: np.ndarray | None) -> np.ndarray:
-        """Return which latents are active, `[latents]`."""
+    def _active(self, kl: np.ndarray | None) -> np.ndarray | None:
+        """Return which latents are active, `[latents]`, if it is known."""
         support = self.model.encoder.family.support
         return active(support, kl, lambda: activity(self.model, self.x, condition=self.condition))
 
@@ -120,7 +122,7 @@ class Monitor(keras.callbacks.Callback):
     def _write(self, writer: Any, found: dict[str, Any]) -> None:
         with writer.as_default(step=found["epoch"]):
             for name in ("active_units", "rate", "distortion"):
-                if not math.isnan(found[name]):
+                if found[name] is not None and not math.isnan(found[name]):
                     tf.summary.scalar(f"latent/{name}", found[name])
             if found["kl"] is not None:
                 tf.summary.histogram("latent/kl", found["kl"])

@@ -238,3 +238,30 @@ def test_relaxed_gradient_against_finite_differences_of_the_same_noise(straight_
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("objective", [kv.objectives.ELBO(2), kv.objectives.InfoVAE(0.0, 1.0)], ids=["elbo", "info"])
+def test_gradient_of_a_density_that_jumps_against_finite_differences_of_the_kl(objective):
+    """A decoder that ignores z leaves −KL(q ‖ uniform), whose gradient lies in the jumps of log q alone."""
+    family = kv.families.PiecewiseConstant(1)
+    model = kv.VAE(
+        kv.Encoder(kv.networks.MLP(), family),
+        kv.Decoder(kv.networks.MLP(), kv.families.Normal(2, scale=1.0)),
+        kv.priors.Uniform(family),
+        objective,
+        seed=0,
+    )
+    for part, bias in ((model.decoder, np.zeros(2)), (model.encoder, np.linspace(-2, 2, 5))):
+        part.head.set_weights([np.zeros_like(part.head.get_weights()[0]), bias])
+
+    def kl(values):
+        masses = scipy.special.softmax(10 * np.tanh(values / 10))
+        return np.sum(masses * np.log(5 * masses))
+
+    step = 1e-5 * np.eye(5)
+    values = np.linspace(-2, 2, 5)
+    wanted = [(kl(values + h) - kl(values - h)) / 2e-5 for h in step]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model.objective(model, tf.zeros([10, 2]), tf.constant([0, 1]), training=True)["loss"])
+    np.testing.assert_allclose(tape.gradient(loss, model.encoder.head.bias), wanted, atol=1e-5)
+    assert np.max(np.abs(wanted)) > 0.3

@@ -21,7 +21,8 @@ def test_it_agrees_with_the_exact_value_whatever_the_encoder():
     exact = correlated.marginal().logpdf(x)
     found = annealed_importance_sampling(biased(), x, 60, 32, leapfrog_steps=4, verbose=False)
     scores = (found.per_example - exact) / found.sampling_errors
-    assert np.std(scores) < 1.5  # errors from 32 chains are themselves off by 12 % or more
+    # Errors from 32 chains are themselves off by 12 % or more, and the deviation of 60 scores is by 9 %.
+    assert 0.65 < np.std(scores) < 1.5
     assert np.max(np.abs(scores)) < 5
     assert abs(np.mean(found.per_example - exact)) < 4 * found.sampling_error + 0.01  # below on average, by so much
     assert np.mean(found.sampling_errors) < 0.2

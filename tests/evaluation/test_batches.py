@@ -70,6 +70,11 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
     [
         (X, {"labels": True}, "test: the data has no labels, and this measure needs them"),
         ((X, Y[:9]), {}, "there are 10 x and 9 y"),
+        (
+            (tf.data.Dataset.from_tensor_slices(X).batch(4), Y),
+            {},
+            "y beside a .*Dataset is not read; wanted batches of",
+        ),
         (X + 0.5, {}, "Bernoulli likelihood wants"),
         (X[:, :3], {}, "shape"),
         (X[:0], {}, "empty|no examples"),

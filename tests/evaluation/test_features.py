@@ -82,6 +82,10 @@ def test_bad_data_are_refused(train, message):
         learn_features(train, bars(10, 0), verbose=False)
     with pytest.raises(ValueError, match="epochs must be a positive integer"):
         learn_features(train, bars(10, 0), epochs=0, verbose=False)
+    with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+        learn_features(train, bars(10, 0), batch_size=0, verbose=False)
+    with pytest.raises(ValueError, match="learn_features: seed"):
+        learn_features(train, bars(10, 0), seed=-1, verbose=False)
 
 
 def test_other_images_are_refused(features):

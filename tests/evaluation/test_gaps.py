@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_vae as kv
 from keras_vae.evaluation.gaps import inference_gaps
-from keras_vae.evaluation.local_posterior import LocalOptimiser
+from keras_vae.evaluation.local_posterior import LocalOptimiser, LocalPosteriors
 from keras_vae.evaluation.log_likelihood import LogLikelihood
 from keras_vae.evaluation.starting_values import starting_values
 from tests import linear_gaussian
@@ -218,3 +218,43 @@ def test_posteriors_without_gradient_are_refused():
         inference_gaps(vae, linear_gaussian.data(2), bound_samples=1)
     with pytest.raises(ValueError, match="learning_rate"):
         inference_gaps(vae, linear_gaussian.data(2), learning_rate=0.0)
+
+
+def test_a_density_that_jumps_is_refused():
+    family = kv.families.PiecewiseConstant(1)
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP(), family),
+        kv.Decoder(kv.networks.MLP(), kv.families.Normal(2, scale=1.0)),
+        kv.priors.Uniform(family),
+    )
+    with pytest.raises(ValueError, match="miss the jumps of PiecewiseConstant's density; wanted"):
+        inference_gaps(vae, np.zeros([2, 2], np.float32), 20, verbose=False)
+
+
+def test_an_estimate_of_other_data_is_refused_before_the_search(monkeypatch):
+    vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(5)
+    monkeypatch.setattr(LocalOptimiser, "fit", lambda *_: pytest.fail("searched"))
+    few = LogLikelihood(np.zeros(4), 100, np.full(4, 100.0))
+    with pytest.raises(ValueError, match="of 4 examples, and the data holds at least 5"):
+        inference_gaps(vae, x, estimate=few, verbose=False)
+    with pytest.raises(
+        TypeError, match="what log_likelihood or annealed_importance_sampling returns; received ndarray"
+    ):
+        inference_gaps(vae, x, estimate=np.zeros(5), verbose=False)
+
+
+def test_errors_of_the_gaps_are_as_wide_as_other_seeds_go(monkeypatch):
+    def fit(self, x, y, seed, verbose=False):  # finds what it finds without noise of its own
+        encoder, values, _ = self._begin(x, y, seed)
+        return LocalPosteriors(encoder, values - [LOC_OFF, LOG_OFF], 0, np.ones(len(x), bool))
+
+    monkeypatch.setattr(LocalOptimiser, "fit", fit)
+    x = np.repeat(correlated.data(1), 400, axis=0)  # copies, with noise of their own each
+    vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
+    found = inference_gaps(vae, x, 200, bound_samples=50, verbose=False)
+    # Of 400 values the deviation is known to 4 %, and each error is itself estimated from 50 samples.
+    for gap, errors in (
+        (found.approximation, found.approximation_errors),
+        (found.amortisation, found.amortisation_errors),
+    ):
+        assert np.std(gap) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.15)

@@ -183,3 +183,14 @@ def test_it_draws_and_saves(tmp_path, posterior):
     posterior.save(tmp_path / "checks.json")
     saved = json.loads((tmp_path / "checks.json").read_text())
     np.testing.assert_allclose(saved["average_p_values"], posterior.average_p_values)
+
+
+@pytest.mark.parametrize("replicates", [119, 200, 399, 999, 1999])
+def test_both_tails_count_as_unusual_alike(replicates):
+    """An example below and one above all but k replicates, for each k; by whole numbers."""
+    k = np.arange(replicates // 2)
+    p = np.concatenate([k, replicates - k]) / replicates
+    blank = np.zeros([1, replicates])
+    found = PredictiveChecks("posterior", ("mean",), blank, blank, blank, blank, p[None])
+    wanted = np.mean([40 * (1 + int(i)) <= 1 + replicates for i in k])
+    assert found.unusual_shares[0] == wanted

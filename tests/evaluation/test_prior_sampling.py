@@ -17,7 +17,15 @@ def test_it_agrees_with_the_exact_value_within_its_own_errors():
     # Four batches share their samples within, so a score of 4 may come more than once by chance; 5 may not.
     assert np.max(np.abs(scores)) < 5
     assert np.mean(found.sampling_errors) < 0.05
-    assert found.sampling_error <= np.mean(found.sampling_errors) + 1e-12
+
+
+def test_the_mean_moves_between_seeds_by_no_more_than_it_says():
+    vae = linear_gaussian.model(exact_posterior=True)
+    # One batch of one x: its samples are shared, and all five estimates move together.
+    alike = np.repeat(linear_gaussian.data(1), 5, axis=0)
+    runs = [prior_sampling(vae, alike, 500, seed=seed, verbose=False) for seed in range(100)]
+    # Of 100 seeds the deviation is known to 7 %; errors are those of a few effective samples.
+    assert np.std([run.mean for run in runs]) == pytest.approx(np.mean([run.sampling_error for run in runs]), rel=0.3)
 
 
 def test_it_is_far_worse_than_the_posterior_with_as_many_samples():

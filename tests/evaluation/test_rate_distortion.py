@@ -152,6 +152,31 @@ def test_latents_whose_mean_stays_are_not_active():
     assert found.nats[1] > 0.01  # for its scale and bias: it is inactive all the same
 
 
+def test_active_units_of_discrete_latents_are_unknown_where_their_nats_are(tmp_path):
+    family = kv.families.OneHotCategorical((2, 3))
+    model = kv.VAE(
+        kv.Encoder(kv.networks.MLP(), family),
+        kv.Decoder(kv.networks.MLP(), kv.families.Bernoulli(4)),
+        prior=kv.priors.Autoregressive(kv.families.OneHotCategorical((2, 3))),
+        objective=kv.objectives.ELBO(2, estimator="leave_one_out"),
+    )
+    found = rate_distortion(model, np.eye(4, dtype=np.float32), verbose=False)
+    assert found.active is None
+    assert found.active_units is None
+    assert ["active", "units", "–"] in [line.split() for line in str(found).splitlines()]
+    found.save(tmp_path / "found.json")
+    assert json.loads((tmp_path / "found.json").read_text())["active"] is None
+    found.figure()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 29])
+def test_the_information_of_a_few_examples_is_below_its_ceiling(count):
+    model = linear_gaussian.model(exact_posterior=True)
+    for seed in range(20):
+        found = rate_distortion(model, linear_gaussian.data(count), num_samples=1, seed=seed, verbose=False)
+        assert found.mutual_information <= math.log(count) + 1e-6
+
+
 def conditional(prior=None):
     return kv.VAE(
         encoder=kv.Encoder(kv.networks.MLP(), kv.families.Normal(1)),
