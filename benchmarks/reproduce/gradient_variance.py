@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from common import Work, begin, mean_and_error
 from estimators import normal
+from tanh_net import tanh_net
 
 import keras_vae as kv
 from keras_vae import seeds
@@ -42,13 +43,7 @@ MEASURED: dict[str, Callable[[], Objective]] = {
 
 
 def build(work: Work, objective: Callable[[], Objective]) -> kv.VAE:
-    hidden = work["hidden"]
-    model = kv.VAE(
-        encoder=kv.Encoder(kv.networks.MLP(hidden, activation="tanh"), kv.families.Normal(work["latents"])),
-        decoder=kv.Decoder(kv.networks.MLP(hidden[::-1], activation="tanh"), kv.families.Bernoulli((28, 28, 1))),
-        objective=objective(),
-        seed=work["seed"],
-    )
+    model = tanh_net(work, objective=objective())
     model.compile(optimizer=keras.optimizers.Adam(work["learning_rate"]))
     return model
 

@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 from common import Work, begin, mean_and_error
+from tanh_net import tanh_net
 
 import keras_vae as kv
 from keras_vae.evaluation.gaps import inference_gaps
@@ -24,13 +25,7 @@ POSTERIORS = ("normal", "flow")
 
 
 def build(work: Work, posterior: str, steps: int) -> kv.VAE:
-    hidden, latents = work["hidden"], work["latents"]
-    family = kv.families.Normal(latents) if posterior == "normal" else planar(work)
-    model = kv.VAE(
-        encoder=kv.Encoder(kv.networks.MLP(hidden, activation="tanh"), family),
-        decoder=kv.Decoder(kv.networks.MLP(hidden[::-1], activation="tanh"), kv.families.Bernoulli((28, 28, 1))),
-        seed=work["seed"],
-    )
+    model = tanh_net(work, planar(work) if posterior == "flow" else None)
     first, last = work["rates"]
     schedule = keras.optimizers.schedules.CosineDecay(first, steps, alpha=last / first)
     model.compile(optimizer=keras.optimizers.Adam(schedule))

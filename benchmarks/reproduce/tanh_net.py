@@ -1,0 +1,26 @@
+"""The model that three of the scripts train: binary digits, 784-200-200-50, tanh, as Burda et al. (2016) have it."""
+
+from typing import Any
+
+from work import Work
+
+import keras_vae as kv
+
+
+def tanh_net(work: Work, posterior: kv.families.Family | None = None, **parts: Any) -> kv.VAE:
+    """Return a model of the widths of the settings, not compiled.
+
+    Args:
+        work: The run.
+        posterior: The encoder's family; by default a normal one.
+        **parts: Others of the VAE, such as `objective`.
+    """
+    hidden = work["hidden"]
+    return kv.VAE(
+        encoder=kv.Encoder(
+            kv.networks.MLP(hidden, activation="tanh"), posterior or kv.families.Normal(work["latents"])
+        ),
+        decoder=kv.Decoder(kv.networks.MLP(hidden[::-1], activation="tanh"), kv.families.Bernoulli((28, 28, 1))),
+        seed=work["seed"],
+        **parts,
+    )
