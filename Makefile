@@ -26,7 +26,7 @@ types: .venv/installed
 	$(BIN)/mypy
 
 doctest: .venv/installed
-	$(BIN)/python -m pytest --doctest-modules keras_vae serving
+	$(BIN)/python -m pytest -n auto --doctest-modules keras_vae serving
 
 wheel: .venv/installed
 	$(BIN)/python -m build --outdir dist
