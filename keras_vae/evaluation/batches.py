@@ -76,7 +76,7 @@ def checked(model: VAE, data: Any, batch_size: int) -> Iterable[Any]:
         x, y if model.condition is not None else None, model.observed_family, model.condition
     )
     y = y if beside is None else beside
-    if y is not None and not hasattr(x, "shape"):
+    if y is not None and (isinstance(x, tf.data.Dataset | keras.utils.PyDataset) or inspect.isgenerator(x)):
         raise ValueError(f"y beside a {type(x).__name__} is not read; wanted batches of (x, y), or arrays (x, y)")
     if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
         return x
