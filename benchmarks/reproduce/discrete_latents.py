@@ -9,7 +9,7 @@ As in the paper's section 4, each estimator has the learning rate that is best f
 10,000 training digits, and all are scored by discrete samples, by the bound of 1,000 of them; the ELBO stands beside
 it.
 
-    python benchmarks/reproduce/discrete_latents.py      # some 60 minutes on one core
+    python benchmarks/reproduce/discrete_latents.py      # some 90 minutes on one core
 """
 
 from functools import partial
