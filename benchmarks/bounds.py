@@ -3,7 +3,7 @@
 python benchmarks/bounds.py       # about five minutes on two cores; writes benchmarks/results/bounds.json
 
 The model is the plain VAE on mnist_5k, 40 epochs; the bounds are means over its 1,000 test digits, dynamically
-binarised. L_1 is the ELBO. Theorem 1 of Burda, Grosse & Salakhutdinov (2016) says that they rise with k.
+binarized. L_1 is the ELBO. Theorem 1 of Burda, Grosse & Salakhutdinov (2016) says that they rise with k.
 """
 
 import json
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import keras_vae as kv
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 EPOCHS = 40
 KS = (1, 5, 50, 500, 5000)

@@ -22,19 +22,19 @@ from tensorflow_probability import distributions as tfd
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import keras_vae as kv
-from keras_vae.files import whole
 from keras_vae.objectives import ELBO, IWAE
+from keras_vae.utils.files import whole
 from tests.estimators import toy
 
 ROWS = 40_000
 WEIGHT = np.array([0.9])
 OBJECTIVES: dict[str, Any] = {
-    "ELBO, reparametrised (closed-form KL)": lambda: ELBO(),
+    "ELBO, reparameterized (closed-form KL)": lambda: ELBO(),
     "ELBO, sticking the landing": lambda: ELBO(estimator="sticking_the_landing"),
     "ELBO, NVIL": lambda: ELBO(estimator="nvil"),
     "ELBO (5), leave-one-out": lambda: ELBO(5, estimator="leave_one_out"),
-    "IWAE (5), reparametrised": lambda: IWAE(5),
-    "IWAE (5), doubly reparametrised": lambda: IWAE(5, estimator="doubly_reparametrised"),
+    "IWAE (5), reparameterized": lambda: IWAE(5),
+    "IWAE (5), doubly reparameterized": lambda: IWAE(5, estimator="doubly_reparameterized"),
     "IWAE (5), leave-one-out (VIMCO)": lambda: IWAE(5, estimator="leave_one_out"),
 }
 

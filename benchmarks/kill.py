@@ -22,8 +22,8 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import keras_vae as kv
-from keras_vae.files import UNFINISHED, whole
 from keras_vae.training import Run, read_history
+from keras_vae.utils.files import UNFINISHED, whole
 
 EXPORTS_KILLED = 10
 TRAIN = ["--deterministic", "--epochs", "80", "--hidden", "200"]

@@ -1,4 +1,4 @@
-"""A linear VAE against the exact log-likelihood and scikit-learn, on grey 8×8 digits.
+"""A linear VAE against the exact log-likelihood and scikit-learn, on gray 8×8 digits.
 
 With a linear decoder and one learned σ, log p(x) is known exactly: x ~ N(b, WWᵀ + σ²I), probabilistic PCA (Tipping &
 Bishop 1999), whose maximum likelihood solution scikit-learn's PCA has in closed form. The script trains the
@@ -20,13 +20,13 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import keras_vae as kv
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 LATENT = 5
 
 
 def digits(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and held-out digits, grey in [0, 1]."""
+    """Return training and held-out digits, gray in [0, 1]."""
     x = (load_digits().data / 16).astype(np.float32)
     x = x[np.random.default_rng(seed).permutation(len(x))]
     return x[:1500], x[1500:]

@@ -29,7 +29,7 @@ from contestants.ours import new_model
 from contestants.worker import Task
 
 import keras_vae as kv
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 RESULTS = Path(__file__).parent / "results" / "log_likelihood.json"
 OURS, PYTHAE, COMPILED = "keras_vae", "pythae", "PyTorch, torch.compile"
@@ -55,7 +55,7 @@ SMALLEST = 100, 5000  # images and samples of figures worth keeping
 
 
 def prepare(folder: Path, count: int) -> Task:
-    """Train, and write the weights and the first test images, binarised."""
+    """Train, and write the weights and the first test images, binarized."""
     vae = new_model("float32")
     vae.compile(optimizer="adam")
     vae.fit(kv.data.load("mnist", batch_size=100), epochs=2, verbose=2)

@@ -1,7 +1,7 @@
 """The main figures on full MNIST: bound and log-likelihood of two likelihoods, 20 epochs each.
 
-Bernoulli with dynamic binarisation, MLP 784-400-400-20; continuous Bernoulli by the protocol of Loaiza-Ganem &
-Cunningham (2019): grey values (x + u)/256, MLP 784-500-500-20. Both: batch 100, Adam 1e-3.
+Bernoulli with dynamic binarization, MLP 784-400-400-20; continuous Bernoulli by the protocol of Loaiza-Ganem &
+Cunningham (2019): gray values (x + u)/256, MLP 784-500-500-20. Both: batch 100, Adam 1e-3.
 
     python benchmarks/mnist.py bernoulli            # about 15 minutes on two cores, most of them the 5,000 samples
     python benchmarks/mnist.py continuous_bernoulli
@@ -17,7 +17,7 @@ from pathlib import Path
 import keras
 
 import keras_vae as kv
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HIDDEN = {"bernoulli": [400, 400], "continuous_bernoulli": [500, 500]}
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from keras_vae.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
-from keras_vae.files import whole
+from keras_vae.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "models.md"
@@ -21,12 +21,12 @@ EXPECTED = {
 }
 
 
-def catalogue() -> str:
+def catalog() -> str:
     """Return the table of all models on mnist_5k."""
     found = _read("ready_made_mnist_5k")
     models, settings = found["models"], found["settings"]
     lines = [
-        f"mnist_5k, dynamic binarisation, {settings['epochs']} epochs, seed {settings['seed']}; nats per test digit, "
+        f"mnist_5k, dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}; nats per test digit, "
         f"log p(x) by {settings['num_samples']} importance samples; the difference to the plain VAE is paired "
         "over the same 1,000 digits, ± its standard error. Command: `python benchmarks/ready_made.py "
         f"--epochs {settings['epochs']}`.",
@@ -34,7 +34,7 @@ def catalogue() -> str:
         "| `--model` | what it is | paper | bound | log p(x) ≥ | against `vae` |",
         "|---|---|---|---|---|---|",
     ]
-    for name, (paper, sentence) in CATALOGUE.items():
+    for name, (paper, sentence) in CATALOG.items():
         if name not in models:
             lines.append(f"| `{name}` | {sentence} | {paper} | not measured | | |")
             continue
@@ -50,7 +50,7 @@ def expectations() -> str:
     found = _read("ready_made_mnist")
     models, settings = found["models"], found["settings"]
     lines = [
-        f"MNIST (60,000 + 10,000), dynamic binarisation, {settings['epochs']} epochs, seed {settings['seed']}, "
+        f"MNIST (60,000 + 10,000), dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}, "
         f"{settings['num_samples']} importance samples. Command: `python benchmarks/ready_made.py --data mnist "
         f"--epochs {settings['epochs']} --models {' '.join(models)}`.",
         "",
@@ -103,7 +103,7 @@ def _read(name: str) -> Any:
     return json.loads((HERE / "results" / f"{name}.json").read_text())
 
 
-_TABLES = {"catalogue": catalogue, "expectations": expectations, "bounds": bounds, "estimators": estimators}
+_TABLES = {"catalog": catalog, "expectations": expectations, "bounds": bounds, "estimators": estimators}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ python benchmarks/readme.py
 import json
 from pathlib import Path
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -23,21 +23,21 @@ def table() -> str:
     difference, export = kill["train"]["largest_difference_of_a_weight"], kill["export"]
     rows = [
         (
-            f"mnist_5k, dynamic binarisation, MLP 784-400-400-20, {demo['epochs']} epochs",
+            f"mnist_5k, dynamic binarization, MLP 784-400-400-20, {demo['epochs']} epochs",
             f"bound {demo['test_bound']:.2f}; log-likelihood ({demo['importance_samples']:,} samples) "
             f"{demo['test_log_likelihood']:.2f} ± {demo['test_log_likelihood_standard_error']:.2f}",
             "no published figure for this data",
             "`make demo`",
         ),
         (
-            f"MNIST, dynamic binarisation, MLP 784-400-400-20, {bernoulli['epochs']} epochs",
+            f"MNIST, dynamic binarization, MLP 784-400-400-20, {bernoulli['epochs']} epochs",
             f"bound {bernoulli['test_bound']:.2f}; log-likelihood ({bernoulli['num_samples']:,} samples) "
             f"{bernoulli['test_log_likelihood']:.2f} ± {bernoulli['test_log_likelihood_standard_error']:.2f}",
             "no published figure for this net and schedule",
             "`python benchmarks/mnist.py bernoulli`",
         ),
         (
-            f"MNIST, grey, continuous Bernoulli, MLP 784-500-500-20, {continuous['epochs']} epochs",
+            f"MNIST, gray, continuous Bernoulli, MLP 784-500-500-20, {continuous['epochs']} epochs",
             f"bound {continuous['test_bound']:.1f}; log-likelihood ({continuous['num_samples']:,} samples) "
             f"{continuous['test_log_likelihood']:.1f} ± {continuous['test_log_likelihood_standard_error']:.1f}",
             "bound 1470 (Loaiza-Ganem & Cunningham 2019; with dropout, which ours has not)",

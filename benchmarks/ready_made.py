@@ -21,8 +21,8 @@ import keras
 import numpy as np
 
 import keras_vae as kv
-from keras_vae.catalogue import OWN_LIKELIHOOD
-from keras_vae.files import whole
+from keras_vae.catalog import OWN_LIKELIHOOD
+from keras_vae.utils.files import whole
 
 # What the others are compared with.
 REFERENCES = ("vae", "nvil")

@@ -41,8 +41,8 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import keras_vae as kv
-from keras_vae.files import whole
 from keras_vae.training import strategy
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scaling.json"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "speed.md"

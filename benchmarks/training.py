@@ -1,6 +1,6 @@
 """How fast a VAE trains through `model.fit` with the defaults, against peers and the machine's matmul limit.
 
-The network 784-400-400-20, ReLU, MNIST binarised afresh in each epoch, Adam 1e-3; batches of 100 and 1,000, float32
+The network 784-400-400-20, ReLU, MNIST binarized afresh in each epoch, Adam 1e-3; batches of 100 and 1,000, float32
 and bfloat16. Contestants (`contestants/`) are processes of their own that begin with equal weights and take turns:
 one epoch each in a round, after an epoch that is not counted. In the end all must have reached the same training
 loss. pythae has no bfloat16 on CPU: its `amp` option is for CUDA alone.
@@ -30,7 +30,7 @@ from contestants.speed_picture import draw
 from contestants.worker import Task
 
 import keras_vae as kv
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "training.json"

@@ -10,8 +10,8 @@ _LIKELIHOODS = (
     "continuous_bernoulli",
     "beta",
     "normal",
-    "grey_levels",
-    "discretised_logistic_mixture",
+    "gray_levels",
+    "discretized_logistic_mixture",
 )
 _MODEL_HELP = "a run directory (its model.keras is used) or a .keras file"
 
@@ -25,8 +25,8 @@ def _train(command: ArgumentParser) -> None:
     data.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data (default: TFDS's own)")
     data.add_argument(
         "--preprocess",
-        choices=("dynamic", "static", "grey", "dequantised"),
-        help="binarise anew each epoch, binarise once, scale to [0, 1], or add noise to 8-bit values "
+        choices=("dynamic", "static", "gray", "dequantized"),
+        help="binarize anew each epoch, binarize once, scale to [0, 1], or add noise to 8-bit values "
         "(default: what the likelihood needs)",
     )
     data.add_argument(
@@ -43,7 +43,7 @@ def _train(command: ArgumentParser) -> None:
     model.add_argument(
         "--likelihood",
         choices=_LIKELIHOODS,
-        help="p(x|z): for binary, [0, 1] (continuous_bernoulli, beta), real and 8-bit data (grey_levels has 256 "
+        help="p(x|z): for binary, [0, 1] (continuous_bernoulli, beta), real and 8-bit data (gray_levels has 256 "
         "values a pixel: use --network conv, or it is large; default: the model's own, or bernoulli)",
     )
     model.add_argument(
@@ -96,7 +96,7 @@ def _evaluate(command: ArgumentParser) -> None:
     command.add_argument("--data", help="as in train (default: the run's, or mnist_5k)")
     command.add_argument("--data-dir", metavar="DIR", help="where TFDS keeps its data")
     command.add_argument("--split", default="test", help="default: %(default)s")
-    command.add_argument("--preprocess", choices=("dynamic", "static", "grey", "dequantised"))
+    command.add_argument("--preprocess", choices=("dynamic", "static", "gray", "dequantized"))
     command.add_argument(
         "--num-samples",
         type=positive,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from keras_vae.conditional import Decoder, Encoder
 from keras_vae.conditions import Condition
+from keras_vae.encoder_decoder import Decoder, Encoder
 from keras_vae.families import Family
 from keras_vae.objectives import Objective
 from keras_vae.priors import Prior

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import replicas
 from keras_vae.families.base import Family, Parameters
+from keras_vae.utils import replicas
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import seeds as streams
 from keras_vae.families.base import Family, Parameters
+from keras_vae.utils import seeds as streams
 
 
 def sample_prior(prior: tfd.Distribution, seeds: tf.Tensor) -> tf.Tensor:

@@ -11,18 +11,20 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import files, guard, replicas, rows
-from keras_vae import seeds as streams
-from keras_vae.checks import positive_integer
+from keras_vae import rows
 from keras_vae.compatibility import check_kinds, check_latents
-from keras_vae.conditional import Decoder, Encoder
 from keras_vae.conditions import Condition
+from keras_vae.encoder_decoder import Decoder, Encoder
 from keras_vae.export import export_saved_model
 from keras_vae.families import Family
 from keras_vae.inference import Inference
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
-from keras_vae.trainer import ObjectiveTrainer
+from keras_vae.trainer import input_checks
+from keras_vae.trainer.objective_trainer import ObjectiveTrainer
+from keras_vae.utils import files, replicas
+from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import positive_integer
 
 _PARTS = ("encoder", "decoder", "prior", "objective", "condition")
 
@@ -40,7 +42,7 @@ class VAE(ObjectiveTrainer):
         encoder: q(z|x), a `keras_vae.Encoder`.
         decoder: p(x|z), a `keras_vae.Decoder`.
         prior: p(z); a standard normal by default.
-        objective: The bound to maximise; the ELBO by default.
+        objective: The bound to maximize; the ELBO by default.
         condition: What all parts are given beside x or z, `keras_vae.conditions.Label(10)` or `Vector(5)`; `fit`
             then takes (x, y), and `encode`, `decode`, `sample` and so on take `condition=y`. None for none.
         seed: Of all noise in training and evaluation; by default drawn from NumPy's generator, which
@@ -227,7 +229,7 @@ class VAE(ObjectiveTrainer):
         Raises:
             ValueError: If x lies outside the likelihood's support; served, the request is refused.
         """
-        x = guard.checked(x, self.observed_family)
+        x = input_checks.checked(x, self.observed_family)
         parameters = self.encoder(x, self._encoded(condition, x, self.event_shape))
         family = self.encoder.family
         return {"mean": family.mean(parameters), "scale": family.scale(parameters)}
@@ -243,7 +245,7 @@ class VAE(ObjectiveTrainer):
         Raises:
             ValueError: As `encode`.
         """
-        x = guard.checked(x, self.observed_family)
+        x = input_checks.checked(x, self.observed_family)
         return self(x if condition is None else (x, tf.convert_to_tensor(condition)))
 
     def generate(self, seeds: tf.Tensor, condition: Any = None) -> dict[str, tf.Tensor]:
@@ -315,7 +317,7 @@ class VAE(ObjectiveTrainer):
         Raises:
             ValueError: As `encode`.
         """
-        inference = self.infer(guard.checked(x, self.observed_family), condition)
+        inference = self.infer(input_checks.checked(x, self.observed_family), condition)
         family, parameters = inference.family, inference.parameters
         z, log_posterior = rows.sample_posterior(family, parameters, tf.cast(seeds, tf.int64), num_samples)
         log_weights = inference.log_likelihood(z) + inference.prior.log_prob(z) - log_posterior

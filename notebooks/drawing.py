@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 import keras_vae as kv
 
 _SIDE = 28
-_BLUE, _ORANGE, _GREY = "#dbe9f6", "#fde3c8", "#eeeeee"
+_BLUE, _ORANGE, _GRAY = "#dbe9f6", "#fde3c8", "#eeeeee"
 
 
 def digits(rows: dict[str, Any], title: str = "") -> None:
@@ -63,9 +63,9 @@ def latent_space(means: Any, labels: Any, plane: Any) -> None:
     size = len(images)
     right.imshow(kv.plots.tile(images.reshape(-1, _SIDE, _SIDE, 1), size)[..., 0], cmap="gray", vmin=0, vmax=1)
     shown = range(0, size, 3)
-    centres = [(_SIDE + 2) * i + _SIDE / 2 for i in shown]
-    right.set_xticks(centres, [f"{z[0, i, 0]:.1f}" for i in shown])
-    right.set_yticks(centres, [f"{z[i, 0, 1]:.1f}" for i in shown])
+    centers = [(_SIDE + 2) * i + _SIDE / 2 for i in shown]
+    right.set_xticks(centers, [f"{z[0, i, 0]:.1f}" for i in shown])
+    right.set_yticks(centers, [f"{z[i, 0, 1]:.1f}" for i in shown])
     right.set(title="the means that the decoder makes of z", xlabel="$z_1$", ylabel="$z_2$")
     plt.show()
 
@@ -83,9 +83,9 @@ def computation() -> None:
             ha="center",
             va="center",
             fontsize=11,
-            bbox={"boxstyle": "round,pad=0.45", "fc": colour, "ec": "0.4"},
+            bbox={"boxstyle": "round,pad=0.45", "fc": color, "ec": "0.4"},
         )
-        for name, (x, y, words, colour) in _BOXES.items()
+        for name, (x, y, words, color) in _BOXES.items()
     }
     for start, ends in _ARROWS.items():
         for end in ends:
@@ -110,15 +110,15 @@ def computation() -> None:
     plt.show()
 
 
-# x, y, words, colour.
+# x, y, words, color.
 _BOXES = {
-    "x": (0.3, 2.4, "$x$", _GREY),
+    "x": (0.3, 2.4, "$x$", _GRAY),
     "encoder": (1.5, 2.4, "encoder\nweights $\\phi$", _BLUE),
-    "m": (3.0, 2.4, "$m,\\ \\log s^2$", _GREY),
+    "m": (3.0, 2.4, "$m,\\ \\log s^2$", _GRAY),
     "epsilon": (4.7, 3.6, "$\\epsilon \\sim \\mathcal{N}(0, I)$", _ORANGE),
-    "z": (4.7, 2.4, "$z = m + s\\odot\\epsilon$", _GREY),
+    "z": (4.7, 2.4, "$z = m + s\\odot\\epsilon$", _GRAY),
     "decoder": (6.5, 2.4, "decoder\nweights $\\theta$", _BLUE),
-    "output": (7.8, 2.4, "$\\rho$ or $\\mu$", _GREY),
+    "output": (7.8, 2.4, "$\\rho$ or $\\mu$", _GRAY),
     "likelihood": (9.2, 2.4, "$-\\log p(x|z)$", _BLUE),
     "kl": (7.3, 1.0, "KL$(q(z|x)\\,\\|\\,p(z))$\nequation 13", _BLUE),
     "loss": (10.5, 1.7, "loss:\n−ELBO", _ORANGE),

@@ -34,8 +34,8 @@ def binary_images() -> np.ndarray:
 def digits(tmp_path, binary_images):
     """Return an .npz of 8-bit images: 64 to train on, 16 to test on."""
     path = tmp_path / "digits.npz"
-    grey = (binary_images * 250).astype(np.uint8)
-    np.savez(path, x_train=grey, x_test=grey[:16])
+    gray = (binary_images * 250).astype(np.uint8)
+    np.savez(path, x_train=gray, x_test=gray[:16])
     return path
 
 

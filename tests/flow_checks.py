@@ -5,7 +5,7 @@ import scipy.stats
 import tensorflow as tf
 
 
-def randomise(layer, scale=0.7, seed=0):
+def randomize(layer, scale=0.7, seed=0):
     """Give every weight of a layer a random value: at their start flows are nearly the identity."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
@@ -13,10 +13,10 @@ def randomise(layer, scale=0.7, seed=0):
 
 
 def grid(limit, cells):
-    """Return the centres of `cells`² squares on [−limit, limit]², `[cells, cells, 2]`, and a square's area."""
+    """Return the centers of `cells`² squares on [−limit, limit]², `[cells, cells, 2]`, and a square's area."""
     edges = np.linspace(-limit, limit, cells + 1)
-    centres = (edges[1:] + edges[:-1]) / 2
-    return np.stack(np.meshgrid(centres, centres, indexing="ij"), -1).astype(np.float32), (2 * limit / cells) ** 2
+    centers = (edges[1:] + edges[:-1]) / 2
+    return np.stack(np.meshgrid(centers, centers, indexing="ij"), -1).astype(np.float32), (2 * limit / cells) ** 2
 
 
 def cell_probabilities(distribution, limit, blocks, fine=25):

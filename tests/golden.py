@@ -60,7 +60,7 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
     "normal_fixed": lambda x: families.Normal(x, scale=0.5),
     "normal_learned": lambda x: families.Normal(x, scale="learned"),
     "beta": families.Beta,
-    "grey_levels": families.GreyLevels,
+    "gray_levels": families.GrayLevels,
     "logistics": lambda x: families.DiscretisedLogisticMixture(x, components=2),
     "logistics_rgb": lambda x: families.DiscretisedLogisticMixture(x, components=2),
 }
@@ -72,7 +72,7 @@ OBJECTIVES: dict[str, Callable[[], kv.objectives.Objective]] = {
     "nvil": lambda: kv.objectives.ELBO(estimator=kv.estimators.NVIL(kv.networks.MLP([8]))),
     "leave_one_out": lambda: kv.objectives.ELBO(4, estimator="leave_one_out"),
     "iwae": lambda: kv.objectives.IWAE(3),
-    "dreg": lambda: kv.objectives.IWAE(3, estimator="doubly_reparametrised"),
+    "dreg": lambda: kv.objectives.IWAE(3, estimator="doubly_reparameterized"),
     "vimco": lambda: kv.objectives.IWAE(3, estimator="leave_one_out"),
     "beta_tc": lambda: kv.objectives.BetaTC(64, beta=2.0),
     "info_vae": lambda: kv.objectives.InfoVAE(alpha=0.5, lambda_=10.0),
@@ -93,8 +93,8 @@ FACTORS: tuple[tuple[str, ...], ...] = (
 )
 _REAL_PRIORS = {"standard_normal", "mixture", "real_nvp", "maf"}
 _SCORE = {"nvil", "leave_one_out", "vimco"}
-_FACTORISED_POSTERIORS = {"normal", "piecewise", "one_hot", "gumbel", "bernoulli", "relaxed_bernoulli"}
-_FACTORISED_PRIORS = {"standard_normal", "uniform", "learned", "conditional"}
+_FACTORIZED_POSTERIORS = {"normal", "piecewise", "one_hot", "gumbel", "bernoulli", "relaxed_bernoulli"}
+_FACTORIZED_PRIORS = {"standard_normal", "uniform", "learned", "conditional"}
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Golden:
         relaxed = self.posterior in ("gumbel", "relaxed_bernoulli")
         exact_discrete = self.posterior in ("one_hot", "bernoulli")
         # Along samples of a density that jumps only where the KL is in closed form.
-        closed_form = self.objective in ("elbo", "elbo_5", "free_bits", "info_vae") and self.prior in _FACTORISED_PRIORS
-        factorised = self.posterior in _FACTORISED_POSTERIORS and self.prior in _FACTORISED_PRIORS
+        closed_form = self.objective in ("elbo", "elbo_5", "free_bits", "info_vae") and self.prior in _FACTORIZED_PRIORS
+        factorized = self.posterior in _FACTORIZED_POSTERIORS and self.prior in _FACTORIZED_PRIORS
         return not (
             (self.prior in _REAL_PRIORS and not real)
             or (self.prior == "uniform" and real)
@@ -138,7 +138,7 @@ class Golden:
             or (exact_discrete and self.objective not in _SCORE)
             or (relaxed and self.objective not in ("elbo", "elbo_5", "free_bits"))
             or (self.posterior == "piecewise" and self.objective not in _SCORE and not closed_form)
-            or (self.objective in ("free_bits", "beta_tc") and not factorised)
+            or (self.objective in ("free_bits", "beta_tc") and not factorized)
         )
 
     def build(self) -> kv.VAE:

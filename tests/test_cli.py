@@ -13,9 +13,9 @@ from serving import Server
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory, binary_images):
     path = tmp_path_factory.mktemp("data") / "digits.npz"
-    grey = (binary_images * 250).astype(np.uint8)
+    gray = (binary_images * 250).astype(np.uint8)
     labels = np.arange(64) % 3
-    np.savez(path, x_train=grey, y_train=labels, x_test=grey[:16], y_test=labels[:16])
+    np.savez(path, x_train=gray, y_train=labels, x_test=gray[:16], y_test=labels[:16])
     return path
 
 
@@ -116,7 +116,7 @@ def test_train_again_continues(run, digits, capsys):
         (["train", "--run", "{run}", "--data", "mnist_6k"], "other settings"),
         (["train", "--run", "{run}2", "--data", "mnist_6k"], "mnist_6k"),
         (["demo", "--out", "{run}"], "holds other files than a demo's"),
-        (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "grey"], "continuous"),
+        (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "gray"], "continuous"),
         (["generate", "--model", "m", "--server", "127.0.0.1:1", "--timeout", "0.3"], "127.0.0.1:1"),
     ],
 )

@@ -150,15 +150,15 @@ def test_parts_that_do_not_go_together_are_refused_at_once(golden):
 @pytest.mark.parametrize(
     ("posterior", "prior", "objective", "message"),
     [
-        ("one_hot", "uniform", "elbo", "'reparametrised' needs a posterior whose samples carry a gradient"),
-        ("bernoulli", "uniform", "iwae", "'reparametrised' needs a posterior whose samples carry a gradient"),
+        ("one_hot", "uniform", "elbo", "'reparameterized' needs a posterior whose samples carry a gradient"),
+        ("bernoulli", "uniform", "iwae", "'reparameterized' needs a posterior whose samples carry a gradient"),
         ("gumbel", "uniform", "iwae", "relaxed samples are no weights of the discrete model"),
         ("gumbel", "uniform", "stl", "follows the samples' exact path, which GumbelSoftmax does not have"),
         ("one_hot", "uniform", "dreg", "follows the samples' exact path, which OneHotCategorical does not have"),
         ("relaxed_bernoulli", "uniform", "nvil", "NVIL draws exact samples, .* wanted keras_vae.families.Bernoulli"),
         ("gumbel", "uniform", "vimco", "LeaveOneOut draws exact samples, .*families.OneHotCategorical"),
         ("gumbel", "uniform", "info_vae", "InfoVAE: relaxed samples"),
-        ("one_hot", "uniform", "info_vae", "InfoVAE: estimator 'reparametrised' needs"),
+        ("one_hot", "uniform", "info_vae", "InfoVAE: estimator 'reparameterized' needs"),
         ("gumbel", "uniform", "beta_tc", "BetaTC: .* independent under"),
         ("iaf", "standard_normal", "beta_tc", "BetaTC: .* received InverseAutoregressiveFlow"),
         ("normal", "vamp", "free_bits", "free_bits=0.02 is given to each latent"),
@@ -180,9 +180,9 @@ def test_refusals_say_what_is_wrong(posterior, prior, objective, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: kv.objectives.IWAE(5, estimator="sticking_the_landing"), "use estimator='doubly_reparametrised'"),
+        (lambda: kv.objectives.IWAE(5, estimator="sticking_the_landing"), "use estimator='doubly_reparameterized'"),
         (lambda: kv.objectives.IWAE(5, estimator="nvil"), "use estimator='leave_one_out'"),
-        (lambda: kv.objectives.ELBO(estimator="doubly_reparametrised"), "use estimator='sticking_the_landing'"),
+        (lambda: kv.objectives.ELBO(estimator="doubly_reparameterized"), "use estimator='sticking_the_landing'"),
         (lambda: kv.objectives.ELBO(estimator="leave_one_out"), "wanted num_samples of at least 2, received 1"),
         (
             lambda: kv.objectives.ELBO(free_bits=0.1, estimator="sticking_the_landing"),
@@ -282,10 +282,10 @@ def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
         for batch in (1, 3):
             _compare(vae, client, x[:batch], None if y is None else y[:batch])
         given = {} if y is None else {"condition": y[:2]}
-        spoilt = np.concatenate([x[:1], np.full_like(x[:1], np.nan)])
+        spoiled = np.concatenate([x[:1], np.full_like(x[:1], np.nan)])
         for ask in (client.encode, client.reconstruct, client.score):
             with pytest.raises(ServingError, match=r"found the value\] \[-?nan\] \[a \w+ likelihood wants") as refusal:
-                ask(spoilt, **given)
+                ask(spoiled, **given)
             assert refusal.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae import cli, files
-from keras_vae.files import UNFINISHED, whole
+from keras_vae import cli
 from keras_vae.training import Run, RunConfig, read_history, restore
+from keras_vae.training.callbacks import clear_log_errors
 from keras_vae.training.checkpoint import checkpoints
-from keras_vae.training.log_errors import clear_log_errors
+from keras_vae.utils import files
+from keras_vae.utils.files import UNFINISHED, whole
 
 _NOBODY = 65534
 
@@ -26,8 +27,8 @@ def template(binary_images):
     """A folder anyone may read, with an .npz of images and a run of two epochs."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
-    grey = (binary_images * 250).astype(np.uint8)
-    np.savez(folder / "digits.npz", x_train=grey, x_test=grey[:16])
+    gray = (binary_images * 250).astype(np.uint8)
+    np.savez(folder / "digits.npz", x_train=gray, x_test=gray[:16])
     Run(folder / "run").train(_config(folder), epochs=2)
     yield folder
     shutil.rmtree(folder)

@@ -48,7 +48,7 @@ def test_bound_falls_short_by_the_posteriors_divergence():
 
 
 def test_gradient_against_finite_differences_of_the_exact_elbo():
-    """The reparametrised gradient's mean against the exact ELBO of a linear-Gaussian model."""
+    """The reparameterized gradient's mean against the exact ELBO of a linear-Gaussian model."""
     vae, x = linear_gaussian.model(False, 20_000), linear_gaussian.data(1)
     w, b = linear_gaussian.weights()
     sigma = linear_gaussian.SIGMA

@@ -40,7 +40,7 @@ def test_values_outside_the_support_are_found_wherever_they_are(vae, value, as_d
         assert "\n" not in str(error.value)
 
 
-def test_grey_pixels_under_bernoulli_point_to_the_cure(vae):
+def test_gray_pixels_under_bernoulli_point_to_the_cure(vae):
     with pytest.raises(ValueError, match=r"ContinuousBernoulli.*preprocess='dynamic'"):
         vae.fit(np.full_like(ZEROS, 0.3))
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 import keras_vae as kv
 from tests import linear_gaussian
 
-module = sys.modules["keras_vae.evaluation.log_likelihood"]  # the package has a function of this name
+module = sys.modules["keras_vae.evaluation.likelihood.log_likelihood"]  # the package has a function of this name
 
 
 def exact(x):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.model_file import load_model
+from keras_vae.utils.model_file import load_model
 
 
 def _state(model):

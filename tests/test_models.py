@@ -4,7 +4,7 @@ import scipy.special
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.catalogue import CATALOGUE, OWN_LIKELIHOOD
+from keras_vae.catalog import CATALOG, OWN_LIKELIHOOD
 from keras_vae.models import READY_MADE
 
 
@@ -24,8 +24,8 @@ def test_every_ready_made_model_trains_measures_and_samples(name, binary_images)
 
 
 def test_all_have_a_paper_and_a_sentence():
-    assert list(CATALOGUE) == list(READY_MADE)
-    assert all(paper[-4:].isdecimal() and sentence for paper, sentence in CATALOGUE.values())
+    assert list(CATALOG) == list(READY_MADE)
+    assert all(paper[-4:].isdecimal() and sentence for paper, sentence in CATALOG.values())
 
 
 def test_vamp_begins_with_data_of_any_range():

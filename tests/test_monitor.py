@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import keras_vae as kv
 from keras_vae.training import HistoryFile, Monitor, PosteriorCollapseWarning, read_history
-from keras_vae.training.collapse import CollapseWatch
+from keras_vae.training.monitor import CollapseWatch
 from tests import linear_gaussian
 
 

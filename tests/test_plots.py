@@ -4,7 +4,7 @@ from PIL import Image
 
 import keras_vae as kv
 from keras_vae.latent import Decoded
-from keras_vae.plots.drawing import labelled_grid
+from keras_vae.plots.drawing import labeled_grid
 
 BLACK, WHITE = np.zeros([8, 8, 1]), np.ones([8, 8, 1])
 
@@ -42,7 +42,7 @@ def test_pictures_are_written(tmp_path, binary_images):
 
 
 def brightness(path):
-    """Mean grey of the picture's upper and lower halves, and of its left and right halves."""
+    """Mean gray of the picture's upper and lower halves, and of its left and right halves."""
     pixels = np.asarray(Image.open(path).convert("L"), float)
     height, width = pixels.shape
     # Of dark cells only: names and titles are dark on white in every half.
@@ -56,7 +56,7 @@ def brightness(path):
 
 def test_rows_and_columns_are_named():
     images = np.arange(6, dtype=float).reshape(2, 3, 1, 1, 1) / 10
-    _, axis = labelled_grid(images, ["a", "b"], ["x", "y", "z"], "six")
+    _, axis = labeled_grid(images, ["a", "b"], ["x", "y", "z"], "six")
     canvas = axis.images[0].get_array()
     named = {
         (row.get_text(), column.get_text()): float(canvas[int(y), int(x)])
@@ -70,11 +70,11 @@ def test_rows_and_columns_are_named():
 
 def test_grids_with_other_names_or_shapes_are_refused():
     with pytest.raises(ValueError, match="a name for each of 2 rows; received 1"):
-        labelled_grid(np.zeros([2, 3, 8, 8, 1]), ["a"])
+        labeled_grid(np.zeros([2, 3, 8, 8, 1]), ["a"])
     with pytest.raises(ValueError, match="a name for each of 3 columns; received 2"):
-        labelled_grid(np.zeros([2, 3, 8, 8, 1]), (), ["a", "b"])
+        labeled_grid(np.zeros([2, 3, 8, 8, 1]), (), ["a", "b"])
     with pytest.raises(ValueError, match=r"received shape \(2, 3, 8\)"):
-        labelled_grid(np.zeros([2, 3, 8]))
+        labeled_grid(np.zeros([2, 3, 8]))
 
 
 def test_interpolations_run_from_left_to_right(tmp_path):
@@ -120,7 +120,7 @@ def drawn(monkeypatch):
     def axis_of(*arguments):
         figures = []
         with monkeypatch.context() as patch:
-            patch.setattr("keras_vae.plots.latent_space.save", lambda figure, path: figures.append(figure))
+            patch.setattr("keras_vae.plots.latents.save", lambda figure, path: figures.append(figure))
             kv.plots.save_latent_space("nowhere.png", *arguments)
         return figures[0].axes[0]
 
@@ -135,8 +135,8 @@ def test_two_latents_are_drawn_as_they_are(drawn):
     points = axis.collections[0]
     assert list(legend) == ["a", "b", "c"]
     found = {
-        tuple(point): colour[:3].tolist()
-        for point, colour in zip(points.get_offsets().tolist(), points.get_facecolors(), strict=True)
+        tuple(point): color[:3].tolist()
+        for point, color in zip(points.get_offsets().tolist(), points.get_facecolors(), strict=True)
     }
     assert found == {tuple(point): legend["abc"[label]] for point, label in zip(means.tolist(), labels, strict=True)}
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("$z_0$", "$z_1$")
@@ -154,10 +154,10 @@ def test_more_latents_are_drawn_by_principal_components(drawn):
 
 
 @pytest.mark.parametrize("classes", [1, 15, 30])
-def test_any_number_of_classes_has_its_colours(drawn, classes):
+def test_any_number_of_classes_has_its_colors(drawn, classes):
     axis = drawn(np.random.default_rng(0).normal(size=[60, 2]), np.arange(60) % classes)
-    colours = {tuple(handle.get_facecolor()[0]) for _, handle in _legend(axis)}
-    assert len(colours) == classes
+    colors = {tuple(handle.get_facecolor()[0]) for _, handle in _legend(axis)}
+    assert len(colors) == classes
 
 
 def _legend(axis):

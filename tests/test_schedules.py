@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_vae.schedules import Cyclical, Exponential, Linear
-from keras_vae.schedules.reading import as_schedule, deserialize, serialize
+from keras_vae.schedules.base import as_schedule, deserialize, serialize
 
 EVERY = [Linear(0.25, 2.0, steps=7), Exponential(1.0, 0.1, steps=7), Cyclical(0.1, 3.0, period=7, rising=0.6)]
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import keras_vae as kv
 from keras_vae.objectives import ELBO
-from keras_vae.soundness import NotFiniteError
-from keras_vae.updates import Update
+from keras_vae.trainer.finite_check import NotFiniteError
+from keras_vae.trainer.weight_update import Update
 
 
 @keras.saving.register_keras_serializable("tests.soundness")
@@ -87,7 +87,7 @@ def test_training_stops_with_the_weights_before_the_batch(images, compiled):
 
 @pytest.mark.parametrize("compiled", [{}, {"run_eagerly": True}])
 def test_statistics_that_the_pass_itself_updates_are_those_before_too(images, compiled):
-    def normalised():
+    def normalized():
         keras.utils.set_random_seed(3)
         layers = [keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization()]
         vae = kv.VAE(
@@ -99,7 +99,7 @@ def test_statistics_that_the_pass_itself_updates_are_those_before_too(images, co
         vae.compile("adam", **compiled)
         return vae
 
-    vae, good = normalised(), normalised()
+    vae, good = normalized(), normalized()
     with pytest.raises(NotFiniteError):
         vae.fit(lost_in(images, 3), verbose=0)
     good.fit(lost_in(images, 3).take(2), verbose=0)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.pace import steps_at_once
+from keras_vae.trainer.compiled_steps import steps_at_once
 
 
 class EachBatch(keras.callbacks.Callback):

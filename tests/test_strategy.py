@@ -19,7 +19,7 @@ from keras_vae import cli
 from keras_vae.training import Run, read_history, strategy
 from keras_vae.training.checkpoint import checkpoints
 from keras_vae.training.cluster import Cluster
-from keras_vae.training.workers import WorkerLostError, agree, loss_told
+from keras_vae.training.strategy import WorkerLostError, agree, loss_told
 
 TREE = Path(__file__).parent.parent
 FILES = TREE / "docs" / "distributed"
@@ -139,8 +139,8 @@ def test_kubernetes_manifest():
 @pytest.fixture
 def digits(tmp_path, binary_images):
     """An .npz of 8-bit images: 60 to train on, whose last batch of 16 does not divide, and 16 to test on."""
-    grey = (binary_images * 250).astype(np.uint8)
-    np.savez(tmp_path / "digits.npz", x_train=grey[:60], x_test=grey[:16])
+    gray = (binary_images * 250).astype(np.uint8)
+    np.savez(tmp_path / "digits.npz", x_train=gray[:60], x_test=gray[:16])
     return tmp_path / "digits.npz"
 
 
@@ -288,7 +288,7 @@ def test_a_lost_worker_is_told_in_one_line(monkeypatch):
     class Workers:
         cluster_resolver = resolver
 
-    monkeypatch.setattr("keras_vae.training.workers.worker_count", lambda strategy: 2)
+    monkeypatch.setattr("keras_vae.training.strategy.worker_count", lambda strategy: 2)
     message = (
         "Detected at node X\nCollective ops is aborted by: Error reported from /job:worker/task:1: The tasks have "
         "stopped sending heartbeats\n/job:worker/replica:0/task:1\nRestart your program."

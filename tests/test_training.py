@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.locks import locked
 from keras_vae.training import Checkpoint, HistoryFile, Run, RunConfig, read_history, restore
 from keras_vae.training.checkpoint import checkpoints
+from keras_vae.utils.locks import locked
 from tests.short_runs import config
 
 

@@ -7,7 +7,7 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae import seeds as streams
+from keras_vae.utils import seeds as streams
 
 
 def small(**arguments):

@@ -69,16 +69,16 @@ def new_model(task: Task) -> ByHand:
     return ByHand(task.weights)
 
 
-def binarise(pixels: tf.Tensor) -> tf.Tensor:
-    grey = tf.cast(pixels, tf.float32) / 255
-    return tf.cast(tf.random.uniform(tf.shape(grey)) < grey, tf.float32)
+def binarize(pixels: tf.Tensor) -> tf.Tensor:
+    gray = tf.cast(pixels, tf.float32) / 255
+    return tf.cast(tf.random.uniform(tf.shape(gray)) < gray, tf.float32)
 
 
 def training(task: Task) -> Measure:
     model = new_model(task)
     images = np.load(task.images)
     data = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images)).batch(task.batch_size)
-    data = data.map(binarise, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    data = data.map(binarize, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
 
     def measure() -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A plain PyTorch loop, by itself and under torch.compile: bytes in memory, binarised a batch at a time, fused Adam."""
+"""A plain PyTorch loop, by itself and under torch.compile: bytes in memory, binarized a batch at a time, fused Adam."""
 
 import math
 
@@ -20,11 +20,11 @@ def training(task: Task) -> Measure:
     network = Network(task.weights)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
-    def loss_of(grey: torch.Tensor) -> torch.Tensor:
+    def loss_of(gray: torch.Tensor) -> torch.Tensor:
         # Below a pixel with probability pixel / 255. Bytes 0 to 254 are drawn faster than floats; compiled, floats
         # are, as part of the comparison.
-        noise = 255 * torch.rand(grey.shape) if task.compiled else torch.randint(255, grey.shape, dtype=torch.uint8)
-        x = (noise < grey).float()
+        noise = 255 * torch.rand(gray.shape) if task.compiled else torch.randint(255, gray.shape, dtype=torch.uint8)
+        x = (noise < gray).float()
         with autocast(task.dtype):
             return network.loss(x)
 
@@ -55,7 +55,7 @@ def log_likelihood(task: Task) -> Measure:
         with autocast(task.dtype):
             logits = network.decoder(z.flatten(0, 1)).float().unflatten(0, (samples, len(x)))
         likelihood = (logits * x).sum(-1) - functional.softplus(logits).sum(-1)
-        # The normalising constants of prior and posterior cancel.
+        # The normalizing constants of prior and posterior cancel.
         return likelihood - 0.5 * (z.square() - noise.square() - log_variance).sum(-1)
 
     chunk_log_weights = torch.compile(log_weights) if task.compiled else log_weights

@@ -44,10 +44,10 @@ class Decoder(BaseDecoder):
 
 
 class BinarisingVAE(VAE):
-    """Dynamic binarisation, a batch at a time; pythae has none."""
+    """Dynamic binarization, a batch at a time; pythae has none."""
 
     def forward(self, inputs: BaseDataset, **kwargs) -> ModelOutput:
-        """Binarise, then go on as pythae does."""
+        """Binarize, then go on as pythae does."""
         return super().forward({"data": torch.bernoulli(inputs["data"])}, **kwargs)
 
 

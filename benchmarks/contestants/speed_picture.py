@@ -5,9 +5,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
-OURS_COLOUR, PEER_COLOUR, LIMIT_COLOUR = "#1f6f8b", "#b8c4ca", "#c0392b"
+OURS_COLOR, PEER_COLOR, LIMIT_COLOR = "#1f6f8b", "#b8c4ca", "#c0392b"
 
 
 def draw(found: dict[str, Any], ours: str, limits: list[str], path: Path) -> None:
@@ -21,11 +21,11 @@ def draw(found: dict[str, Any], ours: str, limits: list[str], path: Path) -> Non
             [median - rates[name]["least"] for name, median in zip(names, medians, strict=True)],
             [rates[name]["most"] - median for name, median in zip(names, medians, strict=True)],
         ]
-        colours = [OURS_COLOUR if name == ours else PEER_COLOUR for name in names]
-        axis.barh(names, medians, xerr=spread, color=colours, ecolor="#444444", capsize=3)
+        colors = [OURS_COLOR if name == ours else PEER_COLOR for name in names]
+        axis.barh(names, medians, xerr=spread, color=colors, ecolor="#444444", capsize=3)
         limit = max(rates[name]["median"] for name in limits)
-        axis.axvline(limit, color=LIMIT_COLOUR, linestyle="--", linewidth=1.2)
-        axis.text(limit, len(names) - 0.45, "matmul limit ", color=LIMIT_COLOUR, fontsize=8, ha="right", va="bottom")
+        axis.axvline(limit, color=LIMIT_COLOR, linestyle="--", linewidth=1.2)
+        axis.text(limit, len(names) - 0.45, "matmul limit ", color=LIMIT_COLOR, fontsize=8, ha="right", va="bottom")
         for row, (name, median) in enumerate(zip(names, medians, strict=True)):
             axis.text(0.01 * limit, row, f" {median:.0f}", va="center", fontsize=8,
                       color="white" if name == ours else "black")  # fmt: skip

@@ -27,8 +27,8 @@ from settings import OUT, SCHEDULES, settings_of
 from work import Work
 
 import keras_vae as kv
-from keras_vae.files import make_folder, sweep, whole
-from keras_vae.locks import locked
+from keras_vae.utils.files import make_folder, sweep, whole
+from keras_vae.utils.locks import locked
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""Continuous Bernoulli against Bernoulli on grey MNIST: Loaiza-Ganem & Cunningham (2019).
+"""Continuous Bernoulli against Bernoulli on gray MNIST: Loaiza-Ganem & Cunningham (2019).
 
 Two VAEs, 784-500-500-20, on (x + u)/256: one with the continuous Bernoulli likelihood, one with the Bernoulli's, whose
-density over [0, 1] lacks its normaliser. The second is scored in three ways, all with the normaliser: λ as it is; λ
+density over [0, 1] lacks its normalizer. The second is scored in three ways, all with the normalizer: λ as it is; λ
 such that the mean is what the model says, exactly; and the same by the interpolation of the authors' published code, a
 straight line between 100 values of λ, the first of which spans means from 0 to 0.21. λ stays within [1e-4, 1 − 1e-4].
 That code also drops a tenth of the hidden units in training, so both is done, with and without.
@@ -20,8 +20,8 @@ from common import Work, begin
 from tensorflow_probability import distributions as tfd
 
 import keras_vae as kv
-from keras_vae.evaluation.representation import representation
-from keras_vae.families.bernoulli_distribution import LogitsBernoulli
+from keras_vae.evaluation.latents.representation import representation
+from keras_vae.families.bernoulli import LogitsBernoulli
 from keras_vae.families.continuous_bernoulli import MAX_LOGIT
 
 # Each halves the interval: 18/2⁴⁰ is below float32's resolution.
@@ -34,7 +34,7 @@ VALIDATION = (
 
 @keras.saving.register_keras_serializable("reproduce")
 class UnnormalisedBernoulli(kv.families.ContinuousBernoulli):
-    """x log λ + (1 − x) log(1 − λ) of grey x: the Bernoulli's formula, which is no density here."""
+    """x log λ + (1 − x) log(1 − λ) of gray x: the Bernoulli's formula, which is no density here."""
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> tfd.Distribution:
         """Build it from `logits`."""
@@ -80,7 +80,7 @@ TRAINED: dict[str, type[kv.families.Family]] = {
 SCORES: dict[str, dict[str, type[kv.families.Family]]] = {
     "continuous_bernoulli": {"continuous_bernoulli": kv.families.ContinuousBernoulli},
     "bernoulli": {
-        "bernoulli_normalised": kv.families.ContinuousBernoulli,
+        "bernoulli_normalized": kv.families.ContinuousBernoulli,
         "bernoulli_exact_inverse": ExactInverse,
         "bernoulli_interpolated_inverse": InterpolatedInverse,
     },
@@ -123,7 +123,7 @@ def measure(work: Work, dropout: float) -> dict[str, dict[str, float]]:
     settings = {"likelihood": "continuous_bernoulli", "batch_size": work["batch_size"], "seed": work["seed"]}
     images = kv.data.load(test, "test", **settings)
     with_labels = {**settings, "with_labels": True, "shuffle": False}
-    labelled = [kv.data.load(*part, **with_labels) for part in ((train, "train"), (test, "test"))]
+    labeled = [kv.data.load(*part, **with_labels) for part in ((train, "train"), (test, "test"))]
     elbo: dict[str, float] = {}
     accuracy: dict[str, float] = {}
     for trained, family in TRAINED.items():
@@ -134,8 +134,8 @@ def measure(work: Work, dropout: float) -> dict[str, dict[str, float]]:
         for score, likelihood in SCORES[trained].items():
             other = rescored(work, model, likelihood, dropout)
             elbo[score] = work.piece(name.replace(trained, f"{score}, bound", 1), partial(bound, other, images))
-        neighbours = partial(representation, model, *labelled, neighbours=work["neighbours"])
-        accuracy[trained] = work.piece(f"{name}, neighbours", lambda measure=neighbours: measure().knn_accuracy)
+        neighbors = partial(representation, model, *labeled, neighbors=work["neighbors"])
+        accuracy[trained] = work.piece(f"{name}, neighbors", lambda measure=neighbors: measure().knn_accuracy)
     return {"elbo": elbo, "knn_accuracy": accuracy}
 
 

@@ -1,4 +1,4 @@
-"""Gradient estimators for discrete latents on statically binarised MNIST: Jang, Gu & Poole (2017), Table 1.
+"""Gradient estimators for discrete latents on statically binarized MNIST: Jang, Gu & Poole (2017), Table 1.
 
 200 Bernoulli latents, and 20 of ten categories, with a learned prior; one linear layer each way. Score function: one
 sample, its baseline learned beside the model (NVIL, Mnih & Gregor 2014). Leave-one-out: the samples of one digit are

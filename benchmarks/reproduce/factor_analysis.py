@@ -2,7 +2,7 @@
 
 With a linear decoder and learned σ, x ~ N(b, WWᵀ + diag σ²) exactly: probabilistic PCA if all σ are one, which
 scikit-learn's PCA solves in closed form, and factor analysis if each pixel has its own, which scikit-learn fits by EM.
-8×8 digits, 5 latents; for factor analysis dequantised, (x + u)/17, because pixels that never vary would make its
+8×8 digits, 5 latents; for factor analysis dequantized, (x + u)/17, because pixels that never vary would make its
 density infinite. The VAE for PCA is that of `benchmarks/linear_vae.py`.
 
     python benchmarks/reproduce/factor_analysis.py      # some ten minutes on two cores
@@ -19,7 +19,7 @@ from sklearn.decomposition import FactorAnalysis
 import keras_vae as kv
 
 
-def analyse(work: Work) -> dict[str, Any]:
+def analyze(work: Work) -> dict[str, Any]:
     noise = np.random.default_rng(work["seed"])
     train, test = (
         ((16 * x + noise.uniform(size=x.shape)) / 17).astype(np.float32)[: work["examples"]]
@@ -46,7 +46,7 @@ def analyse(work: Work) -> dict[str, Any]:
 def main() -> None:
     with begin(__file__, __doc__) as work:
         pca = work.piece("probabilistic PCA", lambda: measure(work["pca_epochs"], work["seed"]))
-        factors = work.piece("factor analysis", lambda: analyse(work))
+        factors = work.piece("factor analysis", lambda: analyze(work))
         pca["behind"] = pca["ppca_scikit_learn"] - pca["exact"]
         factors["behind"] = factors["scikit_learn"] - factors["exact"]
         work.finish({"ppca": pca, "factor_analysis": factors})

@@ -2,7 +2,7 @@
 
 Of the encoder's gradient on one batch of 100 digits, over many draws of the noise: the variance, summed over all the
 encoder's weights, and the signal-to-noise ratio |mean|/standard deviation, averaged over them. The model is
-784-200-200-50, tanh, dynamically binarised MNIST, trained by the ELBO, after the first epoch and after the last. Beside
+784-200-200-50, tanh, dynamically binarized MNIST, trained by the ELBO, after the first epoch and after the last. Beside
 it the exactly known problem of benchmarks/estimators.py, at the exact posterior. Then: −log p(x) of models trained for
 equal epochs by each estimator.
 
@@ -21,14 +21,14 @@ from estimators import normal
 from tanh_net import tanh_net
 
 import keras_vae as kv
-from keras_vae import seeds
 from keras_vae.objectives import ELBO, IWAE, Objective
+from keras_vae.utils import seeds
 
 TRAINED: dict[str, Callable[[], Objective]] = {
     "elbo": ELBO,
     "sticking_the_landing": lambda: ELBO(estimator="sticking_the_landing"),
     "iwae": lambda: IWAE(5),
-    "dreg": lambda: IWAE(5, estimator="doubly_reparametrised"),
+    "dreg": lambda: IWAE(5, estimator="doubly_reparameterized"),
 }
 MEASURED: dict[str, Callable[[], Objective]] = {
     "ELBO, closed-form KL": ELBO,
@@ -37,7 +37,7 @@ MEASURED: dict[str, Callable[[], Objective]] = {
     **{
         f"IWAE ({k}), {name.replace('_', ' ')}": partial(IWAE, k, name)
         for k in (5, 50)
-        for name in ("reparametrised", "doubly_reparametrised")
+        for name in ("reparameterized", "doubly_reparameterized")
     },
 }
 

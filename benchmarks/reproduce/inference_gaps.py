@@ -1,7 +1,7 @@
-"""Approximation and amortisation gaps of a normal and a flow posterior: Cremer, Li & Duvenaud (2018).
+"""Approximation and amortization gaps of a normal and a flow posterior: Cremer, Li & Duvenaud (2018).
 
-Two VAEs, 784-200-200-50, dynamically binarised MNIST, equal epochs: one with a normal posterior, one with planar flows,
-all of whose parameters the encoder gives, so that all of them are optimised for each data point. (The paper's flow is
+Two VAEs, 784-200-200-50, dynamically binarized MNIST, equal epochs: one with a normal posterior, one with planar flows,
+all of whose parameters the encoder gives, so that all of them are optimized for each data point. (The paper's flow is
 another, with auxiliary variables.) For the model trained with the normal posterior, q* is searched among normals and
 among the flows, as in the authors' code: the same exact posteriors, so that the two approximation gaps tell the
 families apart, where those of two models tell the decoders apart too. Means over 500 digits that the models were
@@ -19,7 +19,7 @@ from common import Work, begin, mean_and_error
 from tanh_net import tanh_net
 
 import keras_vae as kv
-from keras_vae.evaluation.gaps import inference_gaps
+from keras_vae.evaluation.gaps.inference_gaps import inference_gaps
 
 POSTERIORS = ("normal", "flow")
 
@@ -43,7 +43,7 @@ def measure(work: Work, model: kv.VAE, x: np.ndarray, family: kv.families.Family
     return {
         "log_likelihood": found.log_likelihood.per_example.tolist(),
         "approximation": found.approximation.tolist(),
-        "amortisation": found.amortisation.tolist(),
+        "amortization": found.amortization.tolist(),
         "sum": found.total.tolist(),
         "steps": found.steps,
         "warnings": list(found.warnings()),
@@ -65,7 +65,7 @@ def main() -> None:
         models = {name: work.train(name, partial(build, work, name, steps), train, epochs) for name in POSTERIORS}
         figures: dict[str, Any] = {}
         for part, examples in (("training", train), ("test", test)):
-            # Binarised once for both models.
+            # Binarized once for both models.
             data = kv.data.load(examples, "test", batch_size=work["digits"], seed=work["seed"])
             x = next(data.as_numpy_iterator())
             found = {

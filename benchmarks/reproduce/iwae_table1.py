@@ -1,4 +1,4 @@
-"""VAE and IWAE on dynamically binarised MNIST: Burda, Grosse & Salakhutdinov (2016), Table 1, one stochastic layer.
+"""VAE and IWAE on dynamically binarized MNIST: Burda, Grosse & Salakhutdinov (2016), Table 1, one stochastic layer.
 
 784-200-200-50, tanh, Adam with ε = 1e-4, the decoder's last bias begun at the log-odds of the mean training digit, as
 in the paper and the authors' code; but batches of 100 and a cosine-shaped learning rate in place of 3,280 passes at
@@ -19,8 +19,8 @@ from matplotlib.figure import Figure
 from tanh_net import tanh_net
 
 import keras_vae as kv
-from keras_vae.files import whole
 from keras_vae.latent.activity import ACTIVE
+from keras_vae.utils.files import whole
 
 PUBLISHED = {"1": 86.76, "5": 85.54}
 
@@ -106,19 +106,19 @@ def measure(work: Work, k: int, test: Any) -> dict[str, Any]:
 def draw(figures: dict[str, Any], samples: int) -> Figure:
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
-    for (k, published), colour in zip(PUBLISHED.items(), ("#1f6f8b", "#c8553d"), strict=True):
+    for (k, published), color in zip(PUBLISHED.items(), ("#1f6f8b", "#c8553d"), strict=True):
         name = "VAE, k = 1" if k == "1" else f"IWAE, k = {k}"
         found = figures[f"k{k}"]
         along, ends = found["along_the_longest"], found["whole_schedules"]
-        axes.plot([p["epoch"] for p in along], [p["nll"] for p in along], color=colour, label=f"{name}, one run")
+        axes.plot([p["epoch"] for p in along], [p["nll"] for p in along], color=color, label=f"{name}, one run")
         axes.plot(
             [p["epochs"] for p in ends],
             [p["nll"] for p in ends],
             "o",
-            color=colour,
+            color=color,
             label=f"{name}, whole schedules of this length",
         )
-        axes.axhline(published, color=colour, linestyle=":", label=f"{name}, published (L_5000)")
+        axes.axhline(published, color=color, linestyle=":", label=f"{name}, published (L_5000)")
     axes.set_xscale("log")
     axes.set_xlabel("epochs (passes over 60,000 digits)")
     axes.set_ylabel(f"test −L_{samples}, nats")

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 PACKAGES = ("keras-vae", "keras", "tensorflow", "tensorflow-probability", "numpy", "scikit-learn")
 

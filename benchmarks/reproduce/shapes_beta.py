@@ -17,8 +17,8 @@ from common import Work, begin
 from matplotlib.figure import Figure
 
 import keras_vae as kv
-from keras_vae.evaluation.disentanglement import disentanglement
-from keras_vae.files import whole
+from keras_vae.evaluation.latents.disentanglement import disentanglement
+from keras_vae.utils.files import whole
 
 
 def build(work: Work, beta: float, seed: int) -> kv.VAE:
@@ -54,13 +54,13 @@ def over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
 def draw(figures: dict[str, Any], metrics: dict[str, str]) -> Figure:
     figure = Figure(figsize=(4.2 * len(metrics), 3.8), layout="constrained")
     for axes, (metric, title) in zip(figure.subplots(1, len(metrics)), metrics.items(), strict=True):
-        for (name, found), colour in zip(figures.items(), ("#7b8794", "#1f6f8b", "#e0a030", "#c8553d"), strict=False):
-            axes.plot(found["reconstruction"]["values"], found[metric]["values"], "o", color=colour, alpha=0.45)
+        for (name, found), color in zip(figures.items(), ("#7b8794", "#1f6f8b", "#e0a030", "#c8553d"), strict=False):
+            axes.plot(found["reconstruction"]["values"], found[metric]["values"], "o", color=color, alpha=0.45)
             axes.plot(
                 found["reconstruction"]["mean"],
                 found[metric]["mean"],
                 "D",
-                color=colour,
+                color=color,
                 label=f"β = {name.removeprefix('beta')}",
             )
         axes.set_xlabel("test reconstruction E[log p(x|z)], nats")

@@ -15,7 +15,7 @@ from grids import grid
 from rows import NOT_RUN, cells
 from settings import PICTURES, ROOT, SCHEDULES, command, result_path, settings_of, tables
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "reproductions.md"

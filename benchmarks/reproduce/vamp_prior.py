@@ -2,7 +2,7 @@
 
 As in the paper: gated layers of 300 and 300 units, 40 latents, 500 pseudo-inputs, Adam, batches of 100, and a KL whose
 weight rises from 0 to 1 over the first epochs. Other than there: pseudo-inputs begin at training digits, dynamic
-binarisation alone, a fixed number of epochs, and no early stopping. The difference is paired over the same test digits.
+binarization alone, a fixed number of epochs, and no early stopping. The difference is paired over the same test digits.
 
     python benchmarks/reproduce/vamp_prior.py      # some 90 minutes on two cores
 """

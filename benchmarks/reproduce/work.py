@@ -18,8 +18,8 @@ from machine import machine, remembered, versions
 from settings import PICTURES, command, result_path
 
 import keras_vae as kv
-from keras_vae.files import make_folder, whole
-from keras_vae.training.progress import Progress
+from keras_vae.training.callbacks import Progress
+from keras_vae.utils.files import make_folder, whole
 
 # Examples in a trial.
 TRIED = 500

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 import keras_vae as kv
 import serving
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 

@@ -37,7 +37,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 

@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 import keras_vae as kv
 import serving
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parents[1]
 sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too

@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_vae import data, plots
 from keras_vae.evaluation import log_likelihood
-from keras_vae.files import whole
 from keras_vae.training import Run, RunConfig, read_history
+from keras_vae.utils.files import whole
 from serving import Client, Server
 
 _IMPORTANCE_SAMPLES = 500
@@ -21,7 +21,7 @@ def run(options: Namespace) -> None:
     out = Path(options.out)
     _prepare(out)
 
-    _say("1/5  Training a VAE on 4,000 handwritten digits (mnist_5k), binarised anew each epoch")
+    _say("1/5  Training a VAE on 4,000 handwritten digits (mnist_5k), binarized anew each epoch")
     training = Run(out / "run")
     model = training.train(RunConfig(), options.epochs, options.data_dir)
     model.save(out / "digits.keras")
@@ -84,8 +84,8 @@ def _prepare(out: Path) -> None:
 
 
 def _one_of_each(data_dir: str | None) -> np.ndarray:
-    labelled = data.load("mnist_5k", "test", batch_size=1000, with_labels=True, data_dir=data_dir)
-    x, labels = next(labelled.as_numpy_iterator())
+    labeled = data.load("mnist_5k", "test", batch_size=1000, with_labels=True, data_dir=data_dir)
+    x, labels = next(labeled.as_numpy_iterator())
     return np.stack([x[labels == digit][0] for digit in range(10)])
 
 

@@ -18,8 +18,8 @@ from keras_vae.commands.evaluate_report import Material, sections
 from keras_vae.data.examples import Examples
 from keras_vae.evaluation import LogLikelihood, log_likelihood, report
 from keras_vae.evaluation.result import plain
-from keras_vae.files import whole
 from keras_vae.training import RunConfig
+from keras_vae.utils.files import whole
 from keras_vae.vae import VAE
 
 

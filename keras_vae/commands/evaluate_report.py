@@ -10,8 +10,7 @@ from keras_vae import evaluation
 from keras_vae.data.examples import Examples
 from keras_vae.evaluation.report import Section, section
 from keras_vae.evaluation.result import Result
-from keras_vae.plots.drawing import one_canvas
-from keras_vae.plots.tiles import pairs, tile
+from keras_vae.plots.drawing import one_canvas, pairs, tile
 from keras_vae.vae import VAE
 
 # Examples for measures that cost far more an example than a bound: a report of mnist_5k takes some minutes.

@@ -2,12 +2,12 @@
 
 from argparse import Namespace
 
-from keras_vae.catalogue import CATALOGUE
+from keras_vae.catalog import CATALOG
 
 
 def run(options: Namespace) -> None:
     """List the ready-made models: name, sentence, paper."""
-    width = max(map(len, CATALOGUE))
-    for name, (paper, sentence) in CATALOGUE.items():
+    width = max(map(len, CATALOG))
+    for name, (paper, sentence) in CATALOG.items():
         print(f"{name:{width}}  {sentence} ({paper})")
     print("\nnext: keras-vae train --model iwae --run runs/iwae")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import plots
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 
 def check(path: str) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_vae.families import LIKELIHOODS
-from keras_vae.model_file import load_model
 from keras_vae.training import Run, RunConfig
+from keras_vae.utils.model_file import load_model
 from keras_vae.vae import VAE
 
 
@@ -38,7 +38,7 @@ def likelihood_name(model: VAE) -> str:
     raise ValueError(
         f"there is no preprocessing for data of the likelihood {family.__name__}; wanted one of "
         f"{', '.join(LIKELIHOODS)}. "
-        "Evaluate it in Python: model.evaluate, keras_vae.evaluation.log_likelihood"
+        "Evaluate it in Python: model.evaluate, keras_vae.evaluation.likelihood.log_likelihood"
     )
 
 

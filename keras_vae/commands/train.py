@@ -4,15 +4,15 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from keras_vae.catalogue import CATALOGUE, OWN_LIKELIHOOD
-from keras_vae.names import lookup
+from keras_vae.catalog import CATALOG, OWN_LIKELIHOOD
 from keras_vae.training import Run, RunConfig, read_history, strategy
 from keras_vae.training.cluster import Cluster
+from keras_vae.utils.arguments import lookup
 
 
 def run(options: Namespace) -> None:
     """Train, and say what came of it."""
-    lookup(options.model, CATALOGUE, "model")
+    lookup(options.model, CATALOG, "model")
     config = RunConfig(
         data=options.data,
         model=options.model,

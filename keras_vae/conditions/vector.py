@@ -5,10 +5,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
 from keras_vae.conditions.base import Condition
-from keras_vae.densities import density_dtype
 from keras_vae.families.support import REAL, Support
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.distributions import density_dtype
 
 
 @keras.saving.register_keras_serializable("keras_vae")

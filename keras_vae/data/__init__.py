@@ -1,7 +1,6 @@
 """Images as `tf.data` from TFDS, folders, `.npz` files, arrays or your datasets, fit for a likelihood."""
 
-from keras_vae.data.examples import Examples
-from keras_vae.data.factors import Factor
+from keras_vae.data.examples import Examples, Factor
 from keras_vae.data.pipeline import epochs, load
 from keras_vae.data.preprocess import PREPROCESSING
 from keras_vae.data.read import read

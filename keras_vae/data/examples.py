@@ -1,10 +1,24 @@
-"""A set of images held in memory, and the limit on how large it may be."""
+"""A set of images held in memory, what is known of its labels, and the limit on its size."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_vae.data.factors import Factor
+
+@dataclass(frozen=True)
+class Factor:
+    """A factor of variation whose value is known for every image.
+
+    Attributes:
+        name: Such as "scale".
+        size: How many values it has, integers from 0.
+        ordered: Whether larger means more of something, as with a scale; not so with a kind of shape.
+    """
+
+    name: str
+    size: int
+    ordered: bool
+
 
 MEMORY_LIMIT = 8 * 2**30
 

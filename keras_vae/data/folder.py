@@ -26,7 +26,7 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
     Labels: where all files lie in sub-folders (of the split), the label is the position of the sub-folder's
     name among the sorted names of all of them, in both splits.
 
-    Pixels: grey stays grey; if any image has colours, all become RGB. Transparency is dropped. Of an
+    Pixels: gray stays gray; if any image has colors, all become RGB. Transparency is dropped. Of an
     animation the first frame is read.
 
     Args:
@@ -55,8 +55,8 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
             )
         if len(pixels) == 1:
             check_memory(pixels[0].nbytes * len(files), name)
-    colour = any(p.ndim == 3 for p in pixels)
-    images = np.stack([np.repeat(p[..., None], 3, axis=-1) if colour and p.ndim == 2 else p for p in pixels])
+    color = any(p.ndim == 3 for p in pixels)
+    images = np.stack([np.repeat(p[..., None], 3, axis=-1) if color and p.ndim == 2 else p for p in pixels])
     return from_array(images, labels, name)
 
 
@@ -99,7 +99,7 @@ def _split_of(file: Path, folder: Path, split_folders: bool) -> str:
 
 
 def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
-    """Return `[height, width]` for a grey image, `[height, width, 3]` for one with colours."""
+    """Return `[height, width]` for a gray image, `[height, width, 3]` for one with colors."""
     try:
         with Image.open(file) as opened:
             if opened.mode.startswith(("I", "F")):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data.noise import uniform
-from keras_vae.data.preprocess import binarise, dequantise, grey
+from keras_vae.data.preprocess import binarize, dequantize, gray
 
 Packed = dict[str, Any]
 
@@ -16,11 +16,11 @@ _KEY = "keras_vae.packed."
 
 
 def _dynamic(pixels: tf.Tensor, seed: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    return tf.cast(binarise(pixels, _noise(pixels, seed, start)), tf.float32)
+    return tf.cast(binarize(pixels, _noise(pixels, seed, start)), tf.float32)
 
 
-def _dequantised(pixels: tf.Tensor, seed: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    return dequantise(pixels, _noise(pixels, seed, start))
+def _dequantized(pixels: tf.Tensor, seed: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    return dequantize(pixels, _noise(pixels, seed, start))
 
 
 def _noise(pixels: tf.Tensor, seed: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
@@ -29,8 +29,8 @@ def _noise(pixels: tf.Tensor, seed: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
 
 _STEPS: dict[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "dynamic": _dynamic,
-    "dequantised": _dequantised,
-    "grey": lambda pixels, seed, start: grey(pixels),
+    "dequantized": _dequantized,
+    "gray": lambda pixels, seed, start: gray(pixels),
 }
 
 
@@ -38,7 +38,7 @@ def pack(preprocess: str, pixels: tf.Tensor, start: tf.Tensor, seed: tf.Tensor, 
     """Return a batch that `unpack` turns into x, or (x, y). Each part has the batch's axis, so that it can be split.
 
     Args:
-        preprocess: "dynamic", "dequantised" or "grey".
+        preprocess: "dynamic", "dequantized" or "gray".
         pixels: `[batch, height, width, channels]`.
         start: The first example's place in the stream of noise.
         seed: Of that stream, `[2]` int32.
@@ -75,8 +75,8 @@ def possible_values(preprocess: str, images: np.ndarray) -> np.ndarray | None:
     if images.dtype != np.uint8:
         return None
     levels = np.arange(256, dtype=np.uint8)
-    if preprocess == "grey":
-        return grey(tf.constant(levels)).numpy()
-    return dequantise(
+    if preprocess == "gray":
+        return gray(tf.constant(levels)).numpy()
+    return dequantize(
         tf.constant(levels[:, None]), tf.constant(np.array([[0.0, 0.3, 0.7, 1 - 2**-24]], np.float32))
     ).numpy()

@@ -8,17 +8,17 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import seeds
 from keras_vae.data.examples import Examples
 from keras_vae.data.noise import uniform
 from keras_vae.data.packed import Packed, pack, possible_values, unpack
-from keras_vae.data.preprocess import binarise, choose
+from keras_vae.data.preprocess import binarize, choose
 from keras_vae.data.read import Source, read
 from keras_vae.data.unopened import Unopened, attach
+from keras_vae.utils import seeds
 
-# Streams of random numbers, apart from those numbered in `keras_vae.seeds`.
+# Streams of random numbers, apart from those numbered in `keras_vae.utils.seeds`.
 _ORDER, _FRESH, _FIXED = 101, 102, 103
-_BINARISE_AT_ONCE = 1024
+_BINARIZE_AT_ONCE = 1024
 # Batches made ready while another is trained on.
 _AHEAD = 2
 
@@ -50,14 +50,14 @@ def load(
             array, an unbatched `tf.data.Dataset`, or `Examples`.
         split: As in `read`.
         batch_size: Examples in a batch.
-        likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "grey_levels" or
-            "discretised_logistic_mixture".
-        preprocess: "dynamic": binarise, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
-            each example, whatever the pass, the order or the batch size. "grey": pixel / 255. "dequantised":
+        likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "gray_levels" or
+            "discretized_logistic_mixture".
+        preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
+            each example, whatever the pass, the order or the batch size. "gray": pixel / 255. "dequantized":
             (pixel + u) / 256, u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
-            "bernoulli", which allows only it and "static"; "grey" for "grey_levels" and
-            "discretised_logistic_mixture", which allow all but "dequantised"; else "dequantised", the only one
-            that "beta" allows. Float and bool images are grey values as they are, and cannot be dequantised.
+            "bernoulli", which allows only it and "static"; "gray" for "gray_levels" and
+            "discretized_logistic_mixture", which allow all but "dequantized"; else "dequantized", the only one
+            that "beta" allows. Float and bool images are gray values as they are, and cannot be dequantized.
         shuffle: True for a training set, False for an evaluation set. None: True if the split is (a part of)
             "train".
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
@@ -175,7 +175,7 @@ def _packed(
 
     images = examples.images
     if preprocess == "static":
-        images, preprocess = _binarise_once(images, seed), "grey"
+        images, preprocess = _binarize_once(images, seed), "gray"
     # On the CPU even where there is a GPU: tf.data runs there. Captured by the function below, the array is
     # passed to it by reference; it is neither copied nor written into the graph.
     with tf.device("CPU:0"):
@@ -218,15 +218,15 @@ def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[t
     return epoch
 
 
-def _binarise_once(images: np.ndarray, seed: int) -> np.ndarray:
-    """Binarise each example with the noise of its own position in the set."""
+def _binarize_once(images: np.ndarray, seed: int) -> np.ndarray:
+    """Binarize each example with the noise of its own position in the set."""
     binary = np.empty(images.shape, np.bool_)
     stream = seeds.fold(seed, _FIXED)
     with tf.device("CPU:0"):
-        for start in range(0, len(images), _BINARISE_AT_ONCE):
-            part = images[start : start + _BINARISE_AT_ONCE]
+        for start in range(0, len(images), _BINARIZE_AT_ONCE):
+            part = images[start : start + _BINARIZE_AT_ONCE]
             u = uniform(stream, start, len(part), part.shape[1:])
-            binary[start : start + len(part)] = binarise(tf.constant(part), u)
+            binary[start : start + len(part)] = binarize(tf.constant(part), u)
     return binary
 
 

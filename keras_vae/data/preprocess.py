@@ -3,23 +3,23 @@
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.names import lookup
+from keras_vae.utils.arguments import lookup
 
 PREPROCESSING = {
-    "dynamic": "binarise x ~ Bernoulli(grey), afresh in each epoch",
-    "static": "binarise x ~ Bernoulli(grey), once",
-    "grey": "divide 8-bit pixels by 255",
-    "dequantised": "(x + u) / 256 with u ~ Uniform(0, 1)",
+    "dynamic": "binarize x ~ Bernoulli(gray), afresh in each epoch",
+    "static": "binarize x ~ Bernoulli(gray), once",
+    "gray": "divide 8-bit pixels by 255",
+    "dequantized": "(x + u) / 256 with u ~ Uniform(0, 1)",
 }
 
 # What each likelihood gives probability to; the first is its default.
 _ALLOWED = {
     "bernoulli": ("dynamic", "static"),
-    "continuous_bernoulli": ("dequantised", "grey", "dynamic", "static"),
-    "normal": ("dequantised", "grey", "dynamic", "static"),
-    "beta": ("dequantised",),
-    "grey_levels": ("grey", "dynamic", "static"),
-    "discretised_logistic_mixture": ("grey", "dynamic", "static"),
+    "continuous_bernoulli": ("dequantized", "gray", "dynamic", "static"),
+    "normal": ("dequantized", "gray", "dynamic", "static"),
+    "beta": ("dequantized",),
+    "gray_levels": ("gray", "dynamic", "static"),
+    "discretized_logistic_mixture": ("gray", "dynamic", "static"),
 }
 
 
@@ -39,31 +39,31 @@ def choose(examples: Examples, likelihood: str, preprocess: str | None) -> str:
             f"probability; wanted one of {', '.join(map(repr, allowed))}. likelihood='continuous_bernoulli' takes "
             "every preprocessing"
         )
-    if name == "dequantised" and examples.images.dtype != "uint8":
+    if name == "dequantized" and examples.images.dtype != "uint8":
         default = " (the default here)" if preprocess is None else ""
-        likelihood_too = "" if "grey" in allowed else " with likelihood='continuous_bernoulli'"
+        likelihood_too = "" if "gray" in allowed else " with likelihood='continuous_bernoulli'"
         raise ValueError(
-            f"preprocess='dequantised'{default} adds noise to 8-bit integers, but {examples.name} has dtype "
-            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='grey'{likelihood_too}"
+            f"preprocess='dequantized'{default} adds noise to 8-bit integers, but {examples.name} has dtype "
+            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='gray'{likelihood_too}"
         )
     return name
 
 
-def grey(images: tf.Tensor) -> tf.Tensor:
+def gray(images: tf.Tensor) -> tf.Tensor:
     """Return float32 values in [0, 1], of the same shape: 8-bit pixels over 255, others as they are."""
     return tf.cast(images, tf.float32) / 255.0 if images.dtype == tf.uint8 else tf.cast(images, tf.float32)
 
 
-def binarise(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-    """Sample Bernoulli(grey), bool, with `u ~ Uniform[0, 1)` of the same shape.
+def binarize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+    """Sample Bernoulli(gray), bool, with `u ~ Uniform[0, 1)` of the same shape.
 
-    Grey 0 never gives 1, and grey 1 always does. Salakhutdinov & Murray, "On the Quantitative Analysis of
+    Gray 0 never gives 1, and gray 1 always does. Salakhutdinov & Murray, "On the Quantitative Analysis of
     Deep Belief Networks" (2008), introduced the protocol for MNIST.
     """
-    return u < grey(images)
+    return u < gray(images)
 
 
-def dequantise(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+def dequantize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
     """Return `(x + u) / 256`, float32 in (x / 256, (x + 1) / 256), with `u ~ Uniform[0, 1)`.
 
     A density fitted to such values bounds the log-probability of the 8-bit pixels: Theis, van den Oord &

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.factors import Factor
+from keras_vae.data.examples import Factor
 
 _ATTRIBUTE = "_keras_vae_unopened"
 

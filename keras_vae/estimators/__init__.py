@@ -3,18 +3,17 @@
 from keras_vae.estimators.base import Aggregate, Estimator, Integrand, with_gradient_of
 from keras_vae.estimators.leave_one_out import LeaveOneOut
 from keras_vae.estimators.nvil import NVIL
-from keras_vae.estimators.path import DoublyReparametrised, StickingTheLanding
-from keras_vae.estimators.reading import as_estimator
-from keras_vae.estimators.reparametrised import Reparametrised
+from keras_vae.estimators.registry import as_estimator
+from keras_vae.estimators.reparameterized import DoublyReparameterized, Reparameterized, StickingTheLanding
 
 __all__ = [
     "NVIL",
     "Aggregate",
-    "DoublyReparametrised",
+    "DoublyReparameterized",
     "Estimator",
     "Integrand",
     "LeaveOneOut",
-    "Reparametrised",
+    "Reparameterized",
     "StickingTheLanding",
     "as_estimator",
     "with_gradient_of",

@@ -58,5 +58,5 @@ def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:
         exact = type(family).__mro__[1].__name__
         raise ValueError(
             f"{owner}: {type(estimator).__name__} draws exact samples, and {type(family).__name__} is there for "
-            f"relaxed ones; wanted keras_vae.families.{exact}, or ELBO with estimator='reparametrised'"
+            f"relaxed ones; wanted keras_vae.families.{exact}, or ELBO with estimator='reparameterized'"
         )

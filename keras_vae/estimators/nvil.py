@@ -7,12 +7,12 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import replicas
-from keras_vae.densities import density_dtype
 from keras_vae.estimators.base import Aggregate, Estimator, Integrand
 from keras_vae.estimators.leave_one_out import refuse_relaxed, score_function
 from keras_vae.families.base import Family
 from keras_vae.networks import MLP
+from keras_vae.utils import replicas
+from keras_vae.utils.distributions import density_dtype
 
 # Of the running mean; Mnih & Gregor (2014), algorithm 1.
 _DECAY = 0.8
@@ -60,7 +60,7 @@ class NVIL(Estimator):
         found = []
 
         def signals(log_weights: tf.Tensor) -> tf.Tensor:
-            found.append(self.baseline.centre(log_weights - tf.stop_gradient(baseline), training))
+            found.append(self.baseline.center(log_weights - tf.stop_gradient(baseline), training))
             return found[0] / tf.cast(tf.shape(log_weights)[0], log_weights.dtype)
 
         value, surrogate = score_function(integrand, aggregate, signals)
@@ -100,7 +100,7 @@ class Baseline(keras.layers.Layer):
         features = tf.reshape(self.network(x, training=training), [tf.shape(x)[0], self.head.kernel.shape[0]])
         return tf.squeeze(self.head(features), axis=-1)
 
-    def centre(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
+    def center(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
         """Return the signal, `[samples, batch]`, less its running mean; then learn that.
 
         The paper learns it first; then the baseline knows the sample it is subtracted from, a bias.

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae import guard
-from keras_vae.checks import positive_integer
+from keras_vae.trainer import input_checks
+from keras_vae.utils.arguments import positive_integer
 from keras_vae.vae import VAE
 
 
@@ -50,7 +50,7 @@ def through(
     """
     dtype = model.observed_family.variable_dtype
     found = False
-    with guard.clear_errors():
+    with input_checks.clear_errors():
         for number, parts in enumerate(
             tqdm(checked(model, data, batch_size), desc=measure, unit="batch", disable=not verbose)
         ):
@@ -72,7 +72,7 @@ def checked(model: VAE, data: Any, batch_size: int) -> Iterable[Any]:
     batch_size = positive_integer(batch_size, "batch_size")
     x, y = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
     x = _known(x)
-    x, beside = guard.guarded_pair(
+    x, beside = input_checks.guarded_pair(
         x, y if model.condition is not None else None, model.observed_family, model.condition
     )
     y = y if beside is None else beside

@@ -11,7 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 _STYLE = """
 :root { color-scheme: light dark; }

@@ -1,4 +1,4 @@
-"""Writing a VAE as a SavedModel that TensorFlow Serving can load."""
+"""Writing a VAE as a SavedModel for TensorFlow Serving, with warm-up requests, checked against the model."""
 
 import contextlib
 import logging
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
-from keras_vae.checks import positive_integer
-from keras_vae.export.signatures import example_requests, signatures
-from keras_vae.export.verify import verify
+from keras_vae.export.signatures import Signature, Tensors, example_requests, signatures
 from keras_vae.export.version_directory import whole_version
-from keras_vae.export.warmup import write_warmup
+from keras_vae.utils.arguments import positive_integer
 
-# Rounding of a graph optimised differently, by the networks' compute dtype.
+# Rounding of a graph optimized differently, by the networks' compute dtype.
 _TOLERANCE = {"float64": 1e-5, "float32": 1e-4}
 _LOW_PRECISION_TOLERANCE = 0.1
 
@@ -46,3 +46,65 @@ def _without_chatter() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+class ExportMismatchError(RuntimeError):
+    """The export, loaded back, does not answer as the live model does."""
+
+
+def verify(directory: Path, live: dict[str, Signature], requests: dict[str, Tensors], tolerance: float) -> None:
+    """Load the SavedModel and compare each signature's answers with the live model's.
+
+    Args:
+        directory: The SavedModel's.
+        live: The live model's signatures.
+        requests: Inputs by signature.
+        tolerance: Largest difference, relative to the largest value of the output (and to 1).
+
+    Raises:
+        ExportMismatchError: If an output differs by more, or its name or shape differs at all.
+    """
+    loaded = tf.saved_model.load(str(directory)).signatures
+    for name, inputs in requests.items():
+        wanted = tf.function(live[name].function)(**inputs)
+        found = loaded[name](**inputs)
+        if set(found) != set(wanted):
+            raise ExportMismatchError(f"{name} answers {sorted(found)}, the live model {sorted(wanted)}")
+        for output, value in wanted.items():
+            _compare(f"{name}.{output}", found[output].numpy(), value.numpy(), tolerance)
+
+
+def _compare(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
+    if found.shape != wanted.shape:
+        raise ExportMismatchError(f"{name} has shape {found.shape}, the live model's {wanted.shape}")
+    if not np.all(np.isfinite(wanted)):
+        raise ExportMismatchError(f"{name} of the live model holds NaN or infinite values: train it anew")
+    allowed = tolerance * max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
+    difference = float(np.max(np.abs(found - wanted), initial=0.0))
+    if not difference <= allowed:
+        raise ExportMismatchError(f"{name} differs from the live model's by {difference:.3g}, more than {allowed:.3g}")
+
+
+# Where TensorFlow Serving looks for them.
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+
+def write_warmup(directory: Path, model_name: str, requests: dict[str, Tensors]) -> None:
+    """Write one PredictionLog for each request.
+
+    Args:
+        directory: The SavedModel's.
+        model_name: Name of the model in the requests.
+        requests: Inputs by signature.
+    """
+    file = directory / WARMUP_FILE
+    file.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for signature, inputs in requests.items():
+            log = prediction_log_pb2.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name = model_name
+            request.model_spec.signature_name = signature
+            for name, value in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(log.SerializeToString())

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_vae.locks import locked
+from keras_vae.utils.locks import locked
 
 _PREFIX = ".exporting-"
 

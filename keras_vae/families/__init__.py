@@ -4,9 +4,9 @@ from keras_vae.families.base import Family
 from keras_vae.families.bernoulli import Bernoulli
 from keras_vae.families.beta import Beta
 from keras_vae.families.continuous_bernoulli import ContinuousBernoulli
-from keras_vae.families.discretised_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
 from keras_vae.families.full_normal import FullNormal
-from keras_vae.families.grey_levels import GreyLevels
+from keras_vae.families.gray_levels import GrayLevels
 from keras_vae.families.gumbel_softmax import GumbelSoftmax
 from keras_vae.families.inverse_autoregressive_flow import InverseAutoregressiveFlow
 from keras_vae.families.normal import Normal
@@ -21,8 +21,8 @@ LIKELIHOODS: dict[str, type[Family]] = {
     "continuous_bernoulli": ContinuousBernoulli,
     "beta": Beta,
     "normal": Normal,
-    "grey_levels": GreyLevels,
-    "discretised_logistic_mixture": DiscretisedLogisticMixture,
+    "gray_levels": GrayLevels,
+    "discretized_logistic_mixture": DiscretisedLogisticMixture,
 }
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "DiscretisedLogisticMixture",
     "Family",
     "FullNormal",
-    "GreyLevels",
+    "GrayLevels",
     "GumbelSoftmax",
     "InverseAutoregressiveFlow",
     "Normal",

@@ -11,16 +11,16 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import OPEN_UNIT_INTERVAL
 
-# At log(κ/2) = 10 and mean ½ the standard deviation is 0.0024, less than an 8-bit grey level; a larger κ would
+# At log(κ/2) = 10 and mean ½ the standard deviation is 0.0024, less than an 8-bit gray level; a larger κ would
 # cost float32 its digits.
 MAX_VALUE = 10.0
 
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Beta(Family):
-    """Independent beta elements, for values strictly between 0 and 1 such as dequantised pixels.
+    """Independent beta elements, for values strictly between 0 and 1 such as dequantized pixels.
 
-    p(x|α, β) = x^(α − 1) (1 − x)^(β − 1) / B(α, β), parametrised by its mean μ = α/(α + β) and concentration
+    p(x|α, β) = x^(α − 1) (1 − x)^(β − 1) / B(α, β), parameterized by its mean μ = α/(α + β) and concentration
     κ = α + β (Ferrari & Cribari-Neto 2004, equation 4).
 
     The unconstrained values are the logit of μ and log(κ/2), so that zeros give the uniform distribution. Both

@@ -16,7 +16,7 @@ MAX_LOGIT = math.log((1 - 1e-4) / 1e-4)
 
 @keras.saving.register_keras_serializable("keras_vae")
 class ContinuousBernoulli(Family):
-    """Independent continuous Bernoulli elements, for grey values in [0, 1].
+    """Independent continuous Bernoulli elements, for gray values in [0, 1].
 
     p(x|λ) = C(λ) λˣ (1 − λ)¹⁻ˣ with C(λ) = 2 artanh(1 − 2λ)/(1 − 2λ), C(½) = 2
     (Loaiza-Ganem & Cunningham 2019, section 3). λ is not the mean: use `mean`.

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.normal import MAX_LOG_VARIANCE
 from keras_vae.families.support import REAL
-from keras_vae.flows.vector import vector_size
+from keras_vae.flows.base import vector_size
 
 # Two latents may correlate up to 0.99995. Inverting L multiplies such numbers, so that it needs a bound.
 MAX_COUPLING = 100.0

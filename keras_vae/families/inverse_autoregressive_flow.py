@@ -7,13 +7,12 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
-from keras_vae.checks import positive_integer
 from keras_vae.families.base import Parameters
 from keras_vae.families.normal_flow import NormalFlow
+from keras_vae.flows.base import read_widths, soft_bound
 from keras_vae.flows.inverse_autoregressive import InverseAutoregressive
 from keras_vae.flows.made import MADE
-from keras_vae.flows.soft_bound import soft_bound
-from keras_vae.flows.widths import read_widths
+from keras_vae.utils.arguments import positive_integer
 
 # Far beyond what networks give at their start; without it a stray h sends z, and the next step's m, further out.
 _MAX_CONTEXT = 10.0

@@ -7,11 +7,11 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.checks import positive_integer
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.normal import MAX_LOG_VARIANCE
 from keras_vae.families.support import REAL
-from keras_vae.flows.vector import vector_size
+from keras_vae.flows.base import vector_size
+from keras_vae.utils.arguments import positive_integer
 
 
 class NormalFlow(Family):

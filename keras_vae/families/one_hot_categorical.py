@@ -13,7 +13,7 @@ from keras_vae.families.support import ONE_HOT
 
 @keras.saving.register_keras_serializable("keras_vae")
 class OneHotCategorical(Family):
-    """Independent categorical variables as one-hot vectors, parametrised by logits.
+    """Independent categorical variables as one-hot vectors, parameterized by logits.
 
     log q(z|x) = Σ_n Σ_k z_nk log π_nk, π_n = softmax(logits_n) (Jang, Gu & Poole 2017, section 2). Its samples
     carry no gradient: train it with a score-function estimator, or use `GumbelSoftmax`.

@@ -16,7 +16,7 @@ from keras_vae.flows.planar import Planar
 class PlanarFlow(NormalFlow):
     """A normal pushed through planar maps z ← z + û tanh(wᵀz + b), whose u, w and b come from the encoder.
 
-    Rezende & Mohamed (2015), equations 10 to 13: "amortised" maps, without weights of the family's own. The
+    Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps, without weights of the family's own. The
     density of any z is found by solving one scalar equation a map. `mean` and `scale` are approximations: see
     `NormalFlow`.
 

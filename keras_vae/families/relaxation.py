@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_vae.schedules.reading import as_schedule, deserialize
+from keras_vae.schedules.base import as_schedule, deserialize
 
 
 def read_temperature(value: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Parameters
 from keras_vae.families.bernoulli import Bernoulli
 from keras_vae.families.relaxation import read_temperature, straighten
-from keras_vae.schedules.reading import as_schedule, serialize
+from keras_vae.schedules.base import as_schedule, serialize
 
 
 @keras.saving.register_keras_serializable("keras_vae")

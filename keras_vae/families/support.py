@@ -23,7 +23,7 @@ class Support:
     contains: Callable[[tf.Tensor], tf.Tensor]
 
 
-def _grey_level(x: tf.Tensor) -> tf.Tensor:
+def _gray_level(x: tf.Tensor) -> tf.Tensor:
     # Float32 rounds k/255 by less than 2e-5 of a level.
     on_level = tf.abs(255.0 * x - tf.round(255.0 * x)) < 1e-3
     return on_level & (x >= 0.0) & (x <= 1.0)
@@ -37,8 +37,8 @@ BINARY = Support(
     name="binary",
     wanted="every value exactly 0 or 1",
     advice=(
-        "For grey pixels either use the continuous Bernoulli likelihood (keras_vae.families.ContinuousBernoulli, "
-        "likelihood continuous_bernoulli), or binarise them: keras_vae.data.load with preprocess='dynamic' or "
+        "For gray pixels either use the continuous Bernoulli likelihood (keras_vae.families.ContinuousBernoulli, "
+        "likelihood continuous_bernoulli), or binarize them: keras_vae.data.load with preprocess='dynamic' or "
         "'static' does so"
     ),
     contains=lambda x: tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0)),
@@ -48,7 +48,7 @@ UNIT_INTERVAL = Support(
     name="unit interval",
     wanted="every value in [0, 1]",
     advice=(
-        "Divide 8-bit pixels by 255, or let keras_vae.data.load do it (preprocess='grey' or 'dequantised'); for "
+        "Divide 8-bit pixels by 255, or let keras_vae.data.load do it (preprocess='gray' or 'dequantized'); for "
         "unbounded data use keras_vae.families.Normal"
     ),
     contains=lambda x: tf.logical_and(x >= 0.0, x <= 1.0),
@@ -58,20 +58,20 @@ OPEN_UNIT_INTERVAL = Support(
     name="open unit interval",
     wanted="every value between 0 and 1, neither of them included",
     advice=(
-        "keras_vae.data.load with preprocess='dequantised' makes such values of 8-bit pixels; where 0 and 1 may "
+        "keras_vae.data.load with preprocess='dequantized' makes such values of 8-bit pixels; where 0 and 1 may "
         "occur, use keras_vae.families.ContinuousBernoulli"
     ),
     contains=lambda x: tf.logical_and(x > 0.0, x < 1.0),
 )
 
-GREY_LEVELS = Support(
-    name="grey levels",
-    wanted="every value one of the 256 grey levels k/255",
+GRAY_LEVELS = Support(
+    name="gray levels",
+    wanted="every value one of the 256 gray levels k/255",
     advice=(
-        "Divide 8-bit pixels by 255, as keras_vae.data.load with preprocess='grey' does; for other values in [0, 1] "
+        "Divide 8-bit pixels by 255, as keras_vae.data.load with preprocess='gray' does; for other values in [0, 1] "
         "use keras_vae.families.ContinuousBernoulli"
     ),
-    contains=_grey_level,
+    contains=_gray_level,
 )
 
 ONE_HOT = Support(

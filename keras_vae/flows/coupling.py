@@ -6,10 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
-from keras_vae.densities import density_dtype
-from keras_vae.flows.soft_bound import soft_bound
-from keras_vae.flows.widths import read_widths
+from keras_vae.flows.base import read_widths, soft_bound
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.distributions import density_dtype
 
 
 @keras.saving.register_keras_serializable("keras_vae")

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 
+from keras_vae.flows.base import soft_bound
 from keras_vae.flows.made import MADE
-from keras_vae.flows.soft_bound import soft_bound
 
 # Kingma et al. (2016), section 4, start the gate at sigmoid(1) to sigmoid(2), so that a step starts near the identity.
 _GATE_BIAS = 2.0

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
-from keras_vae.densities import density_dtype
-from keras_vae.flows.widths import read_widths
+from keras_vae.flows.base import read_widths
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.distributions import density_dtype
 
 # Of the last layer's weights: outputs start near zero, hence flows near the identity.
 _LAST_STDDEV = 0.01

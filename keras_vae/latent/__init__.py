@@ -1,9 +1,8 @@
 """What the latents mean: pictures of them changed, mixed and added, one tool a file."""
 
 from keras_vae.latent.activity import ACTIVE, activity
-from keras_vae.latent.attributes import add_attribute, attribute_vector
 from keras_vae.latent.codes import Decoded
-from keras_vae.latent.editing import edit
+from keras_vae.latent.editing import add_attribute, attribute_vector, edit
 from keras_vae.latent.interpolation import interpolate, interpolate_latents
 from keras_vae.latent.manifold import manifold
 from keras_vae.latent.traversal import Traversal, traverse

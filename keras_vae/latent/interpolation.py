@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.checks import positive_integer
 from keras_vae.latent.codes import Decoded, LatentModel, decode, for_all, latent_size, means, one_example
-from keras_vae.names import lookup
+from keras_vae.utils.arguments import lookup, positive_integer
 
 KINDS = ("linear", "spherical")
 

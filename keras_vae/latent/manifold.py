@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.checks import positive_integer
 from keras_vae.latent.codes import Decoded, LatentModel, check_real, decode, for_all
+from keras_vae.utils.arguments import positive_integer
 
 
 def manifold(

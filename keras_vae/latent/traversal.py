@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_vae.checks import positive_integer
 from keras_vae.latent.activity import activity
 from keras_vae.latent.codes import LatentModel, check_values, decode, for_all, latent_size, means, one_example
+from keras_vae.utils.arguments import positive_integer
 
 _DEFAULT = {"unit interval": np.linspace(0, 1, 11), "binary": np.array([0.0, 1.0])}
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_vae.checks import as_shape
-from keras_vae.conditional import Decoder, Encoder
 from keras_vae.conditions import Condition
+from keras_vae.encoder_decoder import Decoder, Encoder
 from keras_vae.families import LIKELIHOODS, Family, Normal
-from keras_vae.names import lookup
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior
+from keras_vae.utils.arguments import as_shape, lookup
 from keras_vae.vae import VAE
 
 NETWORKS = ("mlp", "conv")

@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 
 from keras_vae import families, priors
-from keras_vae.catalogue import CATALOGUE, CONDITIONAL, OWN_LIKELIHOOD
-from keras_vae.checks import as_shape, positive_integer
-from keras_vae.conditional_prior import ConditionalPrior
+from keras_vae.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.conditions import Label
 from keras_vae.models.compose import vae
-from keras_vae.names import lookup
 from keras_vae.networks import MLP
 from keras_vae.objectives import ELBO, IWAE, BetaTC, InfoVAE
+from keras_vae.priors.conditional import ConditionalPrior
 from keras_vae.schedules import Cyclical, Exponential, Linear
+from keras_vae.utils.arguments import as_shape, lookup, positive_integer
 from keras_vae.vae import VAE
 
 # Categories of each discrete latent, as in Jang, Gu & Poole (2017).
@@ -171,7 +170,7 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "free-bits": lambda w: {"objective": w.elbo(free_bits=0.1)},
     "iwae": lambda w: {"objective": IWAE(w.k(5))},
     "sticking-the-landing": lambda w: {"objective": w.elbo(estimator="sticking_the_landing")},
-    "dreg": lambda w: {"objective": IWAE(w.k(5), estimator="doubly_reparametrised")},
+    "dreg": lambda w: {"objective": IWAE(w.k(5), estimator="doubly_reparameterized")},
     "beta-tc-vae": _beta_tc,
     "info-vae": lambda w: _info(w, alpha=0.0),
     "mmd-vae": lambda w: _info(w, alpha=1.0),
@@ -209,7 +208,7 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
 }
 
 READY_MADE: dict[str, ReadyMade] = {
-    name: ReadyMade(*CATALOGUE[name], parts=parts, conditional=name in CONDITIONAL) for name, parts in _PARTS.items()
+    name: ReadyMade(*CATALOG[name], parts=parts, conditional=name in CONDITIONAL) for name, parts in _PARTS.items()
 }
 
 

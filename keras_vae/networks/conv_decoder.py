@@ -12,7 +12,7 @@ import tensorflow as tf
 class ConvDecoder(keras.Model):
     """A dense layer, then transposed convolutions that double the image at each layer.
 
-    After Radford, Metz & Chintala (2016), without batch normalisation (see `ConvEncoder`). Sizes that are no
+    After Radford, Metz & Chintala (2016), without batch normalization (see `ConvEncoder`). Sizes that are no
     multiple of 2^layers are made a little too large and cropped.
 
     Args:

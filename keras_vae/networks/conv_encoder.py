@@ -12,7 +12,7 @@ class ConvEncoder(keras.Model):
     """Strided convolutions that halve the image at each layer, then a dense layer.
 
     After Radford, Metz & Chintala (2016): strides in place of pooling, leaky ReLU. Unlike it, no batch
-    normalisation: an example's bound must not depend on the other examples of its batch.
+    normalization: an example's bound must not depend on the other examples of its batch.
 
     Args:
         filters: Channels of each convolution.

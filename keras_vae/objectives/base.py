@@ -22,7 +22,7 @@ def refuse_jumps(owner: str, inference: Inference) -> None:
         raise ValueError(
             f"{owner}: log q(z|x) of {type(inference.family).__name__} jumps where its pieces meet, and a gradient "
             "along samples misses the jumps; wanted the KL in closed form, as ELBO and InfoVAE take it with estimator "
-            "'reparametrised' and the prior Uniform or Learned(PiecewiseConstant(...)), or estimator='leave_one_out' "
+            "'reparameterized' and the prior Uniform or Learned(PiecewiseConstant(...)), or estimator='leave_one_out' "
             "or 'nvil'"
         )
 
@@ -37,7 +37,7 @@ class LatentVariableModel(Protocol):
 class Objective:
     """A bound on log p(x), given a model and a batch.
 
-    Calling it returns per-example terms, each `[batch]`, in nats: `loss` is minimised, and the terms named in
+    Calling it returns per-example terms, each `[batch]`, in nats: `loss` is minimized, and the terms named in
     `metrics` are reported as means over examples.
     """
 

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae import replicas
-from keras_vae.checks import positive_integer
-from keras_vae.densities import factors
-from keras_vae.estimators import Reparametrised
+from keras_vae.estimators import Reparameterized
 from keras_vae.inference import Inference
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, refuse_jumps
-from keras_vae.schedules.reading import as_schedule, deserialize, serialize
+from keras_vae.schedules.base import as_schedule, deserialize, serialize
+from keras_vae.utils import replicas
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.distributions import factors
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -22,7 +22,7 @@ class BetaTC(Objective):
     L = E_q[log p(x|z)] − I(x; z) − β KL(q(z) ‖ Π_j q(z_j)) − Σ_j KL(q(z_j) ‖ p(z_j)) (Chen et al. 2018,
     equation 4 with α = γ = 1). The aggregate posterior q(z_i) is estimated over the global batch of M of N examples by
     minibatch-stratified sampling: q(z_i|x_i) weighs 1/N, as it does in q(z), and all others the rest (their appendix
-    C.2), so that the estimate of q(z) is unbiased, and exact if M = N. For factorised posteriors and priors.
+    C.2), so that the estimate of q(z) is unbiased, and exact if M = N. For factorized posteriors and priors.
 
     Args:
         dataset_size: N, the number of training examples, at least the batch size. A batch of one example says
@@ -31,7 +31,7 @@ class BetaTC(Objective):
 
     Raises:
         ValueError: If an argument is refused; in the model's constructor, if posterior or prior does not
-            factorise over latents, or samples carry no gradient.
+            factorize over latents, or samples carry no gradient.
 
     Example:
         >>> objective = BetaTC(dataset_size=60_000, beta=6.0)
@@ -46,7 +46,7 @@ class BetaTC(Objective):
         as_schedule(self.beta, "BetaTC: beta")
 
     def check(self, inference: Inference) -> None:
-        """Refuse posteriors and priors that do not factorise, and relaxed ones."""
+        """Refuse posteriors and priors that do not factorize, and relaxed ones."""
         entangled = factors(inference.posterior) is None or factors(inference.prior) is None
         if entangled or inference.family.relaxed:
             raise ValueError(
@@ -54,7 +54,7 @@ class BetaTC(Objective):
                 f"received {type(inference.family).__name__} and the prior {inference.prior.name}. Wanted, for "
                 "example, Normal and StandardNormal"
             )
-        Reparametrised().check("BetaTC", inference.family, inference.posterior, 1, 1)
+        Reparameterized().check("BetaTC", inference.family, inference.posterior, 1, 1)
         refuse_jumps("BetaTC", inference)
 
     def __call__(

@@ -6,14 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae import replicas
-from keras_vae.checks import positive_integer
 from keras_vae.estimators import Estimator, Integrand, as_estimator, with_gradient_of
 from keras_vae.inference import Inference
 from keras_vae.objectives.aggregates import MEAN
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
 from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
-from keras_vae.schedules.reading import as_schedule, deserialize, non_negative, serialize
+from keras_vae.schedules.base import as_schedule, deserialize, non_negative, serialize
+from keras_vae.utils import replicas
+from keras_vae.utils.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -29,8 +29,8 @@ class ELBO(Objective):
         beta: Weight of the KL: a number, or a schedule such as `keras_vae.schedules.Linear(0.0, 1.0, 10_000)`
             (Bowman et al. 2016, section 3.1) or `Cyclical` (Fu et al. 2019). Evaluation uses the present value.
         free_bits: λ, nats that each latent may carry at no cost: its KL enters as max(λ, its mean over the batch)
-            (Kingma et al. 2016, appendix C.8, equation 15). For posteriors and priors that factorise.
-        estimator: Of the gradient: `"reparametrised"`, `"sticking_the_landing"`, `"nvil"`, `"leave_one_out"`, or a
+            (Kingma et al. 2016, appendix C.8, equation 15). For posteriors and priors that factorize.
+        estimator: Of the gradient: `"reparameterized"`, `"sticking_the_landing"`, `"nvil"`, `"leave_one_out"`, or a
             `keras_vae.estimators.Estimator`.
 
     Raises:
@@ -50,7 +50,7 @@ class ELBO(Objective):
         num_samples: int = 1,
         beta: Any = 1.0,
         free_bits: float = 0.0,
-        estimator: str | Estimator = "reparametrised",
+        estimator: str | Estimator = "reparameterized",
     ) -> None:
         owner = type(self).__name__
         self.num_samples = positive_integer(num_samples, f"{owner}: num_samples")
@@ -77,7 +77,7 @@ class ELBO(Objective):
                 raise ValueError(
                     f"ELBO: free_bits={self.free_bits} is given to each latent, but the KL of "
                     f"{type(inference.family).__name__} to this prior is no sum over latents; wanted a posterior and a "
-                    "prior that factorise, such as Normal and StandardNormal. Or warm up beta instead"
+                    "prior that factorize, such as Normal and StandardNormal. Or warm up beta instead"
                 )
 
     def __call__(

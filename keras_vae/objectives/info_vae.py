@@ -5,12 +5,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae import replicas
-from keras_vae.estimators import Reparametrised
+from keras_vae.estimators import Reparameterized
 from keras_vae.inference import Inference
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, refuse_jumps
 from keras_vae.objectives.kl import closed_form_kl
-from keras_vae.schedules.reading import non_negative
+from keras_vae.schedules.base import non_negative
+from keras_vae.utils import replicas
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -51,9 +51,9 @@ class InfoVAE(Objective):
         if inference.family.relaxed:
             raise ValueError(
                 f"InfoVAE: relaxed samples of {type(inference.family).__name__} and the prior's exact ones never "
-                "agree; wanted a reparametrised posterior, such as Normal"
+                "agree; wanted a reparameterized posterior, such as Normal"
             )
-        Reparametrised().check("InfoVAE", inference.family, inference.posterior, 1, 1)
+        Reparameterized().check("InfoVAE", inference.family, inference.posterior, 1, 1)
         if closed_form_kl(inference.posterior, inference.prior) is None:
             refuse_jumps("InfoVAE", inference)
 

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
 from keras_vae.estimators import Estimator, Integrand, as_estimator, with_gradient_of
 from keras_vae.inference import Inference
 from keras_vae.objectives.aggregates import LOG_MEAN_EXP
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
+from keras_vae.utils.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -21,7 +21,7 @@ class IWAE(Objective):
 
     Args:
         num_samples: k.
-        estimator: Of the gradient: `"reparametrised"`, `"doubly_reparametrised"` (Tucker et al. 2019),
+        estimator: Of the gradient: `"reparameterized"`, `"doubly_reparameterized"` (Tucker et al. 2019),
             `"leave_one_out"` (VIMCO, Mnih & Rezende 2016), or a `keras_vae.estimators.Estimator`.
 
     Raises:
@@ -30,12 +30,12 @@ class IWAE(Objective):
 
     Example:
         >>> import keras_vae as kv
-        >>> objective = IWAE(50, estimator="doubly_reparametrised")
+        >>> objective = IWAE(50, estimator="doubly_reparameterized")
     """
 
     metrics = ("bound", "reconstruction", "kl")
 
-    def __init__(self, num_samples: int = 5, estimator: str | Estimator = "reparametrised") -> None:
+    def __init__(self, num_samples: int = 5, estimator: str | Estimator = "reparameterized") -> None:
         self.num_samples = positive_integer(num_samples, "IWAE: num_samples")
         self.estimator = as_estimator(estimator, "IWAE")
 

@@ -1,16 +1,16 @@
 """What all pictures share: showing a canvas, naming rows and columns, writing a file."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae.files import whole
-from keras_vae.plots.tiles import tile
+from keras_vae.utils.files import whole
 
-# Inches a cell of a labelled grid takes: room enough for a number under each column.
+# Inches a cell of a labeled grid takes: room enough for a number under each column.
 _CELL = 0.66
 
 
@@ -24,7 +24,7 @@ def one_canvas(canvas: np.ndarray, title: str) -> Figure:
     return figure
 
 
-def labelled_grid(
+def labeled_grid(
     images: Any, rows: Sequence[str] = (), columns: Sequence[str] = (), title: str = "", cell: float = _CELL
 ) -> tuple[Figure, Any]:
     """Draw images in a grid whose rows and columns have names.
@@ -89,3 +89,81 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure; the file appears whole or not at all."""
     with whole(path) as unfinished:
         figure.savefig(unfinished, dpi=150, bbox_inches="tight", pad_inches=0.05)
+
+
+def tile(images: Any, columns: int | None = None) -> np.ndarray:
+    """Lay images out in one, row by row, with a thin white line between.
+
+    Args:
+        images: `[n, height, width, channels]`, values in [0, 1].
+        columns: Images a row; by default as near to a square as can be.
+
+    Returns:
+        `[height', width', channels]`.
+
+    Raises:
+        ValueError: If the images are not of rank 4, or there are none.
+
+    Example:
+        >>> tile(np.zeros([6, 28, 28, 1]), columns=3).shape
+        (59, 88, 1)
+    """
+    images = np.asarray(images, dtype=np.float32)
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(
+            f"tile: wanted at least one image, [n, height, width, channels]; received shape {images.shape}"
+        )
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    canvas = np.ones((rows * (height + 1) + 1, columns * (width + 1) + 1, channels), np.float32)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + 1) + 1, (i % columns) * (width + 1) + 1
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def pairs(x: Any, reconstructions: Any) -> np.ndarray:
+    """Interleave images and their reconstructions, `[2n, …]`, for `tile` with an even number of columns."""
+    x, reconstructions = np.asarray(x), np.asarray(reconstructions)
+    return np.stack([x, reconstructions], axis=1).reshape(-1, *x.shape[1:])
+
+
+# More classes than this leave no room for a number in each cell.
+_WRITTEN = 12
+
+
+def draw_confusion(matrices: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
+    """Draw confusion matrices beside each other, as per cent of each true class.
+
+    Args:
+        matrices: Counts of true class (row) and predicted one, `[classes, classes]`, by a title.
+        names: Of the classes.
+    """
+    side = max(3.2, min(7, 0.38 * len(names) + 1))
+    figure = Figure(figsize=(side * len(matrices), side + 0.3), layout="constrained")
+    axes = figure.subplots(1, len(matrices), squeeze=False)[0]
+    every = -(-len(names) // 25)  # more names would overlap
+    for axis, (title, counts) in zip(axes, matrices.items(), strict=True):
+        shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("predicted")
+        axis.set_ylabel("true, % of the row")
+        ticks = range(0, len(names), every)
+        axis.set_xticks(ticks, [names[i] for i in ticks], fontsize=7)
+        axis.set_yticks(ticks, [names[i] for i in ticks], fontsize=7)
+        if len(names) <= _WRITTEN:
+            for (row, column), share in np.ndenumerate(shares):
+                if counts[row, column]:
+                    text = f"{share:.0f}" if share >= 0.5 else "<1"
+                    axis.text(
+                        column,
+                        row,
+                        text,
+                        ha="center",
+                        va="center",
+                        fontsize=7,
+                        color="white" if share > 50 else "black",
+                    )
+    return figure

@@ -8,12 +8,12 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.densities import factors
 from keras_vae.families.base import Family
+from keras_vae.flows.base import read_widths
 from keras_vae.flows.made import MADE
-from keras_vae.flows.widths import read_widths
 from keras_vae.priors.base import Posterior, Prior
 from keras_vae.priors.site_by_site import SiteBySite
+from keras_vae.utils.distributions import factors
 
 
 @keras.saving.register_keras_serializable("keras_vae")

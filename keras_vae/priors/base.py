@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.checks import as_shape
-from keras_vae.densities import density_dtype
 from keras_vae.families.support import REAL, Support
+from keras_vae.utils.arguments import as_shape
+from keras_vae.utils.distributions import density_dtype
 
 Posterior = Callable[[tf.Tensor], tfd.Distribution]
 

@@ -8,12 +8,10 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.checks import positive_integer
+from keras_vae.flows.base import read_widths, soft_bound, vector_size
 from keras_vae.flows.made import MADE
-from keras_vae.flows.soft_bound import soft_bound
-from keras_vae.flows.vector import vector_size
-from keras_vae.flows.widths import read_widths
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")

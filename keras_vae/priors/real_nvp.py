@@ -8,11 +8,10 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.checks import positive_integer
+from keras_vae.flows.base import read_widths, vector_size
 from keras_vae.flows.coupling import Coupling
-from keras_vae.flows.vector import vector_size
-from keras_vae.flows.widths import read_widths
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.checks import as_shape, positive_integer
 from keras_vae.families.base import Family
 from keras_vae.families.support import Support
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import as_shape, positive_integer
 
 # Pseudo-inputs made of data start this far inside [0, 1], where the sigmoid still has a gradient.
 _EDGE = 0.01

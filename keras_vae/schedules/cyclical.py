@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
-from keras_vae.schedules.reading import non_negative
+from keras_vae.schedules.base import non_negative
+from keras_vae.utils.arguments import positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")

@@ -1,10 +1,8 @@
 """Training that resumes: callbacks and run directories."""
 
-from keras_vae.training.checkpoint import Checkpoint, restore
-from keras_vae.training.collapse import PosteriorCollapseWarning
-from keras_vae.training.history_file import HistoryFile, read_history
-from keras_vae.training.monitor import Monitor
-from keras_vae.training.pictures import Pictures
+from keras_vae.training.callbacks import Pictures
+from keras_vae.training.checkpoint import Checkpoint, HistoryFile, read_history, restore
+from keras_vae.training.monitor import Monitor, PosteriorCollapseWarning
 from keras_vae.training.run import Run
 from keras_vae.training.run_config import RunConfig
 

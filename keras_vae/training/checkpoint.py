@@ -1,5 +1,6 @@
-"""Checkpoints of a whole model, one an epoch, that survive being killed."""
+"""Checkpoints and the history of a run, from which training resumes."""
 
+import json
 import os
 import re
 import warnings
@@ -8,8 +9,8 @@ from typing import Any
 
 import keras
 
-from keras_vae.files import make_folder
-from keras_vae.model_file import load_model
+from keras_vae.utils.files import make_folder, whole
+from keras_vae.utils.model_file import load_model
 
 _NAME = re.compile(r"epoch-(\d{5,})\.keras")
 
@@ -78,3 +79,41 @@ def _epoch(path: Path) -> int:
     match = _NAME.fullmatch(path.name)
     assert match is not None, path
     return int(match[1])
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Write each epoch's metrics to a JSON file, whole after each epoch; continue it when training resumes.
+
+    The file holds a list of objects, one an epoch, with the key `epoch` (counted from 1) and the metrics in
+    nats per example.
+
+    Args:
+        path: The file.
+        initial_epoch: Epochs trained before; later entries in an older file are dropped.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], initial_epoch: int = 0) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self.entries = [e for e in read_history(self.path) if e["epoch"] <= initial_epoch]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch."""
+        self.entries.append({"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}})
+        with whole(self.path) as unfinished:
+            unfinished.write_text(json.dumps(self.entries, indent=1))
+
+
+def read_history(path: str | os.PathLike[str]) -> list[dict[str, float]]:
+    """Return the entries of a history file, or none if it does not exist.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    if not Path(path).exists():
+        return []
+    try:
+        entries = json.loads(Path(path).read_text())
+        return [{**entry, "epoch": int(entry["epoch"])} for entry in entries]
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{path} is not a history of keras_vae ({error}); move it away to go on without it") from None

@@ -1,20 +1,20 @@
-"""What the latents do while a model trains."""
+"""Monitoring the latents while a model trains, and a warning when the posterior collapses."""
 
 import math
 import os
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.checks import positive_integer
-from keras_vae.guard import guarded_pair
 from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
 from keras_vae.objectives.kl import kl_per_latent
 from keras_vae.plots import draw_kl
-from keras_vae.training.collapse import CollapseWatch
+from keras_vae.trainer.input_checks import guarded_pair
+from keras_vae.utils.arguments import positive_integer
 
 _ROWS = 1024
 
@@ -27,7 +27,7 @@ class Monitor(keras.callbacks.Callback):
       they carry more than 0.01 nats.
     - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
       broken ELBO", section 2.2); their sum is −ELBO.
-    - the KL of each latent, mean over x in nats, where posterior and prior factorise.
+    - the KL of each latent, mean over x in nats, where posterior and prior factorize.
 
     `active_units` joins the epoch's logs, and so Keras's history and every callback after this one: put it before
     `HistoryFile` and `TensorBoard`. `PosteriorCollapseWarning` comes once, from epoch 2 on, if no latent is active
@@ -128,3 +128,67 @@ class Monitor(keras.callbacks.Callback):
                 tf.summary.histogram("latent/kl", found["kl"])
                 tf.summary.image("latent/kl_by_latent", draw_kl(found["kl"])[None])
         writer.flush()
+
+
+# Nats: less than a seventh of a bit about x in all latents together.
+_LITTLE = 0.1
+_FEW = 0.1
+# Before, a model has hardly begun to use its latents.
+_FIRST_EPOCH = 2
+
+_CURE = (
+    "Warm up the weight of the KL, keras_vae.objectives.ELBO(beta=kv.schedules.Linear(0.0, 1.0, steps=10_000)), or on "
+    "the command line --model kl-annealing; give the latents free bits, ELBO(free_bits=0.1) or --model free-bits, "
+    "where posterior and prior factorize; or take a smaller decoder, which needs the latents more"
+)
+
+
+class PosteriorCollapseWarning(UserWarning):
+    """q(z|x) has become the prior, so that z says nothing about x (Bowman et al. 2016, section 3.1)."""
+
+
+class CollapseWatch:
+    """Warn once of a collapsed posterior, and once of one with few active latents.
+
+    Example:
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     CollapseWatch().see(epoch=3, active=0, latents=20, rate=0.01)
+        >>> [warning.category.__name__ for warning in caught]
+        ['PosteriorCollapseWarning']
+    """
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def see(self, epoch: int, active: int | None, latents: int, rate: float) -> None:
+        """Look at an epoch.
+
+        Args:
+            epoch: Its number, counted from 1.
+            active: How many latents are active; None if unknown: then the rate alone tells.
+            latents: How many there are.
+            rate: KL(q(z|x) ‖ p(z)), mean over x, nats; NaN if unknown.
+        """
+        if epoch < _FIRST_EPOCH:
+            return
+        if active == 0 or rate < _LITTLE:
+            counted = "" if active is None else f"{active} of {latents} latents are active and "
+            self._say(
+                "collapse",
+                f"The posterior has collapsed: after epoch {epoch} {counted}the rate is {rate:.3g} nats, so z says "
+                f"next to nothing about x. {_CURE}",
+                PosteriorCollapseWarning,
+            )
+        elif active is not None and active < _FEW * latents:
+            self._say(
+                "few",
+                f"Only {active} of {latents} latents are active after epoch {epoch}. The others cost nothing; if the "
+                f"reconstructions lack detail: {_CURE[0].lower()}{_CURE[1:]}",
+                UserWarning,
+            )
+
+    def _say(self, what: str, message: str, category: type[Warning]) -> None:
+        if not self._said & {what, "collapse"}:
+            self._said.add(what)
+            warnings.warn(message, category, stacklevel=2)

@@ -13,20 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import data, models
-from keras_vae.catalogue import CONDITIONAL
-from keras_vae.checks import positive_integer
-from keras_vae.files import make_folder, sweep, whole
-from keras_vae.locks import locked
-from keras_vae.model_file import load_model
-from keras_vae.training.checkpoint import Checkpoint, checkpoints, restore
-from keras_vae.training.history_file import HistoryFile
-from keras_vae.training.log_errors import clear_log_errors
+from keras_vae.catalog import CONDITIONAL
+from keras_vae.training.callbacks import Pictures, Progress, clear_log_errors
+from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, restore
 from keras_vae.training.monitor import Monitor
-from keras_vae.training.pictures import Pictures
-from keras_vae.training.progress import Progress
 from keras_vae.training.run_config import RunConfig
-from keras_vae.training.strategy import is_chief
-from keras_vae.training.workers import agree, fingerprints, loss_told, wait_for_all
+from keras_vae.training.strategy import agree, fingerprints, is_chief, loss_told, wait_for_all
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.files import make_folder, sweep, whole
+from keras_vae.utils.locks import locked
+from keras_vae.utils.model_file import load_model
 
 # Test examples that are watched while a model trains, and how many of them are drawn.
 _HELD, _SHOWN = 500, 16
@@ -213,7 +209,7 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
 
 
 def _new_model(config: RunConfig, examples: data.Examples) -> Any:
-    grey = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
+    gray = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
@@ -227,7 +223,7 @@ def _new_model(config: RunConfig, examples: data.Examples) -> Any:
             scale=config.scale,
             num_samples=config.num_samples,
             classes=None if examples.labels is None else int(examples.labels.max()) + 1,
-            examples=grey,
+            examples=gray,
             seed=config.seed,
         )
     finally:

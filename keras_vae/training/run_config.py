@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from keras_vae.files import whole
+from keras_vae.utils.files import whole
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,7 @@ def negative_elbo(function: Callable) -> str:
         loss,
         np.mean(kl - log_likelihood),
         {
-            "its sign is wrong: this is the ELBO, and a loss is minimised": np.mean(log_likelihood - kl),
+            "its sign is wrong: this is the ELBO, and a loss is minimized": np.mean(log_likelihood - kl),
             "the KL has the wrong sign: the loss is −log p(x|z) + KL": np.mean(-log_likelihood - kl),
             "log p(x|z) has the wrong sign: the loss is −log p(x|z) + KL": np.mean(log_likelihood + kl),
             "take the mean over the batch, not the sum": np.sum(kl - log_likelihood),
@@ -71,7 +71,7 @@ def negative_elbo(function: Callable) -> str:
             got = "none" if slope is None else f"{float(slope[0, 0]):.4f}"
             raise Wrong(
                 f"the gradient of a weight of the {name} is {got}; finite differences give {wanted:.4f}. Something "
-                "stops it: tf.stop_gradient, NumPy, or a sample drawn outside the reparametrisation trick"
+                "stops it: tf.stop_gradient, NumPy, or a sample drawn outside the reparameterization trick"
             )
     return "agrees with TensorFlow Probability; its gradients agree with finite differences"
 

@@ -34,7 +34,7 @@ def training(build: Callable[[], keras.Model], pixels: int) -> str:
     if not min(losses) < 0.5 * losses[0]:  # half is reached by any start, even one that takes the two for one
         raise Wrong(
             f"after {_STEPS} steps on two patterns the loss is {min(losses):.1f} at best, from {losses[0]:.1f}; wanted "
-            "half of it or less. Is it the loss that is minimised?"
+            "half of it or less. Is it the loss that is minimized?"
         )
     return f"both networks learn: on two patterns the loss falls from {losses[0]:.0f} to {min(losses):.1f} nats"
 

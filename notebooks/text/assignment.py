@@ -37,15 +37,15 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## The data
 #
-# 4,000 handwritten digits to learn from and 1,000 to test on, each a vector of 784 pixels: as grey values between 0
+# 4,000 handwritten digits to learn from and 1,000 to test on, each a vector of 784 pixels: as gray values between 0
 # and 1 for the continuous model, and rounded to 0 and 1 for the binary one.
 
 # %%
 train, test = kv.data.read("mnist_5k", "train"), kv.data.read("mnist_5k", "test")
-grey_train, grey_test = (set_.images.reshape(len(set_), -1).astype("float32") / 255 for set_ in (train, test))
-x_train, x_test = grey_train.round(), grey_test.round()
+gray_train, gray_test = (set_.images.reshape(len(set_), -1).astype("float32") / 255 for set_ in (train, test))
+x_train, x_test = gray_train.round(), gray_test.round()
 D, K = x_train.shape[1], 2
-drawing.digits({"grey": grey_test[:12], "binary": x_test[:12]})
+drawing.digits({"gray": gray_test[:12], "binary": x_test[:12]})
 f"{len(x_train)} + {len(x_test)} digits, D = {D}; values of the binary ones: {np.unique(x_train)}"
 
 # %% [markdown]
@@ -98,7 +98,7 @@ for name, formula in formulas.items():
 # **Answer.** Pixels depend on one another, and a direct model must say how. A table of the probabilities of all
 # binary images would have $2^{784} - 1$ entries. A model with a small number of parameters must assume something, and
 # the simplest assumption, independent pixels, is wrong: it draws noise. Other direct models exist: an autoregressive
-# one factorises $p(x) = \prod_d p(x_d \mid x_{<d})$, but draws one pixel after the other and gives no description of
+# one factorizes $p(x) = \prod_d p(x_d \mid x_{<d})$, but draws one pixel after the other and gives no description of
 # the image.
 #
 # A latent variable model assumes instead that a few causes, such as which digit, its slant, its width, explain how
@@ -233,7 +233,7 @@ print(
 # Derive equation 13.
 #
 # <!-- BEGIN SOLUTION -->
-# Both distributions factorise, so the KL is a sum over $k$. For one latent, with $q = \mathcal N(m, s^2)$ and
+# Both distributions factorize, so the KL is a sum over $k$. For one latent, with $q = \mathcal N(m, s^2)$ and
 # $p = \mathcal N(0, 1)$:
 #
 # $$\mathrm{KL}(q \| p) = \mathbb E_q[\log q(z) - \log p(z)]
@@ -278,7 +278,7 @@ print(f"TensorFlow Probability {tfd.kl_divergence(q, p)[0]:.5f} nats")
 print(f"Monte Carlo            {terms.mean():.5f} ± {terms.std() / np.sqrt(len(terms)):.5f} nats")
 
 # %% [markdown]
-# ## The reparametrisation trick (equations 15 to 29)
+# ## The reparameterization trick (equations 15 to 29)
 #
 # What is wanted is the gradient of
 # $\mathbb E_{q_\phi}[\log p_\theta(x \mid z)] = \int q_\phi(z \mid x) \log p_\theta(x \mid z) \, dz$. For the
@@ -345,12 +345,12 @@ exact = [float(tf.reshape(part, [-1])[0]) for part in tape.gradient(expectation,
 print(f"E[log p(x|z)] = {expectation:.5f} nats; its gradients by θ₁, m, log s²:", np.round(exact, 5))
 
 # %% [markdown]
-# Four estimators: the reparametrised one with $L = 1$ and with $L = 100$ samples, the score-function one, and the
+# Four estimators: the reparameterized one with $L = 1$ and with $L = 100$ samples, the score-function one, and the
 # wrong one, equation 16 used for $\phi$: $z$ drawn and then held fixed.
 
 
 # %% after="sample"
-def reparametrised(w, m, log_var, epsilon):
+def reparameterized(w, m, log_var, epsilon):
     return log_p(sample(m, log_var, epsilon), w)
 
 
@@ -382,8 +382,8 @@ def gradients(estimator, samples, repeats=20_000):
 
 # %% after="sample"
 estimates = {
-    "reparametrised, L = 1": gradients(reparametrised, 1),
-    "reparametrised, L = 100": gradients(reparametrised, 100),
+    "reparameterized, L = 1": gradients(reparameterized, 1),
+    "reparameterized, L = 100": gradients(reparameterized, 100),
     "score function, L = 1": gradients(score_function, 1),
 }
 wrong = gradients(held_fixed, 1)
@@ -402,7 +402,7 @@ drawing.estimates({name: values[1] for name, values in estimates.items()}, exact
 # %% [markdown]
 # The first three are right on average: their means lie within a few standard errors of the exact gradient. The fourth
 # is right for $\theta$, and 0 for $\phi$. With $L = 100$ a single estimate scatters about ten times less, at a
-# hundred times the cost; an optimiser averages over many steps anyway, so $L = 1$ is the usual choice. The score
+# hundred times the cost; an optimizer averages over many steps anyway, so $L = 1$ is the usual choice. The score
 # function scatters more for the encoder, already in this model with one latent and four pixels; with 784 pixels it is
 # far worse, as we shall measure below on the trained model.
 #
@@ -653,7 +653,7 @@ print(f"the bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixe
 # mixtures of two. The last row draws each pixel, as the independent pixels of question 1 were drawn: now the pixels
 # agree better on a shape, and the log-likelihood is far higher.
 #
-# **The latent space.** Each test digit at its posterior mean, coloured by its class, which the model was never told.
+# **The latent space.** Each test digit at its posterior mean, colored by its class, which the model was never told.
 # Beside it: the means that the decoder makes of a grid of latents, evenly spaced in the probability of the prior,
 # from 5 % to 95 %; it covers the middle of the left picture only.
 
@@ -683,7 +683,7 @@ with tf.GradientTape(persistent=True) as tape:
         tfd.Normal(m, s).log_prob(z), axis=-1
     )
 one, two = (tape.gradient(value, m).numpy()[:, 0] for value in (through, by_score))
-for name, values in {"reparametrised": one, "score function": two}.items():
+for name, values in {"reparameterized": one, "score function": two}.items():
     print(f"{name}: mean {values.mean():8.2f} ± {values.std() / np.sqrt(len(values)):.2f}, one: ± {values.std():.1f}")
 print(f"log p(x|z) is {tf.reduce_mean(through):.0f} nats on average; the score function's mean is")
 print(f"{abs(two.mean() - one.mean()) / (two.std() / np.sqrt(len(two))):.1f} standard errors from the other's,")
@@ -692,7 +692,7 @@ print(f"and its variance about {float(f'{two.var() / one.var():.1g}'):,.0f} time
 # %% [markdown]
 # ## Continuous data, and the effect of σ
 #
-# The same network on grey pixels, with $\mathcal N(x \mid \mu(z), \sigma^2)$. First the hand-written one beside the
+# The same network on gray pixels, with $\mathcal N(x \mid \mu(z), \sigma^2)$. First the hand-written one beside the
 # library's, on the same weights and noise as before:
 
 
@@ -704,7 +704,7 @@ def build_continuous(scale):
 keras.utils.set_random_seed(0)
 hand = HandWrittenVAE(lambda x, mu: log_normal(x, mu, 0.2))
 library = copy_weights(hand, build_continuous(0.2))
-x, epsilon = grey_test[:100], tf.random.stateless_normal([100, K], seed=[0, 9])
+x, epsilon = gray_test[:100], tf.random.stateless_normal([100, K], seed=[0, 9])
 hand_loss = negative_elbo(x, epsilon, hand.encoder, hand.decoder, hand.log_likelihood)
 z = sample(*hand.encoder(x), epsilon)
 library_loss = tf.reduce_mean(library.objective.terms(library.infer(x), x, z[None], training=False)["loss"])
@@ -719,10 +719,10 @@ assert relative < 1e-5, "the two models differ"
 bounds = {"by hand": [], "keras_vae": []}
 for seed in range(3):
     keras.utils.set_random_seed(seed)
-    hand, _ = trained(HandWrittenVAE(lambda x, mu: log_normal(x, mu, 0.2), seed=seed), grey_train, epochs=10)
-    bounds["by hand"].append(bound_of(copy_weights(hand, build_continuous(0.2)), grey_test))
-    library, _ = trained(build_continuous(0.2), grey_train, epochs=10)
-    bounds["keras_vae"].append(bound_of(library, grey_test))
+    hand, _ = trained(HandWrittenVAE(lambda x, mu: log_normal(x, mu, 0.2), seed=seed), gray_train, epochs=10)
+    bounds["by hand"].append(bound_of(copy_weights(hand, build_continuous(0.2)), gray_test))
+    library, _ = trained(build_continuous(0.2), gray_train, epochs=10)
+    bounds["keras_vae"].append(bound_of(library, gray_test))
 compare(bounds)
 
 # %% [markdown]
@@ -730,7 +730,7 @@ compare(bounds)
 
 # %% after="sample networks negative_elbo training library log_normal"
 models = {"σ = 0.1": 0.1, "σ = 0.2": library, "σ = 0.5": 0.5, "σ = 2": 2.0, "σ learned": "learned"}
-rows, samples = {"test digits": grey_test[:12]}, {}
+rows, samples = {"test digits": gray_test[:12]}, {}
 print("               σ    bound   reconstruction       KL   error of the mean (r.m.s.)")
 for name, scale in models.items():
     keras.utils.set_random_seed(0)
@@ -738,16 +738,16 @@ for name, scale in models.items():
     if scale == "learned":
         vae.decoder.family.log_scale.assign(np.log(0.3))
     if vae is not library:
-        trained(vae, grey_train, epochs=10)
-    terms = vae.evaluate(grey_test, verbose=0, return_dict=True)
-    means = vae.reconstruct(grey_test).numpy()
+        trained(vae, gray_train, epochs=10)
+    terms = vae.evaluate(gray_test, verbose=0, return_dict=True)
+    means = vae.reconstruct(gray_test).numpy()
     sigma = float(vae.likelihood(tf.zeros([1, K])).distribution.scale[0, 0])
-    rms = np.sqrt(np.mean((means - grey_test) ** 2))
+    rms = np.sqrt(np.mean((means - gray_test) ** 2))
     print(
         f"{name:10} {sigma:6.3f} {terms['bound']:8.1f} {terms['reconstruction']:16.1f} {terms['kl']:8.2f} {rms:15.3f}"
     )
     rows[name], samples[name] = means[:12], vae.sample(12, seed=4).numpy()
-print(f"r.m.s. error of the mean digit: {np.sqrt(np.mean((grey_train.mean(0) - grey_test) ** 2)):.3f}")
+print(f"r.m.s. error of the mean digit: {np.sqrt(np.mean((gray_train.mean(0) - gray_test) ** 2)):.3f}")
 drawing.digits(rows, title="reconstructions")
 
 # %% after="sample networks negative_elbo training library log_normal"
@@ -763,4 +763,4 @@ drawing.digits(samples, title="means of samples: z from the prior, then μ(z)")
 # because none of them dropped its constant.
 #
 # They may not be compared with those of the binary model: those are log-probabilities of binary images, these are
-# log-densities of grey ones. `likelihoods.ipynb` says more on that.
+# log-densities of gray ones. `likelihoods.ipynb` says more on that.

@@ -20,8 +20,8 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## Data
 #
-# A Bernoulli likelihood wants binary pixels, so `load` binarises the grey digits, afresh in each epoch: a pixel of
-# grey level 0.3 is white three times in ten.
+# A Bernoulli likelihood wants binary pixels, so `load` binarizes the gray digits, afresh in each epoch: a pixel of
+# gray level 0.3 is white three times in ten.
 
 # %%
 train = kv.data.load("mnist_5k", split="train", batch_size=100, likelihood="bernoulli")

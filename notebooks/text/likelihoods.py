@@ -2,7 +2,7 @@
 # # Likelihoods
 #
 # The decoder's distribution $p(x|z)$ says what kind of data $x$ is. This notebook trains one small network with seven
-# likelihoods on the same digits. It shows why a Bernoulli likelihood on grey pixels is formally wrong, what each
+# likelihoods on the same digits. It shows why a Bernoulli likelihood on gray pixels is formally wrong, what each
 # choice does to reconstructions and samples, and which of the resulting figures may be compared.
 
 # %%
@@ -34,10 +34,10 @@ SHAPE, D = (28, 28, 1), 28 * 28
 # | family | support of one pixel | kind | `kv.data.load` makes of a byte $k$, by default |
 # |---|---|---|---|
 # | Bernoulli | $\{0, 1\}$ | mass | 1 with probability $k/255$, else 0, afresh in each training epoch |
-# | continuous Bernoulli | $[0, 1]$ | density | $(k+u)/256$ with $u \sim \mathrm{Uniform}(0, 1)$: "dequantised" |
-# | beta | $(0, 1)$ | density | dequantised |
-# | Normal | $\mathbb{R}$ | density | dequantised |
-# | grey levels; discretised logistics | $\{0, 1/255, \dots, 1\}$ | mass | $k/255$ |
+# | continuous Bernoulli | $[0, 1]$ | density | $(k+u)/256$ with $u \sim \mathrm{Uniform}(0, 1)$: "dequantized" |
+# | beta | $(0, 1)$ | density | dequantized |
+# | Normal | $\mathbb{R}$ | density | dequantized |
+# | gray levels; discretized logistics | $\{0, 1/255, \dots, 1\}$ | mass | $k/255$ |
 
 # %%
 for name in kv.families.LIKELIHOODS:
@@ -45,7 +45,7 @@ for name in kv.families.LIKELIHOODS:
     print(f"{name:30s} smallest {x.min():.1e}  largest {x.max():.6f}  distinct values {len(np.unique(x)):6d}")
 
 # %% [markdown]
-# ## Bernoulli on grey pixels is formally wrong
+# ## Bernoulli on gray pixels is formally wrong
 #
 # The Bernoulli mass is $\rho^x (1-\rho)^{1-x}$ for $x \in \{0, 1\}$. The formula, binary cross-entropy, can be
 # evaluated at $x = 0.3$ too, and often is. Gutmann's lecture on VAEs says of it: the ELBO can be evaluated, but "it
@@ -55,7 +55,7 @@ for name in kv.families.LIKELIHOODS:
 # $$\int_0^1 \rho^x (1-\rho)^{1-x}\,dx = \frac{1}{C(\rho)}, \qquad
 # C(\rho) = \frac{2\,\mathrm{artanh}(1-2\rho)}{1-2\rho}, \qquad C(\tfrac12) = 2.$$
 #
-# $C$ is the normaliser of the continuous Bernoulli (Loaiza-Ganem and Cunningham 2019). The cell integrates
+# $C$ is the normalizer of the continuous Bernoulli (Loaiza-Ganem and Cunningham 2019). The cell integrates
 # numerically.
 
 # %%
@@ -69,7 +69,7 @@ print(f"integral: from {integral.min():.3f} (at rho = {rho[integral.argmin()]:.4
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(rho, integral, label="quadrature")
 axes[0].plot(rho[::20], closed[::20], "k.", label=r"$1/C(\rho)$")
-axes[0].axhline(1, color="grey", linestyle=":", label="a density")
+axes[0].axhline(1, color="gray", linestyle=":", label="a density")
 axes[0].set(xlabel=r"$\rho$", ylabel=r"integral over $x \in [0, 1]$", ylim=(0, 1.1))
 axes[0].legend()
 axes[1].plot(rho, np.log(closed))
@@ -92,11 +92,11 @@ def refused(attempt):
         print(textwrap.fill(str(error), 110), end="\n\n")
 
 
-grey_pixels = next(iter(kv.data.load("mnist_5k", split="test", likelihood="normal", preprocess="grey"))).numpy()
+gray_pixels = next(iter(kv.data.load("mnist_5k", split="test", likelihood="normal", preprocess="gray"))).numpy()
 model = kv.models.vae(SHAPE, likelihood="bernoulli")
 model.compile()
-refused(lambda: model.fit(grey_pixels))
-refused(lambda: kv.data.load("mnist_5k", likelihood="bernoulli", preprocess="grey"))
+refused(lambda: model.fit(gray_pixels))
+refused(lambda: kv.data.load("mnist_5k", likelihood="bernoulli", preprocess="gray"))
 
 # %% [markdown]
 # To see what the wrong figure does to a whole image we need a model that was trained on it. The next cell trains any
@@ -121,12 +121,12 @@ def train(family, likelihood):
     return vae, data[1]
 
 
-class WronglyGrey(kv.families.Bernoulli):
+class WronglyGray(kv.families.Bernoulli):
     support = UNIT_INTERVAL  # it is not
 
 
-wrong, grey_test = train(WronglyGrey(SHAPE), "continuous_bernoulli")
-wrong_figure = wrong.evaluate(grey_test, verbose=0, return_dict=True)["bound"]
+wrong, gray_test = train(WronglyGray(SHAPE), "continuous_bernoulli")
+wrong_figure = wrong.evaluate(gray_test, verbose=0, return_dict=True)["bound"]
 print(f"the 'bound' of the wrong model: {wrong_figure:.1f}")
 
 # %% [markdown]
@@ -134,10 +134,10 @@ print(f"the 'bound' of the wrong model: {wrong_figure:.1f}")
 # over $[0,1]^{784}$ the integral is a product, and its logarithm a sum.
 
 # %%
-x = next(iter(grey_test)).numpy()
+x = next(iter(gray_test)).numpy()
 logits = wrong.decode(wrong.posterior(x).sample(seed=1))["logits"].numpy().astype("float64")
 log_integral = np.log(np.tanh(logits / 2) / logits).sum(axis=(1, 2, 3))
-print(f"log of the integral over all grey images, mean of 100 z: {log_integral.mean():.0f} nats")
+print(f"log of the integral over all gray images, mean of 100 z: {log_integral.mean():.0f} nats")
 entropy = -(x * np.log(x) + (1 - x) * np.log(1 - x)).sum(axis=(1, 2, 3))
 print(f"the formula at its best, rho = x: {-entropy.mean():.1f} nats per digit")
 
@@ -145,7 +145,7 @@ print(f"the formula at its best, rho = x: {-entropy.mean():.1f} nats per digit")
 # What should be 0 is more than a thousand nats below it: the figure is no log-likelihood, of these images or of any.
 # Nor is it on a scale with a meaning of its own: even the perfect reconstruction $\rho = x$ does not reach 0.
 #
-# The same weights can be read as a continuous Bernoulli, with the normaliser put back. Beside it, the same network
+# The same weights can be read as a continuous Bernoulli, with the normalizer put back. Beside it, the same network
 # trained with the right density from the start.
 
 # %%
@@ -157,24 +157,24 @@ proper = kv.VAE(
 proper.set_weights(wrong.get_weights())
 proper.compile()
 models = {"continuous Bernoulli": train(kv.families.ContinuousBernoulli(SHAPE), "continuous_bernoulli")}
-right_figure = models["continuous Bernoulli"][0].evaluate(grey_test, verbose=0, return_dict=True)["bound"]
+right_figure = models["continuous Bernoulli"][0].evaluate(gray_test, verbose=0, return_dict=True)["bound"]
 print(f"wrong objective, wrong figure    {wrong_figure:8.1f}  (no density)")
-print(f"wrong objective, right density   {proper.evaluate(grey_test, verbose=0, return_dict=True)['bound']:8.1f}")
+print(f"wrong objective, right density   {proper.evaluate(gray_test, verbose=0, return_dict=True)['bound']:8.1f}")
 print(f"right objective, right density   {right_figure:8.1f}")
 
 # %% [markdown]
 # (For the second, the family bounds the logits: it keeps $\rho$ within $[10^{-4}, 1-10^{-4}]$, as the authors did.
 # Without it black pixels would drive $\rho$ towards 0 and the density up.)
 #
-# The last two are bounds on log-densities of the same data, so they may be compared: leaving the normaliser out of
+# The last two are bounds on log-densities of the same data, so they may be compared: leaving the normalizer out of
 # the objective costs a great deal. The first may be compared with neither.
 #
-# Honest ways out: binarise the pixels and keep the Bernoulli; or keep the grey pixels and take a family for them.
+# Honest ways out: binarize the pixels and keep the Bernoulli; or keep the gray pixels and take a family for them.
 #
 # ## Seven likelihoods, one network
 #
-# Bernoulli on binarised digits; three kinds of density on dequantised ones; and for the bytes themselves a mixture of
-# two discretised logistics a pixel. (`GreyLevels`, a softmax over 256 values, is the other 8-bit family. Its last
+# Bernoulli on binarized digits; three kinds of density on dequantized ones; and for the bytes themselves a mixture of
+# two discretized logistics a pixel. (`GrayLevels`, a softmax over 256 values, is the other 8-bit family. Its last
 # layer has forty million weights here, as the cell counts, so it is not trained in this notebook.)
 
 # %%
@@ -184,7 +184,7 @@ CHOICES = {
     "Normal, sigma 1": (kv.families.Normal(SHAPE, scale=1.0), "normal"),
     "Normal, sigma 0.1": (kv.families.Normal(SHAPE, scale=0.1), "normal"),
     "Normal, learned sigma": (kv.families.Normal(SHAPE, scale="learned"), "normal"),
-    "8-bit logistics": (kv.families.DiscretisedLogisticMixture(SHAPE, components=2), "discretised_logistic_mixture"),
+    "8-bit logistics": (kv.families.DiscretisedLogisticMixture(SHAPE, components=2), "discretized_logistic_mixture"),
 }
 # Its log starts at 0, and Adam moves a weight by about the learning rate a step: too slowly for 400 steps.
 CHOICES["Normal, learned sigma"][0].log_scale.assign(math.log(0.3))
@@ -192,7 +192,7 @@ models |= {name: train(*choice) for name, choice in CHOICES.items()}
 models = {"Bernoulli": models.pop("Bernoulli"), **models}  # the order of the pictures
 
 print(f"learned sigma: {math.exp(float(CHOICES['Normal, learned sigma'][0].log_scale)):.3f}")
-for family in (CHOICES["8-bit logistics"][0], kv.families.GreyLevels(SHAPE)):
+for family in (CHOICES["8-bit logistics"][0], kv.families.GrayLevels(SHAPE)):
     print(f"{type(family).__name__}: {200 * math.prod(family.parameters_shape):,} weights in the last layer")
 
 # %% [markdown]
@@ -224,7 +224,7 @@ for block, title in enumerate(("test digits", "reconstructions (means)", "sample
 plt.show()
 
 # %%
-train_pixels = np.concatenate(list(kv.data.load("mnist_5k", likelihood="normal", preprocess="grey")))
+train_pixels = np.concatenate(list(kv.data.load("mnist_5k", likelihood="normal", preprocess="gray")))
 black = train_pixels.max(axis=0) == 0
 print(f"pixels that are black in all {len(train_pixels):,} training digits: {black.sum()} of {D}")
 for name, (vae, _) in models.items():
@@ -234,7 +234,7 @@ print(f"the darkest mean that the continuous Bernoulli can have: {dark:.4f}")
 
 # %% [markdown]
 # - *Bernoulli*: black background; drawn pixels are spotty inside the strokes and rough at their edges.
-# - *Continuous Bernoulli*: the background is grey in the means and noisy in the draws. The density falls off slowly
+# - *Continuous Bernoulli*: the background is gray in the means and noisy in the draws. The density falls off slowly
 #   from its peak at 0; with $\rho \ge 10^{-4}$ a pixel's mean is never below 0.109, whatever the data.
 # - *Beta*: black background, blurred reconstructions, the last one unreadable; specks for draws. Perhaps so many nats
 #   are to be had from the background that the strokes come second; that is not shown here.
@@ -248,7 +248,7 @@ print(f"the darkest mean that the continuous Bernoulli can have: {dark:.4f}")
 # ## The figures
 
 # %%
-pixels = np.concatenate(list(kv.data.load("mnist_5k", split="test", likelihood="normal", preprocess="grey")))
+pixels = np.concatenate(list(kv.data.load("mnist_5k", split="test", likelihood="normal", preprocess="gray")))
 KIND = {"Bernoulli": "mass, binary images", "8-bit logistics": "mass, 8-bit images"}
 bounds = {}
 print(f"{'nats per digit':24s}{'bound':>9s}{'reconstr.':>11s}{'KL':>7s}{'RMSE':>7s}  of")
@@ -257,7 +257,7 @@ for name, (vae, test) in models.items():
     bounds[name] = found["bound"]
     means = np.concatenate([vae.reconstruct(x) for x in test])
     error = np.sqrt(np.mean((means - pixels) ** 2))
-    kind = KIND.get(name, "density, dequantised images")
+    kind = KIND.get(name, "density, dequantized images")
     print(f"{name:24s}{found['bound']:9.1f}{found['reconstruction']:11.1f}{found['kl']:7.1f}{error:7.3f}  {kind}")
 
 # %% [markdown]
@@ -269,9 +269,9 @@ for name, (vae, test) in models.items():
 #   the 8-bit logistics says nothing: there are $2^{784}$ binary images and $256^{784}$ of bytes.
 # - **KL** is a divergence between distributions of $z$. Units of $x$ do not enter, so it may be compared: it says how
 #   much each model tells its decoder about an image.
-# - **RMSE**, between the mean reconstruction and the grey test pixels ($k/255$), is in grey values for all, and may
+# - **RMSE**, between the mean reconstruction and the gray test pixels ($k/255$), is in gray values for all, and may
 #   be compared. It is no likelihood, and tells nothing of samples. (Bernoulli is at a disadvantage: it sees the
-#   binarised digit.)
+#   binarized digit.)
 #
 # The Normals show how these hang together. With $\sigma = 1$ errors weigh little, so hardly anything is worth its KL,
 # and the reconstructions are poor. $\sigma = 0.1$ has the largest KL, but reconstructs no better than the learned
@@ -285,14 +285,14 @@ for sigma in (1.0, 0.1):
 # %% [markdown]
 # ## From a density to a mass
 #
-# A density on dequantised pixels does say something about bytes. Integrated over the cell that belongs to the byte
+# A density on dequantized pixels does say something about bytes. Integrated over the cell that belongs to the byte
 # image $k$ it gives a probability, and by Jensen's inequality (Theis, van den Oord and Bethge 2016)
 #
 # $$\log P(k) = \log \int_{[0,1]^D} p\Bigl(\frac{k+u}{256}\Bigr)\frac{du}{256^D}
 # \ \ge\ \mathbb{E}_u\Bigl[\log p\Bigl(\frac{k+u}{256}\Bigr)\Bigr] - D\log 256.$$
 #
 # So a bound from the table, minus $784 \log 256$, may stand beside the mass of an 8-bit model. This needs
-# data that are really dequantised bytes. They are here, for five models; Bernoulli's are not.
+# data that are really dequantized bytes. They are here, for five models; Bernoulli's are not.
 
 # %%
 as_mass = {name: bound - D * math.log(256) for name, bound in bounds.items() if name not in KIND}
@@ -316,8 +316,8 @@ print(f"mass of N(0, 1) outside [0, 1]: {outside:.2f}")
 # model at all: in a black pixel two thirds of its mass lie outside $[0, 1]$. (All are lower bounds, after short
 # training, with one seed; a density may be worth more than its bound.)
 #
-# Bernoulli stays out. A binary image is another random variable, drawn from the grey one. A model of bytes implies a
-# model of binary images (binarise its samples), but the probability of a binary image under it is another sum, which
+# Bernoulli stays out. A binary image is another random variable, drawn from the gray one. A model of bytes implies a
+# model of binary images (binarize its samples), but the probability of a binary image under it is another sum, which
 # nobody has computed here.
 #
 # ## Two ways to an absurd figure
@@ -336,45 +336,45 @@ print(f"784 log 255 = {D * math.log(255):.1f}")
 # %% [markdown]
 # Four thousand nats for a change of unit: a density without its unit says nothing.
 #
-# **Learn $\sigma$ on constant pixels.** On plain grey values (`preprocess="grey"`) some pixels are 0 in every
+# **Learn $\sigma$ on constant pixels.** On plain gray values (`preprocess="gray"`) some pixels are 0 in every
 # training digit. A Normal with a $\sigma$ for each pixel (`scale="learned_per_element"` or `"predicted"`) can let it
 # go to zero there. The cell computes what these pixels give for each $\sigma$, with the best $\mu$, on both kinds of
 # data.
 
 # %%
-dequantised = np.concatenate(list(kv.data.load("mnist_5k", likelihood="normal")))[:, black]
+dequantized = np.concatenate(list(kv.data.load("mnist_5k", likelihood="normal")))[:, black]
 sigma = np.geomspace(1e-8, 1, 400)
 height = -np.log(sigma) - 0.5 * math.log(2 * math.pi)
-on_grey = black.sum() * height
-on_dequantised = black.sum() * (height - dequantised.var() / (2 * sigma**2))
+on_gray = black.sum() * height
+on_dequantized = black.sum() * (height - dequantized.var() / (2 * sigma**2))
 limit = black.sum() * math.log(256)
 
 plt.figure(figsize=(6, 3.2))
-plt.semilogx(sigma, on_grey, label="grey, k/255")
-plt.semilogx(sigma, on_dequantised, label="dequantised, (k + u)/256")
-plt.axhline(limit, color="grey", linestyle=":", label="limit of dequantised data")
-plt.ylim(-1000, 1.1 * on_grey.max())
+plt.semilogx(sigma, on_gray, label="gray, k/255")
+plt.semilogx(sigma, on_dequantized, label="dequantized, (k + u)/256")
+plt.axhline(limit, color="gray", linestyle=":", label="limit of dequantized data")
+plt.ylim(-1000, 1.1 * on_gray.max())
 plt.xlabel(r"$\sigma$ of the always black pixels")
 plt.ylabel("their log-density, nats per digit")
 plt.legend()
 plt.show()
-best = sigma[on_dequantised.argmax()]
-print(f"dequantised: best sigma {best:.5f}, {on_dequantised.max():.0f} of at most {limit:.0f} nats")
-print(f"grey: {on_grey[0]:.0f} nats at sigma {sigma[0]:.0e}, and rising")
+best = sigma[on_dequantized.argmax()]
+print(f"dequantized: best sigma {best:.5f}, {on_dequantized.max():.0f} of at most {limit:.0f} nats")
+print(f"gray: {on_gray[0]:.0f} nats at sigma {sigma[0]:.0e}, and rising")
 
 # %% [markdown]
-# On grey values the figure has no upper end: one more power of ten in $\sigma$, another $129 \log 10 = 297$ nats,
-# from pixels that say nothing. The figure then tells how long one trained. With dequantised bytes no density can gain
+# On gray values the figure has no upper end: one more power of ten in $\sigma$, another $129 \log 10 = 297$ nats,
+# from pixels that say nothing. The figure then tells how long one trained. With dequantized bytes no density can gain
 # more than $\log 256$ a pixel on average, because a mass is at most 1; the best $\sigma$ is the spread of the noise,
-# $1/(256\sqrt{12})$. So `kv.data.load` dequantises by default for every density. One $\sigma$ for all
+# $1/(256\sqrt{12})$. So `kv.data.load` dequantizes by default for every density. One $\sigma$ for all
 # pixels, as in the model above, is held up by the strokes.
 #
 # ## Which to choose
 #
 # | data | family | its figure |
 # |---|---|---|
-# | binary; or grey, binarised as the literature does | `Bernoulli` | log-mass, binary images |
-# | bytes | `DiscretisedLogisticMixture`; `GreyLevels` for small images | log-mass, 8-bit images |
+# | binary; or gray, binarized as the literature does | `Bernoulli` | log-mass, binary images |
+# | bytes | `DiscretisedLogisticMixture`; `GrayLevels` for small images | log-mass, 8-bit images |
 # | in $[0, 1]$, no bytes | `ContinuousBernoulli`; `Beta` if never 0 or 1 | log-density, on the unit cube |
 # | real values | `Normal`, $\sigma$ learned rather than 1 | log-density; say in which unit |
 #

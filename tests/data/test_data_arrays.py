@@ -22,9 +22,9 @@ def test_arrays_of_each_kind(dtype):
     np.testing.assert_array_equal(read.images[..., 0], images.astype(read.images.dtype))
 
 
-def test_colour_and_examples_pass_through():
-    colour = np.stack([IMAGES] * 3, axis=-1)
-    read = data.read(colour)
+def test_color_and_examples_pass_through():
+    color = np.stack([IMAGES] * 3, axis=-1)
+    read = data.read(color)
     assert read.image_shape == (6, 7, 3)
     assert data.read(read) is read
 

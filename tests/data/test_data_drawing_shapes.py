@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from keras_vae.data.drawing_shapes import SHAPES, draw
+from keras_vae.data.shapes import SHAPES, draw
 
 
 def one(shape, radius=7.0, angle=0.0, x=0.0, y=0.0, side=32):
@@ -13,7 +13,7 @@ def one(shape, radius=7.0, angle=0.0, x=0.0, y=0.0, side=32):
 
 
 def mass(image):
-    """Return area, column and row of the centre, in pixels from the image's centre."""
+    """Return area, column and row of the center, in pixels from the image's center."""
     share = image / 255
     places = np.arange(len(image)) + 0.5 - len(image) / 2
     area = share.sum()
@@ -56,7 +56,7 @@ def test_no_point_is_farther_than_the_radius_and_one_is_as_far():
         assert 58.5 < distance < 61, shape
 
 
-def test_angles_turn_anticlockwise_and_the_heart_stands_upright():
+def test_angles_turn_counterclockwise_and_the_heart_stands_upright():
     for shape in SHAPES:
         np.testing.assert_array_equal(one(shape, angle=np.pi / 2), np.rot90(one(shape)))
     heart = one("heart") / 255

@@ -11,8 +11,8 @@ from keras_vae import data
 RNG = np.random.default_rng(0)
 
 
-def draw(path, size=(6, 8), colour=False, mode=None, **kwargs):
-    pixels = RNG.integers(0, 256, (*size, 3) if colour else size, dtype=np.uint8)
+def draw(path, size=(6, 8), color=False, mode=None, **kwargs):
+    pixels = RNG.integers(0, 256, (*size, 3) if color else size, dtype=np.uint8)
     image = Image.fromarray(pixels)
     path.parent.mkdir(parents=True, exist_ok=True)
     (image.convert(mode) if mode else image).save(path, **kwargs)
@@ -31,21 +31,21 @@ def test_files_are_read_in_order_of_their_paths(tmp_path):
         np.testing.assert_array_equal(image[..., 0], expected[path.relative_to(tmp_path).as_posix()])
 
 
-def test_one_colour_image_makes_all_rgb(tmp_path):
-    grey = draw(tmp_path / "a.png")
-    colour = draw(tmp_path / "b.png", colour=True)
+def test_one_color_image_makes_all_rgb(tmp_path):
+    gray = draw(tmp_path / "a.png")
+    color = draw(tmp_path / "b.png", color=True)
     read = data.read(tmp_path, "all")
-    np.testing.assert_array_equal(read.images[0], np.repeat(grey[..., None], 3, axis=-1))
-    np.testing.assert_array_equal(read.images[1], colour)
+    np.testing.assert_array_equal(read.images[0], np.repeat(gray[..., None], 3, axis=-1))
+    np.testing.assert_array_equal(read.images[1], color)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("1", 1), ("L", 1), ("LA", 1), ("P", 3), ("RGBA", 3), ("RGB", 3)])
 def test_modes(tmp_path, mode, channels):
-    draw(tmp_path / "a.png", colour=channels == 3, mode=mode)
+    draw(tmp_path / "a.png", color=channels == 3, mode=mode)
     assert data.read(tmp_path, "all").image_shape == (6, 8, channels)
 
 
-def test_grey_palette_is_grey(tmp_path):
+def test_gray_palette_is_gray(tmp_path):
     pixels = RNG.integers(0, 4, (6, 8), dtype=np.uint8)
     image = Image.fromarray(pixels, mode=None).convert("P")
     image.putpalette([200, 200, 200, 10, 10, 10, 90, 90, 90, 0, 0, 0])
@@ -57,8 +57,8 @@ def test_grey_palette_is_grey(tmp_path):
 
 
 def test_jpeg(tmp_path):
-    draw(tmp_path / "a.jpg", colour=True)
-    draw(tmp_path / "b.jpeg", colour=True, mode="CMYK")
+    draw(tmp_path / "a.jpg", color=True)
+    draw(tmp_path / "b.jpeg", color=True, mode="CMYK")
     assert data.read(tmp_path, "all").images.shape == (2, 6, 8, 3)
 
 
@@ -107,7 +107,7 @@ def test_sizes(tmp_path):
     assert data.read(tmp_path, "all", image_size=(3, 4)).image_shape == (3, 4, 1)
 
 
-def test_resizing_keeps_flat_grey(tmp_path):
+def test_resizing_keeps_flat_gray(tmp_path):
     Image.new("L", (8, 6), 77).save(tmp_path / "a.png")
     assert np.unique(data.read(tmp_path, "all", image_size=(12, 5)).images).tolist() == [77]
 

@@ -10,9 +10,9 @@ from keras_vae.conditions import Label, Vector
 from keras_vae.data import packed
 from keras_vae.data.unopened import unopened
 from keras_vae.families import Bernoulli, Normal
-from keras_vae.shipping import as_bytes
+from keras_vae.trainer.packed_input import as_bytes
 
-KINDS = [("bernoulli", "dynamic"), ("bernoulli", "static"), ("normal", "grey"), ("normal", "dequantised")]
+KINDS = [("bernoulli", "dynamic"), ("bernoulli", "static"), ("normal", "gray"), ("normal", "dequantized")]
 EVENT = (8, 8, 1)
 
 
@@ -22,7 +22,7 @@ def pixels():
 
 
 @pytest.fixture
-def labelled(pixels):
+def labeled(pixels):
     return tf.data.Dataset.from_tensor_slices((pixels, np.arange(35) % 10))
 
 
@@ -43,10 +43,10 @@ def model(likelihood="bernoulli", condition=None, **compiled):
 
 @pytest.mark.parametrize("with_labels", [False, True])
 @pytest.mark.parametrize(("likelihood", "preprocess"), KINDS)
-def test_x_made_in_a_step_is_the_datasets(labelled, likelihood, preprocess, with_labels):
+def test_x_made_in_a_step_is_the_datasets(labeled, likelihood, preprocess, with_labels):
     def load():
         return kv.data.load(
-            labelled, batch_size=16, likelihood=likelihood, preprocess=preprocess, with_labels=with_labels, seed=4
+            labeled, batch_size=16, likelihood=likelihood, preprocess=preprocess, with_labels=with_labels, seed=4
         )
 
     opened, bytes_ = load(), unopened(load()).dataset
@@ -72,7 +72,7 @@ def test_x_made_under_xla_has_noise_of_the_same_law_that_repeats(likelihood, pre
     x = step(batch).numpy()
     np.testing.assert_array_equal(step(batch), x)
     assert np.all((Bernoulli if likelihood == "bernoulli" else Normal)(EVENT).support.contains(tf.constant(x)))
-    # The mean of 32,000 values about their grey level, or 2⁻⁹ above: a standard deviation of at most 0.0028.
+    # The mean of 32,000 values about their gray level, or 2⁻⁹ above: a standard deviation of at most 0.0028.
     assert abs(np.mean(x[..., 0]) - np.mean(pixels) / 255) < 0.012
 
 
@@ -85,8 +85,8 @@ def test_only_bytes_are_sent(pixels, likelihood):
     assert int(sent.cardinality()) == 3
 
 
-def test_grey_pixels_are_255ths_and_labels_stay_with_them(pixels, labelled):
-    bytes_ = unopened(kv.data.load(labelled, "test", likelihood="normal", preprocess="grey", with_labels=True))
+def test_gray_pixels_are_255ths_and_labels_stay_with_them(pixels, labeled):
+    bytes_ = unopened(kv.data.load(labeled, "test", likelihood="normal", preprocess="gray", with_labels=True))
     x, y = packed.unpack(next(iter(bytes_.dataset)))
     np.testing.assert_array_equal(x[..., 0], pixels.astype(np.float32) / np.float32(255))
     np.testing.assert_array_equal(y, np.arange(35) % 10)
@@ -118,7 +118,7 @@ def test_a_users_change_of_the_values_is_trained_on(pixels):
 @pytest.mark.stress
 @pytest.mark.parametrize("ordinary", [False, True])
 def test_data_made_for_another_likelihood_is_refused(pixels, ordinary):
-    dataset = kv.data.load(pixels, likelihood="normal", preprocess="grey")
+    dataset = kv.data.load(pixels, likelihood="normal", preprocess="gray")
     dataset = dataset.map(lambda x: x) if ordinary else dataset
     with pytest.raises(ValueError, match=r"refuses this data: found the value 0\.\d+; a Bernoulli likelihood wants"):
         model().fit(dataset, verbose=0)
@@ -133,8 +133,8 @@ def test_images_of_another_size_are_refused():
         model().fit(kv.data.load(np.full([4, 6, 6], 200, np.uint8)), verbose=0)
 
 
-def test_labels_outside_the_condition_are_refused(pixels, labelled):
-    dataset = kv.data.load(labelled, batch_size=16, with_labels=True)
+def test_labels_outside_the_condition_are_refused(pixels, labeled):
+    dataset = kv.data.load(labeled, batch_size=16, with_labels=True)
     assert as_bytes(dataset, Bernoulli(EVENT), Label(10)) is not None
     with pytest.raises(ValueError, match=r"refuses this data: found the value [5-9]; a condition wants"):
         model(condition=Label(5)).fit(dataset, verbose=0)
@@ -146,9 +146,9 @@ def test_labels_outside_the_condition_are_refused(pixels, labelled):
 
 @pytest.mark.parametrize("condition", [None, Label(10)])
 @pytest.mark.stress
-def test_fit_over_bytes_is_the_ordinary_fit(labelled, condition, monkeypatch):
+def test_fit_over_bytes_is_the_ordinary_fit(labeled, condition, monkeypatch):
     def load():
-        return kv.data.load(labelled, batch_size=16, with_labels=condition is not None, seed=2)
+        return kv.data.load(labeled, batch_size=16, with_labels=condition is not None, seed=2)
 
     kinds = []
     ordinary_step = kv.VAE.train_step

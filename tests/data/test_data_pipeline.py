@@ -14,13 +14,13 @@ def passes(dataset, count):
 
 
 def numbers(x):
-    """Read back the numbers of `numbered` images, loaded as grey."""
+    """Read back the numbers of `numbered` images, loaded as gray."""
     first, second = np.rint(x[:, 0, :2, 0] * 255).astype(int).T
     return first * 256 + second
 
 
-def grey(source, **kwargs):
-    return data.load(source, likelihood="normal", preprocess="grey", **kwargs)
+def gray(source, **kwargs):
+    return data.load(source, likelihood="normal", preprocess="gray", **kwargs)
 
 
 def test_shapes_cardinality_and_last_batch(numbered):
@@ -32,7 +32,7 @@ def test_shapes_cardinality_and_last_batch(numbered):
 
 @pytest.mark.parametrize("batch_size", [1, 64, 257, 1000])
 def test_every_pass_has_each_example_once_in_a_new_order(numbered, batch_size):
-    dataset = grey(numbered, batch_size=batch_size)
+    dataset = gray(numbered, batch_size=batch_size)
     first, second, third = (numbers(x) for x in passes(dataset, 3))
     for order in (first, second, third):
         assert sorted(order) == list(range(257))
@@ -42,29 +42,29 @@ def test_every_pass_has_each_example_once_in_a_new_order(numbered, batch_size):
 
 
 def test_shuffling_reaches_across_the_whole_set(numbered):
-    order = numbers(passes(grey(numbered, batch_size=10), 1)[0])
+    order = numbers(passes(gray(numbered, batch_size=10), 1)[0])
     # The correlation of a random order with the place has standard deviation 1/sqrt(256).
     assert abs(np.corrcoef(order, np.arange(257))[0, 1]) < 5 / 16
 
 
 def test_split_decides_whether_to_shuffle(numbered):
     for split in ("test", "validation", "all"):
-        np.testing.assert_array_equal(numbers(passes(grey(numbered, split=split), 1)[0]), np.arange(257))
-    kept = grey(numbered, split="train", shuffle=False)
+        np.testing.assert_array_equal(numbers(passes(gray(numbered, split=split), 1)[0]), np.arange(257))
+    kept = gray(numbered, split="train", shuffle=False)
     np.testing.assert_array_equal(numbers(passes(kept, 1)[0]), np.arange(257))
-    mixed = grey(numbered, split="test", shuffle=True)
+    mixed = gray(numbered, split="test", shuffle=True)
     assert not np.array_equal(numbers(passes(mixed, 1)[0]), np.arange(257))
 
 
 def test_labels_stay_with_their_images(numbered):
     pairs = tf.data.Dataset.from_tensor_slices((numbered, np.arange(257)))
-    dataset = data.load(pairs, likelihood="normal", preprocess="grey", with_labels=True, batch_size=50)
+    dataset = data.load(pairs, likelihood="normal", preprocess="gray", with_labels=True, batch_size=50)
     assert dataset.element_spec[1] == tf.TensorSpec([None], tf.int32)
     for x, y in dataset:
         np.testing.assert_array_equal(numbers(x.numpy()), y)
 
 
-@pytest.mark.parametrize(("likelihood", "preprocess"), [("bernoulli", "dynamic"), ("normal", "dequantised")])
+@pytest.mark.parametrize(("likelihood", "preprocess"), [("bernoulli", "dynamic"), ("normal", "dequantized")])
 def test_training_noise_is_fresh_and_evaluation_noise_is_not(likelihood, preprocess):
     train = data.load(NOISY, likelihood=likelihood, preprocess=preprocess)
     images = [{image.tobytes() for image in x} for x in passes(train, 2)]
@@ -109,7 +109,7 @@ def test_seed_decides_everything():
 
 
 def test_interleaved_iterators_are_separate_passes(numbered):
-    dataset = grey(numbered, batch_size=257)
+    dataset = gray(numbered, batch_size=257)
     one, other = iter(dataset), iter(dataset)
     first, second = numbers(next(one).numpy()), numbers(next(other).numpy())
     assert sorted(first) == sorted(second)

@@ -12,7 +12,7 @@ from scipy import stats
 import keras_vae as kv
 from keras_vae import data
 from keras_vae.data import shapes
-from keras_vae.data.factors import Factor
+from keras_vae.data.examples import Factor
 from keras_vae.data.unopened import unopened
 from keras_vae.training import Run, RunConfig
 from tests.data.conftest import refuse
@@ -89,11 +89,11 @@ def test_labels_say_what_is_drawn(whole):
     places = np.arange(32) + 0.5
     columns, rows = share.sum(axis=1) @ places / area, share.sum(axis=2) @ places / area
     shape, scale, rotation, x, y = factors.T
-    even = shape < 2  # a heart's centre of mass is not its centre
+    even = shape < 2  # a heart's center of mass is not its center
     np.testing.assert_allclose(columns[even], 7.75 + 1.5 * x[even], atol=0.05)
     np.testing.assert_allclose(rows[even], 7.75 + 1.5 * y[even], atol=0.05)
     np.testing.assert_allclose(area[shape == 0], 2 * (4.5 + scale[shape == 0]) ** 2, rtol=0.02)
-    # The principal axis of an ellipse, from the horizontal, anticlockwise; rows count downwards.
+    # The principal axis of an ellipse, from the horizontal, counterclockwise; rows count downwards.
     ellipses = np.flatnonzero((shape == 1) & (scale == 3) & (x == 5) & (y == 6))
     assert len(ellipses) == 6
     for i in ellipses:
@@ -102,7 +102,7 @@ def test_labels_say_what_is_drawn(whole):
         assert (np.degrees(angle) - 15 * rotation[i] + 90) % 180 == pytest.approx(90, abs=1)
 
 
-def test_the_noise_of_binarised_edges_is_as_described(whole):
+def test_the_noise_of_binarized_edges_is_as_described(whole):
     white = whole[1].reshape(10368, -1) / 255
     entropy = stats.entropy(np.stack([white, 1 - white]), axis=0).sum(axis=1)
     assert f"{entropy.mean():.1f} nats" == "15.9 nats"

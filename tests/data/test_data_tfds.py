@@ -120,7 +120,7 @@ def test_a_name_that_tfds_does_not_know_may_be_a_folder(tmp_path, monkeypatch):
         data.read("my_images")
 
 
-def test_all_names_are_recognised():
+def test_all_names_are_recognized():
     known = tfds_source.registered()
     assert {"mnist_5k", "mnist", "cifar10"} <= set(known)
     assert all(tfds_source._NAME.fullmatch(name) for name in known)

@@ -48,7 +48,7 @@ def check(found, wanted):
         (ELBO(2, beta=0.6, estimator="leave_one_out"), 2, False, 0.6),
         (ELBO(3, estimator="nvil"), 3, False, 1.0),
         (IWAE(2), 2, True, 1.0),
-        (IWAE(2, estimator="doubly_reparametrised"), 2, True, 1.0),
+        (IWAE(2, estimator="doubly_reparameterized"), 2, True, 1.0),
         (IWAE(2, estimator="leave_one_out"), 2, True, 1.0),
     ],
     ids=["elbo", "elbo-2-beta", "stl", "stl-2-beta", "loo-beta", "nvil", "iwae", "dreg", "vimco"],
@@ -166,7 +166,7 @@ def _encoder_gradients(vae, x):
 
 @pytest.mark.parametrize(
     "objective",
-    [ELBO(estimator="sticking_the_landing"), IWAE(4, estimator="doubly_reparametrised")],
+    [ELBO(estimator="sticking_the_landing"), IWAE(4, estimator="doubly_reparameterized")],
     ids=["stl", "dreg"],
 )
 def test_path_gradients_vanish_at_the_exact_posterior(objective):
@@ -178,7 +178,7 @@ def test_path_gradients_vanish_at_the_exact_posterior(objective):
     assert np.abs(_encoder_gradients(vae, x)).max() < 1e-4
 
 
-def test_path_gradient_of_a_flow_against_the_reparametrised_one():
+def test_path_gradient_of_a_flow_against_the_reparameterized_one():
     """The two estimate one gradient: their means agree for a posterior whose density knows its own weights."""
     family = kv.families.InverseAutoregressiveFlow(2, flows=1, hidden=[4], context_size=2)
     for weight in family.weights:
@@ -186,7 +186,7 @@ def test_path_gradient_of_a_flow_against_the_reparametrised_one():
     prior = tfd.MultivariateNormalDiag([0.0, 0.0])
     values, weights = np.random.default_rng(1).normal(size=family.parameters_shape) * 0.3, np.array([0.9, -0.5])
     means, errors = [], []
-    for estimator in ("reparametrised", "sticking_the_landing"):
+    for estimator in ("reparameterized", "sticking_the_landing"):
         found, _ = toy.gradients(ELBO(estimator=estimator), family, prior, values, weights, 20_000)
         found = np.concatenate(found, axis=1)
         means.append(found.mean(axis=0))

@@ -4,8 +4,8 @@ import scipy.special
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.evaluation import aggregate_posterior
-from keras_vae.evaluation.aggregate_posterior import log_aggregate
+from keras_vae.evaluation.latents import aggregate_posterior
+from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 
 
 @pytest.fixture

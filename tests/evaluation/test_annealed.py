@@ -5,8 +5,11 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation import annealed, annealing
-from keras_vae.evaluation.annealed import AnnealedLikelihood, annealed_importance_sampling
+from keras_vae.evaluation.likelihood import annealing
+from keras_vae.evaluation.likelihood.annealed_importance_sampling import (
+    AnnealedLikelihood,
+    annealed_importance_sampling,
+)
 from tests import linear_gaussian
 from tests.evaluation import correlated
 
@@ -128,7 +131,8 @@ def test_seeds_repeat():
 
 @pytest.mark.parametrize("num_steps", [1, pytest.param(np.int64(40), marks=pytest.mark.stress)])
 def test_pieces_and_uneven_batches(num_steps, monkeypatch):
-    monkeypatch.setattr(annealed, "rows_at_once", lambda model: 100)  # six examples at once
+    measure = "keras_vae.evaluation.likelihood.annealed_importance_sampling"
+    monkeypatch.setattr(f"{measure}.rows_at_once", lambda model: 100)  # six examples at a time
     x = correlated.data(9)
     found = annealed_importance_sampling(biased(), x, num_steps, 16, leapfrog_steps=4, batch_size=8, verbose=False)
     scores = (found.per_example - correlated.marginal().logpdf(x)) / found.sampling_errors

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import keras_vae as kv
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.codes import codes
+from keras_vae.evaluation.latents.codes import codes
 
 X = (np.random.default_rng(0).random([10, 4]) < 0.5).astype(np.float32)
 Y = np.arange(10) % 3

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.evaluation.bidirectional import bidirectional
+from keras_vae.evaluation.likelihood.bidirectional import bidirectional
 from tests.evaluation import correlated
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import keras_vae as kv
 from keras_vae.data import Examples
-from keras_vae.data.factors import Factor
-from keras_vae.evaluation.disentanglement import METRICS, disentanglement
+from keras_vae.data.examples import Factor
+from keras_vae.evaluation.latents.disentanglement import METRICS, disentanglement
 
 FACTORS = np.indices([3, 4, 5, 20]).reshape(4, -1).T[:, :3]
 X = FACTORS.astype(np.float32) / 5
@@ -75,7 +75,7 @@ def test_names_and_kinds_of_a_dataset_are_known():
         Examples(pixels, FACTORS.astype(np.int32), "drawn", factors),
         "all",
         likelihood="normal",
-        preprocess="grey",
+        preprocess="gray",
         with_labels=True,
     )
     vae = kv.models.vae((1, 3, 1), latent_size=2, hidden=[8], likelihood="normal", seed=0)

@@ -5,11 +5,10 @@ import pytest
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, mutual_info_score, r2_score
 
-from keras_vae.evaluation import disentanglement_metrics as of
-from keras_vae.evaluation.disentanglement_metrics.dci import of_importance
-from keras_vae.evaluation.disentanglement_metrics.groups import Groups
-from keras_vae.evaluation.disentanglement_metrics.modularity import of_information
-from keras_vae.evaluation.disentanglement_metrics.mutual_information import entropies
+from keras_vae.evaluation.latents import disentanglement_metrics as of
+from keras_vae.evaluation.latents.disentanglement_metrics.classifiers import Groups
+from keras_vae.evaluation.latents.disentanglement_metrics.information import entropies, of_information
+from keras_vae.evaluation.latents.disentanglement_metrics.predictors import of_importance
 
 SIZES = (3, 4, 5)
 FACTORS = np.indices([*SIZES, 20]).reshape(4, -1).T[:, :3]  # each combination 20 times

@@ -8,8 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.importance import log_mean_weight
-from keras_vae.evaluation.log_likelihood import LogLikelihood
+from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, log_mean_weight
 from tests import linear_gaussian
 
 

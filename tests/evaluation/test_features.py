@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae.evaluation.features import learn_features
+from keras_vae.evaluation.samples.features import learn_features
 from tests.evaluation.bars import bars
 
 TRAIN, TEST = bars(200, 0), bars(100, 1)
@@ -62,7 +62,7 @@ def test_the_seed_decides_and_global_seeds_are_left_alone(features):
 def test_chunks_do_not_change_the_features(features, monkeypatch):
     images, _ = bars(20, 1)
     whole = features(images)
-    monkeypatch.setattr("keras_vae.evaluation.features._ROWS", 7)
+    monkeypatch.setattr("keras_vae.evaluation.samples.features._ROWS", 7)
     np.testing.assert_allclose(features(images), whole, rtol=1e-5, atol=1e-5)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from keras_vae.evaluation.frechet import frechet_distance, frechet_of_normals
+from keras_vae.evaluation.samples.distances import frechet_distance, frechet_of_normals
 
 
 def covariance(rng, rank=4):

@@ -6,10 +6,9 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.gaps import inference_gaps
-from keras_vae.evaluation.local_posterior import LocalOptimiser, LocalPosteriors
-from keras_vae.evaluation.log_likelihood import LogLikelihood
-from keras_vae.evaluation.starting_values import starting_values
+from keras_vae.evaluation.gaps.inference_gaps import inference_gaps
+from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer, LocalPosteriors, starting_values
+from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
 from tests import linear_gaussian
 from tests.evaluation import correlated
 
@@ -42,10 +41,10 @@ def test_gaps_of_a_displaced_diagonal_posterior_have_their_closed_form(found):
     assert found.settled.all()
     # Less than a rise of 0.01 is none; and q* is the mean of noisy steps.
     assert within(found.approximation, family_gap, found.approximation_errors, 0.02)
-    assert within(found.amortisation, encoder_gap - family_gap, found.amortisation_errors, 0.02)
+    assert within(found.amortization, encoder_gap - family_gap, found.amortization_errors, 0.02)
     exact = correlated.marginal().logpdf(correlated.data(20))
     assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
-    np.testing.assert_allclose(found.total, found.approximation + found.amortisation, atol=1e-4)
+    np.testing.assert_allclose(found.total, found.approximation + found.amortization, atol=1e-4)
     assert not found.warnings()
 
 
@@ -53,17 +52,17 @@ def test_an_exact_encoder_has_no_gap():
     vae = linear_gaussian.model(exact_posterior=True)
     found = inference_gaps(vae, linear_gaussian.data(10), 50, **QUICK)
     np.testing.assert_allclose(found.approximation, 0.0, atol=2e-3)  # weights are constant, up to rounding
-    np.testing.assert_array_equal(found.amortisation, 0.0)
+    np.testing.assert_array_equal(found.amortization, 0.0)
 
 
 @pytest.mark.stress
-def test_a_family_that_holds_the_posterior_has_amortisation_gap_alone():
+def test_a_family_that_holds_the_posterior_has_amortization_gap_alone():
     # Off in mean and without the correlation: all of it can be had back.
     vae = correlated.model(kv.families.FullNormal(correlated.LATENT), LOC_OFF, np.zeros(3))
     found = inference_gaps(vae, correlated.data(20), 2000, **QUICK)
     assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
     wanted = correlated.kl(np.full(2, LOC_OFF), np.eye(2))
-    assert within(found.amortisation, wanted, found.amortisation_errors, 0.02)
+    assert within(found.amortization, wanted, found.amortization_errors, 0.02)
 
 
 @pytest.mark.stress
@@ -74,7 +73,7 @@ def test_a_flow_comes_nearer_than_the_diagonal():
     found = inference_gaps(vae, correlated.data(10), 2000, **QUICK | {"patience": 5})
     family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
     assert -0.01 < np.mean(found.approximation) < 0.6 * family_gap
-    assert np.mean(found.amortisation) > 0.1
+    assert np.mean(found.amortization) > 0.1
 
 
 @pytest.mark.stress
@@ -108,7 +107,7 @@ def test_errors_are_those_of_another_seed():
     # Of 200 values the deviation is known to 5 %, and each error is itself estimated from 50 samples.
     assert np.std(found.encoder_bounds) == pytest.approx(np.sqrt(np.mean(found.encoder_errors**2)), rel=0.2)
     assert np.std(found.local_bounds) == pytest.approx(np.sqrt(np.mean(found.local_errors**2)), rel=0.2)
-    np.testing.assert_allclose(found.total, found.approximation + found.amortisation, atol=1e-4)
+    np.testing.assert_allclose(found.total, found.approximation + found.amortization, atol=1e-4)
 
 
 def test_another_family_is_searched_for_the_same_model():
@@ -119,7 +118,7 @@ def test_another_family_is_searched_for_the_same_model():
     assert found.settled.all()
     assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
     family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
-    assert within(found.amortisation, family_gap, found.amortisation_errors, 0.02)
+    assert within(found.amortization, family_gap, found.amortization_errors, 0.02)
     exact = correlated.marginal().logpdf(correlated.data(20))
     assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
 
@@ -148,21 +147,21 @@ def test_families_that_cannot_be_searched_are_refused():
 
 def test_examples_leave_the_search_when_they_have_settled():
     vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
-    optimiser = LocalOptimiser(vae, vae.encoder.family, learning_rate=0.02, step_samples=10, patience=3, max_steps=5000)
-    start, advance, rows = optimiser._begin, optimiser._go_on, []
+    optimizer = LocalOptimizer(vae, vae.encoder.family, learning_rate=0.02, step_samples=10, patience=3, max_steps=5000)
+    start, advance, rows = optimizer._begin, optimizer._go_on, []
     far = np.float32([[[0.0, 0.0]]] * 3 + [[[4.0, 0.0]]] * 2)  # the means of the last two
 
     def begin(x, y, noise):
         encoder, values, _ = start(x, y, noise)
-        return encoder, values + far, optimiser._look(vae.infer(x, y), values + far, noise)
+        return encoder, values + far, optimizer._look(vae.infer(x, y), values + far, noise)
 
     def go_on(x, y, values, *others):
         rows.append(len(values))
         return advance(x, y, values, *others)
 
-    optimiser._begin, optimiser._go_on = begin, go_on
+    optimizer._begin, optimizer._go_on = begin, go_on
     x = tf.constant(correlated.data(5))
-    q = optimiser.fit(x, None, tf.constant([0, 1]))
+    q = optimizer.fit(x, None, tf.constant([0, 1]))
     assert rows[0] == 5
     assert rows[-1] <= 2
     assert len(rows) == q.steps / 100
@@ -175,7 +174,7 @@ def test_a_search_that_fails_has_found_nothing(tmp_path):
     vae = linear_gaussian.model(exact_posterior=False)
     found = inference_gaps(vae, linear_gaussian.data(3), 20, learning_rate=1e30, patience=1, verbose=False)
     assert not found.settled.any()
-    np.testing.assert_array_equal(found.amortisation, 0.0)
+    np.testing.assert_array_equal(found.amortization, 0.0)
     nothing = dataclasses.replace(found.log_likelihood, per_example=np.full(3, -np.inf))
     broken = dataclasses.replace(found, log_likelihood=nothing, local_bounds=np.full(3, np.nan))
     broken.save(tmp_path / "gaps.json")
@@ -191,10 +190,10 @@ def test_what_cannot_be_so_is_said(found, tmp_path):
     low = dataclasses.replace(found.log_likelihood, per_example=found.local_bounds - 1.0)
     wrong = dataclasses.replace(found, log_likelihood=low, encoder_bounds=found.local_bounds + 1.0)
     assert any("approximation gap is negative" in warning for warning in wrong.warnings())
-    assert any("amortisation gap is negative" in warning for warning in wrong.warnings())
+    assert any("amortization gap is negative" in warning for warning in wrong.warnings())
     found.save(tmp_path / "gaps.json")
     stored = json.loads((tmp_path / "gaps.json").read_text())
-    assert stored["amortisation_gap"] == pytest.approx(np.mean(found.amortisation), rel=1e-5)
+    assert stored["amortization_gap"] == pytest.approx(np.mean(found.amortization), rel=1e-5)
     assert stored["log_likelihood"]["per_example"] == pytest.approx(found.log_likelihood.per_example.tolist())
     found.plot(tmp_path / "gaps.png")
     assert "approximation gap" in str(found)
@@ -233,7 +232,7 @@ def test_a_density_that_jumps_is_refused():
 
 def test_an_estimate_of_other_data_is_refused_before_the_search(monkeypatch):
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(5)
-    monkeypatch.setattr(LocalOptimiser, "fit", lambda *_: pytest.fail("searched"))
+    monkeypatch.setattr(LocalOptimizer, "fit", lambda *_: pytest.fail("searched"))
     few = LogLikelihood(np.zeros(4), 100, np.full(4, 100.0))
     with pytest.raises(ValueError, match="of 4 examples, and the data holds at least 5"):
         inference_gaps(vae, x, estimate=few, verbose=False)
@@ -248,13 +247,13 @@ def test_errors_of_the_gaps_are_as_wide_as_other_seeds_go(monkeypatch):
         encoder, values, _ = self._begin(x, y, seed)
         return LocalPosteriors(encoder, values - [LOC_OFF, LOG_OFF], 0, np.ones(len(x), bool))
 
-    monkeypatch.setattr(LocalOptimiser, "fit", fit)
+    monkeypatch.setattr(LocalOptimizer, "fit", fit)
     x = np.repeat(correlated.data(1), 400, axis=0)  # copies, with noise of their own each
     vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
     found = inference_gaps(vae, x, 200, bound_samples=50, verbose=False)
     # Of 400 values the deviation is known to 4 %, and each error is itself estimated from 50 samples.
     for gap, errors in (
         (found.approximation, found.approximation_errors),
-        (found.amortisation, found.amortisation_errors),
+        (found.amortization, found.amortization_errors),
     ):
         assert np.std(gap) == pytest.approx(np.sqrt(np.mean(errors**2)), rel=0.15)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_vae.evaluation.hidden_pixels import masks
+from keras_vae.evaluation.missing.hidden_pixels import masks
 
 IMAGE = (4, 6, 3)
 

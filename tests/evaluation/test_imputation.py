@@ -5,13 +5,12 @@ import pytest
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.evaluation import imputation_chains
-from keras_vae.evaluation.imputation import imputation
-from keras_vae.evaluation.imputation_result import Imputation
-from keras_vae.evaluation.imputer import impute
-from keras_vae.evaluation.likelihood_parts import joint_axes
+from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
+from keras_vae.evaluation.missing import imputation_chains
+from keras_vae.evaluation.missing.imputation import Imputation, imputation
+from keras_vae.evaluation.missing.imputer import impute
 from tests import linear_gaussian
-from tests.evaluation import labelled
+from tests.evaluation import labeled
 
 HIDDEN = np.array([True, False, True, False, False])
 
@@ -79,8 +78,8 @@ def test_the_measure_is_that_of_the_exact_conditional(tmp_path):
 def test_a_conditional_model_is_given_y():
     y = np.array([0, 1, 1])
     x = linear_gaussian.data(3)
-    shift = labelled.SHIFT[y].astype(np.float32)
-    vae = labelled.model()
+    shift = labeled.SHIFT[y].astype(np.float32)
+    vae = labeled.model()
     found = impute(vae, x + shift, HIDDEN, condition=y, num_chains=500, num_steps=40, batch_size=2, verbose=False)
     np.testing.assert_allclose((found.means - shift)[:, HIDDEN], conditional(x)[0], atol=0.07)
 
@@ -138,7 +137,7 @@ def test_chains_in_pieces_and_batches(monkeypatch):
     assert len(np.unique(imputed.draws[:, 0, 0])) == 18  # no two pieces share their noise
 
 
-def test_colours_that_go_together(tmp_path):
+def test_colors_that_go_together(tmp_path):
     vae = kv.VAE(
         kv.Encoder(kv.networks.MLP(), kv.families.Normal(2)),
         kv.Decoder(kv.networks.MLP(), kv.families.DiscretisedLogisticMixture((4, 4, 3), components=2)),
@@ -223,5 +222,5 @@ def test_bad_arguments_are_refused():
         kv.Encoder(kv.networks.MLP(), kv.families.Normal(1)),
         kv.Decoder(kv.networks.MLP(), kv.families.FullNormal(3)),
     )
-    with pytest.raises(ValueError, match="factorises"):
+    with pytest.raises(ValueError, match="factorizes"):
         imputation(entangled, x[:, :3])

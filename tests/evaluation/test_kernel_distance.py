@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import polynomial_kernel
 
-from keras_vae.evaluation.kernel_distance import kernel_distance, unbiased_mmd
+from keras_vae.evaluation.samples.distances import kernel_distance, unbiased_mmd
 
 
 def test_by_hand():

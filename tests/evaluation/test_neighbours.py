@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from keras_vae.evaluation.neighbours import nearest, precision, vote
+from keras_vae.evaluation.latents.representation import nearest, precision, vote
 
 
 def test_votes_are_those_of_scikit_learns_classifier():
@@ -12,7 +12,7 @@ def test_votes_are_those_of_scikit_learns_classifier():
         np.testing.assert_array_equal(vote(labels[nearest(train, test, k)], 5), wanted)
 
 
-def test_neighbours_by_hand():
+def test_neighbors_by_hand():
     train = np.array([[0.0, 0], [3, 0], [0, 2], [9, 9]])
     found = nearest(train, np.array([[0.1, 0], [8, 8]]), 3)
     # (8, 8) is √89 from (3, 0) and 10 from (0, 2).

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 
-from keras_vae.evaluation.precision_recall import precision_recall
+from keras_vae.evaluation.samples.distances import precision_recall
 
 # A function of the same name may hide the module.
-module = sys.modules["keras_vae.evaluation.precision_recall"]
+module = sys.modules["keras_vae.evaluation.samples.distances"]
 
 LINE = np.arange(10.0)[:, None]
 
@@ -27,14 +27,14 @@ LINE = np.arange(10.0)[:, None]
     ],
 )
 def test_by_hand(generated, wanted):
-    assert precision_recall(LINE, generated, neighbours=1) == wanted
-    assert precision_recall(generated, LINE, neighbours=1) == wanted[::-1]
+    assert precision_recall(LINE, generated, neighbors=1) == wanted
+    assert precision_recall(generated, LINE, neighbors=1) == wanted[::-1]
 
 
-def test_more_neighbours_make_wider_balls():
+def test_more_neighbors_make_wider_balls():
     beyond = np.array([[11.5], [11.6], [50.0], [51.0]])
-    assert precision_recall(LINE, beyond, neighbours=1)[0] == 0
-    assert precision_recall(LINE, beyond, neighbours=3)[0] == 0.5  # the end's third neighbour is 3 away
+    assert precision_recall(LINE, beyond, neighbors=1)[0] == 0
+    assert precision_recall(LINE, beyond, neighbors=3)[0] == 0.5  # the end's third neighbor is 3 away
 
 
 def test_against_all_distances(monkeypatch):
@@ -52,7 +52,7 @@ def test_against_all_distances(monkeypatch):
 
 
 def test_bad_sets_are_refused():
-    with pytest.raises(ValueError, match=r"n above 3 for 3 neighbours; received shapes \(3, 1\) and \(10, 1\)"):
+    with pytest.raises(ValueError, match=r"n above 3 for 3 neighbors; received shapes \(3, 1\) and \(10, 1\)"):
         precision_recall(LINE[:3], LINE)
     with pytest.raises(ValueError, match="wanted two sets"):
         precision_recall(LINE, np.zeros([10, 2]))

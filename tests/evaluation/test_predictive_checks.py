@@ -7,14 +7,13 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.example_statistics import neighbour_agreement, usual
-from keras_vae.evaluation.predictive_checks import predictive_checks
-from keras_vae.evaluation.predictive_checks_result import PredictiveChecks
+from keras_vae.evaluation.checks.example_statistics import neighbor_agreement, usual
+from keras_vae.evaluation.checks.predictive_checks import PredictiveChecks, predictive_checks
 from tests import linear_gaussian
-from tests.evaluation import labelled
+from tests.evaluation import labeled
 
 # The function of the same name hides the module.
-module = sys.modules["keras_vae.evaluation.predictive_checks"]
+module = sys.modules["keras_vae.evaluation.checks.predictive_checks"]
 W, B = linear_gaussian.weights()
 SIGMA, DATA = linear_gaussian.SIGMA, linear_gaussian.DATA
 # The exact posterior is N((x − b)ᵀG, diag(V)).
@@ -53,10 +52,10 @@ def test_prior_p_values_of_examples_are_exact_and_uniform():
 
 def test_posterior_p_values_of_examples_are_exact_and_conservative(posterior):
     x = linear_gaussian.data(250)
-    centre = ((x - B) @ G @ W.T + B).mean(axis=1)
+    center = ((x - B) @ G @ W.T + B).mean(axis=1)
     deviation = np.sqrt(np.sum((W * V) @ W.T + SIGMA**2 * np.eye(DATA))) / DATA
-    assert close(posterior.example_p_values[0], scipy.stats.norm.sf(x.mean(axis=1), centre, deviation))
-    # p = Φ(τε) with τ² the variance of x's distance from its replicates' centre, in theirs; 1/12 would be uniform.
+    assert close(posterior.example_p_values[0], scipy.stats.norm.sf(x.mean(axis=1), center, deviation))
+    # p = Φ(τε) with τ² the variance of x's distance from its replicates' center, in theirs; 1/12 would be uniform.
     row = (np.eye(DATA) - W @ G.T).mean(axis=0)
     ratio = row @ (W @ W.T + SIGMA**2 * np.eye(DATA)) @ row / deviation**2
     variance = np.arcsin(ratio / (1 + ratio)) / (2 * np.pi)
@@ -67,12 +66,12 @@ def test_posterior_p_values_of_examples_are_exact_and_conservative(posterior):
 
 def test_averages_are_those_of_the_data_and_of_the_replicates(posterior):
     x = linear_gaussian.data(250)
-    centre = ((x - B) @ G @ W.T + B).mean(axis=1)
+    center = ((x - B) @ G @ W.T + B).mean(axis=1)
     np.testing.assert_allclose(posterior.data_averages[0], x.mean(), rtol=1e-4)
     np.testing.assert_allclose(posterior.data_spreads[0], x.mean(axis=1).std(), rtol=1e-4)
     np.testing.assert_allclose(posterior.data_averages[1], x.var(axis=1).mean(), rtol=1e-4)
     deviation = np.sqrt(np.sum((W * V) @ W.T + SIGMA**2 * np.eye(DATA))) / DATA / np.sqrt(250)
-    assert np.mean(posterior.averages[0]) == pytest.approx(centre.mean(), abs=4 * deviation / 20)
+    assert np.mean(posterior.averages[0]) == pytest.approx(center.mean(), abs=4 * deviation / 20)
     assert np.std(posterior.averages[0]) == pytest.approx(deviation, rel=0.15)
 
 
@@ -107,9 +106,9 @@ def test_unusual_examples_by_hand():
 
 def test_a_conditional_model_is_given_y():
     y = np.arange(60) % 2
-    x = linear_gaussian.data(60) + labelled.SHIFT[y].astype(np.float32)
+    x = linear_gaussian.data(60) + labeled.SHIFT[y].astype(np.float32)
     for kind in ("posterior", "prior"):
-        found = predictive_checks(labelled.model(), (x, y), kind, num_replicates=100, verbose=False)
+        found = predictive_checks(labeled.model(), (x, y), kind, num_replicates=100, verbose=False)
         assert np.mean(found.averages[0]) == pytest.approx(x.mean(), abs=0.3)
         assert np.all(found.spread_p_values > 0.02)  # the labels' means differ by far more than examples of one
 
@@ -160,21 +159,21 @@ def test_bad_arguments_are_refused():
         predictive_checks(right(), linear_gaussian.data(5), num_replicates=0)
 
 
-def test_neighbours_by_hand():
+def test_neighbors_by_hand():
     stripes = np.tile([0.0, 1.0], 2) * np.ones([4, 4])  # all 12 pairs beside each other differ, all 12 below agree
     quarter = np.zeros([4, 4])
     quarter[:2, :2] = 0.9  # 4 of 24 pairs differ
-    found = neighbour_agreement(tf.constant(np.stack([stripes, quarter])[..., None], tf.float32))
+    found = neighbor_agreement(tf.constant(np.stack([stripes, quarter])[..., None], tf.float32))
     np.testing.assert_allclose(found, [0.5, 20 / 24], rtol=1e-6)
 
 
 def test_the_usual_statistics_are_of_one_example(binary_images):
     values = usual(kv.families.ContinuousBernoulli((8, 8, 1)))
-    assert list(values) == ["mean", "variance", "lit pixels", "neighbour agreement"]
-    grey = 0.8 * binary_images
-    found = {name: statistic(tf.constant(grey)).numpy() for name, statistic in values.items()}
-    np.testing.assert_allclose(found["mean"], grey.mean(axis=(1, 2, 3)), rtol=1e-5)
-    np.testing.assert_allclose(found["variance"], grey.var(axis=(1, 2, 3)), rtol=1e-4)
+    assert list(values) == ["mean", "variance", "lit pixels", "neighbor agreement"]
+    gray = 0.8 * binary_images
+    found = {name: statistic(tf.constant(gray)).numpy() for name, statistic in values.items()}
+    np.testing.assert_allclose(found["mean"], gray.mean(axis=(1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(found["variance"], gray.var(axis=(1, 2, 3)), rtol=1e-4)
     np.testing.assert_allclose(found["lit pixels"], binary_images.mean(axis=(1, 2, 3)), rtol=1e-5)
 
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.special
 
 import keras_vae as kv
-from keras_vae.evaluation.prior_sampling import PriorSampling, prior_sampling
+from keras_vae.evaluation.likelihood.prior_sampling import PriorSampling, prior_sampling
 from tests import linear_gaussian
 from tests.evaluation import correlated
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from keras_vae.evaluation.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
+from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
 
 
 def ranks(offset, spread, draws, simulations, seed=0):

@@ -9,7 +9,7 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.rate_distortion import rate_distortion
+from keras_vae.evaluation.latents.rate_distortion import rate_distortion
 from tests import linear_gaussian
 
 SIGMA = linear_gaussian.SIGMA
@@ -137,7 +137,7 @@ def test_a_rate_without_a_closed_form_is_sampled_and_told():
     assert not found.exact_rate
     assert found.nats is None
     assert any("mean over 500 samples" in warning for warning in found.warnings())
-    assert any("does not factorise" in warning for warning in found.warnings())
+    assert any("does not factorize" in warning for warning in found.warnings())
     assert "latent 0" not in str(found)
     found.figure()
 

@@ -100,9 +100,9 @@ def test_a_bad_name_is_refused_before_anything_is_measured(name, error, tmp_path
 
 
 def examples(values):
-    """Four images of one grey value each, and labels."""
+    """Four images of one gray value each, and labels."""
     images = np.broadcast_to(np.uint8(values)[:, None, None, None], (len(values), 4, 4, 1))
-    return kv.data.Examples(np.array(images), np.arange(len(values), dtype=np.int32) % 2, "greys")
+    return kv.data.Examples(np.array(images), np.arange(len(values), dtype=np.int32) % 2, "grays")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def material():
 
     def load(part, with_labels):
         return kv.data.load(
-            part, "test", likelihood="continuous_bernoulli", preprocess="grey", with_labels=with_labels, shuffle=False
+            part, "test", likelihood="continuous_bernoulli", preprocess="gray", with_labels=with_labels, shuffle=False
         )
 
     return Material(model, examples([0, 0, 51, 51]), examples([102, 153]), load, seed=0)
@@ -177,10 +177,10 @@ def test_one_measure_without_memory_does_not_cost_the_others(error, told, materi
 @pytest.mark.parametrize("labels", [False, True])
 def test_the_command_measures_what_goes_with_model_and_data(labels, tmp_path, binary_images, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    grey = (np.tile(binary_images, (4, 1, 1, 1)) * 250).astype(np.uint8)
+    gray = (np.tile(binary_images, (4, 1, 1, 1)) * 250).astype(np.uint8)
     classes = np.arange(256) % 3
     extra = {"y_train": classes, "y_test": classes} if labels else {}
-    np.savez(tmp_path / "digits.npz", x_train=grey, x_test=grey, **extra)
+    np.savez(tmp_path / "digits.npz", x_train=gray, x_test=gray, **extra)
     Run(tmp_path / "run").train(config(tmp_path / "digits.npz"), epochs=2)
     words = ["evaluate", "run", "--num-samples", "20", "--report", "page.html", "--json", "figures.json"]
     assert cli.main(words) == 0

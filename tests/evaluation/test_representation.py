@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.linear_probe import linear_probe
-from keras_vae.evaluation.representation import representation
+from keras_vae.evaluation.latents.representation import linear_probe, representation
 
 
 def identity(condition=None):
@@ -27,8 +26,8 @@ def corners(count, spread=0.1, seed=0):
     """Return points about (±1, ±1), and which corner each is of."""
     rng = np.random.default_rng(seed)
     place = np.arange(count) % 4
-    centres = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
-    return (centres[place] + spread * rng.normal(size=[count, 2])).astype(np.float32), place
+    centers = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    return (centers[place] + spread * rng.normal(size=[count, 2])).astype(np.float32), place
 
 
 def test_classes_apart_are_told_by_all():
@@ -38,7 +37,7 @@ def test_classes_apart_are_told_by_all():
     np.testing.assert_array_equal(found.probe_confusion, 5 * np.eye(4))
 
 
-def test_what_is_not_linear_is_told_by_neighbours_alone():
+def test_what_is_not_linear_is_told_by_neighbors_alone():
     """Opposite corners have one class: no line leaves more than three corners of four right."""
     (x, place), (other, corner) = corners(400), corners(100, seed=1)
     classes = np.array([0, 1, 1, 0])
@@ -55,13 +54,13 @@ def test_scores_by_hand():
     labels = np.array([3, 3, 3, 7, 7, 7])
     test = np.float32([[0.4, 0.4], [10.4, 0.4], [10.4, 0.3], [10.3, 0.4], [0.3, 0.4], [0.4, 0.3]])
     found = representation(
-        identity(), (x, labels), (test, np.array([3, 7, 7, 7, 7, 7])), neighbours=3, retrieved=4, verbose=False
+        identity(), (x, labels), (test, np.array([3, 7, 7, 7, 7, 7])), neighbors=3, retrieved=4, verbose=False
     )
     assert found.classes.tolist() == [3, 7]
     assert found.knn_confusion.tolist() == [[1, 0], [2, 3]]
     assert found.probe_confusion.tolist() == [[1, 0], [2, 3]]
     assert found.knn_accuracy == pytest.approx(4 / 6)
-    # Of four neighbours, three are of the point's own place and one of the other.
+    # Of four neighbors, three are of the point's own place and one of the other.
     np.testing.assert_allclose(found.retrieval, [0.75, (3 * 0.75 + 2 * 0.25) / 5])
     assert found.retrieval_precision == pytest.approx((0.75 + 3 * 0.75 + 2 * 0.25) / 6)
     rows = {row[0]: row[1:] for row in found.table()}
@@ -72,7 +71,7 @@ def test_scores_by_hand():
 
 def test_a_class_without_test_examples_counts_for_nothing():
     x, labels = corners(40)
-    found = representation(identity(), (x, labels), (x[labels < 3], labels[labels < 3]), neighbours=3, verbose=False)
+    found = representation(identity(), (x, labels), (x[labels < 3], labels[labels < 3]), neighbors=3, verbose=False)
     assert found.knn_accuracy == found.retrieval_precision == 1.0
     assert math.isnan(found.retrieval[3])
     assert found.to_dict()["retrieval"][3] is None
@@ -91,8 +90,8 @@ def test_the_probe_does_not_depend_on_the_codes_units():
 def test_datasets_and_what_is_saved(tmp_path):
     train, test = corners(40), corners(12, spread=1.0, seed=1)
     batches = [tf.data.Dataset.from_tensor_slices(part).batch(7) for part in (train, test)]
-    found = representation(identity(), *batches, neighbours=5, verbose=False)
-    again = representation(identity(), train, test, neighbours=5, verbose=False)
+    found = representation(identity(), *batches, neighbors=5, verbose=False)
+    again = representation(identity(), train, test, neighbors=5, verbose=False)
     assert found.to_dict() == again.to_dict()
     found.save(tmp_path / "found.json")
     assert json.loads((tmp_path / "found.json").read_text())["knn_accuracy"] == found.knn_accuracy
@@ -101,9 +100,9 @@ def test_datasets_and_what_is_saved(tmp_path):
 
 
 def test_labels_given_to_the_encoder_are_told():
-    found = representation(identity(kv.conditions.Label(4)), corners(40), corners(8), neighbours=3, verbose=False)
+    found = representation(identity(kv.conditions.Label(4)), corners(40), corners(8), neighbors=3, verbose=False)
     assert any("was given the labels" in warning for warning in found.warnings())
-    assert not representation(identity(), corners(40), corners(8), neighbours=3, verbose=False).warnings()
+    assert not representation(identity(), corners(40), corners(8), neighbors=3, verbose=False).warnings()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.evaluation.features import learn_features
-from keras_vae.evaluation.frechet import frechet_distance
-from keras_vae.evaluation.sample_quality import sample_quality
+from keras_vae.evaluation.samples.distances import frechet_distance
+from keras_vae.evaluation.samples.features import learn_features
+from keras_vae.evaluation.samples.sample_quality import sample_quality
 from tests.evaluation.bars import bars
 
 
@@ -35,7 +35,7 @@ def noise(count, seed, p=0.5):
 
 
 def test_a_perfect_model_is_as_close_as_held_out_data(features):
-    """Data of fair coins, and a model of them: samples are at the floor, the grey means are not."""
+    """Data of fair coins, and a model of them: samples are at the floor, the gray means are not."""
     found = sample_quality(
         constant_model(np.full([8, 8], 0.5)), noise(600, 0), noise(600, 1), features, batch_size=300, verbose=False
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
-from keras_vae.evaluation.simulation_calibration import simulation_calibration
+from keras_vae.evaluation.checks.simulation_calibration import simulation_calibration
 from tests import linear_gaussian
-from tests.evaluation import labelled
+from tests.evaluation import labeled
 
 # The exact posterior's standard deviations.
 SCALES = linear_gaussian.SIGMA / np.sqrt(np.sum(linear_gaussian.weights()[0] ** 2, axis=0) + linear_gaussian.SIGMA**2)
@@ -76,7 +76,7 @@ def test_resampling_from_few_is_told():
 
 
 def test_a_conditional_model_is_right_given_y():
-    vae, y = labelled.model(), np.arange(600) % 2
+    vae, y = labeled.model(), np.arange(600) % 2
     assert simulation_calibration(vae, 600, 19, condition=y, verbose=False).calibrated
     kernel, bias = vae.encoder.head.get_weights()
     kernel[-1] = kernel[-2]  # takes label 1 for label 0
@@ -126,7 +126,7 @@ def test_bad_arguments_are_refused():
         with pytest.raises(ValueError, match=match):
             simulation_calibration(vae, **bad)
     with pytest.raises(ValueError, match="condition"):
-        simulation_calibration(labelled.model())
+        simulation_calibration(labeled.model())
     discrete = kv.VAE(
         kv.Encoder(kv.networks.MLP(), kv.families.GumbelSoftmax((2, 3))),
         kv.Decoder(kv.networks.MLP(), kv.families.Bernoulli(4)),

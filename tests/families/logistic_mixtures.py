@@ -1,4 +1,4 @@
-"""One-pixel mixtures of discretised logistics, and the truth about them in double precision and by enumeration."""
+"""One-pixel mixtures of discretized logistics, and the truth about them in double precision and by enumeration."""
 
 from decimal import Decimal, localcontext
 
@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from keras_vae.families.discretised_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
 
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
 K = 2
@@ -19,7 +19,7 @@ def one_pixel(channels, rows):
     return family, family(tf.reshape(tf.constant(rows, tf.float32), [1, 1, 1, -1]))
 
 
-def grey(loc, log_scale, logits=(0.3, -0.5)):
+def gray(loc, log_scale, logits=(0.3, -0.5)):
     return one_pixel(1, [logits, loc, log_scale])
 
 
@@ -28,12 +28,12 @@ def rgb(loc, log_scale, coefficients, logits=(0.3, -0.5)):
 
 
 # Dark, middling and bright pixels; broad and narrow; at the edges, where the tails count.
-GREYS = {
+GRAYS = {
     "broad": ([-0.5, 0.8], [0.0, -1.0]),
     "narrow": ([-0.2, 0.3], [-5.0, -3.0]),
     "edges": ([-1.1, 1.0], [-2.0, -6.0]),
 }
-COLOURS = {
+COLORS = {
     "broad": ([[-0.5, 0.8], [0.2, 0.9], [-0.3, 0.1]], [[0.0, -1.0], [-1.5, -2.5], [-1.0, -3.0]]),
     "clipped": ([[0.9, -0.9], [0.7, -0.8], [1.0, -0.2]], [[-1.0, -0.5], [-3.0, -2.0], [-4.0, -2.0]]),
 }
@@ -41,13 +41,13 @@ COEFFICIENTS = [[1.0, -0.7], [-0.9, 2.0], [0.4, 1.5]]
 
 
 def moments(family, p):
-    """Mean and scale, in a graph: the loops over levels or colours are slow outside one."""
+    """Mean and scale, in a graph: the loops over levels or colors are slow outside one."""
     mean, scale = tf.function(lambda: (family.mean(p), family.scale(p)))()
     return mean.numpy(), scale.numpy()
 
 
 def cdf(levels, loc, log_scale):
-    """P(X < level) in double precision, of a logistic in grey levels, from the unconstrained values."""
+    """P(X < level) in double precision, of a logistic in gray levels, from the unconstrained values."""
     scale = 127.5 * np.exp(7 * np.tanh(np.asarray(log_scale, np.float64) / 7))
     return scipy.stats.logistic.cdf(levels, 127.5 * (1 + np.asarray(loc, np.float64)), scale)
 
@@ -59,7 +59,7 @@ def masses(loc, log_scale):
     return np.diff(np.concatenate([zeros, edges, zeros + 1], axis=-1), axis=-1)
 
 
-def colour_masses(loc, log_scale, coefficients, component):
+def color_masses(loc, log_scale, coefficients, component):
     """P(red), P(green | red) and the rule for blue's location: equation 3, one component."""
     (red, green, blue), scales = np.array(loc)[:, component], np.array(log_scale)[:, component]
     alpha, beta, gamma = np.tanh(np.array(coefficients)[:, component])
@@ -92,10 +92,10 @@ def exact_log_mass(level, loc, scale):
 
 
 def exact_moments(loc, log_scale, coefficients):
-    """Mean and standard deviation of each channel over all 256³ colours."""
+    """Mean and standard deviation of each channel over all 256³ colors."""
     levels, first, second = np.arange(256) / 255, np.zeros(3), np.zeros(3)
     for component, weight in enumerate(scipy.special.softmax([0.3, -0.5])):
-        red, green, blue_loc, blue_scale = colour_masses(loc, log_scale, coefficients, component)
+        red, green, blue_loc, blue_scale = color_masses(loc, log_scale, coefficients, component)
         green_marginal = red @ green
         blue_marginal = np.zeros(256)
         for r in range(256):

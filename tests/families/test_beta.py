@@ -10,7 +10,7 @@ from keras_vae.families.beta import MAX_VALUE, Beta
 # Logit of the mean and log(κ/2): ordinary ones, and as far as the family goes.
 ORDINARY = [(0.0, 0.0), (-2.0, 1.0), (0.5, -0.5), (0.3, 4.0)]
 EXTREME = [(-40.0, 40.0), (40.0, -40.0), (-1e6, -1e6), (1e6, 1e6), (0.0, 40.0)]
-# The least and the greatest dequantised pixel, and some between.
+# The least and the greatest dequantized pixel, and some between.
 VALUES = [2.0**-24, 1e-3, 0.3, 0.5, 0.9, 1 - 2.0**-24]
 
 
@@ -99,7 +99,7 @@ def test_samples_stay_in_the_open_interval(pair):
     assert np.all(np.isfinite(family.distribution(p).log_prob(draws)))
 
 
-def test_one_grey_level_is_within_reach():
+def test_one_gray_level_is_within_reach():
     family, p = parameters([(0.0, 1e6)])
     assert 0.1 / 255 < float(family.scale(p)[0, 0]) < 1 / 255
 

@@ -6,26 +6,26 @@ import scipy.stats
 import tensorflow as tf
 from logistic_mixtures import (
     COEFFICIENTS,
-    COLOURS,
-    GREYS,
+    COLORS,
+    GRAYS,
     LEVELS,
-    colour_masses,
+    color_masses,
     exact_log_mass,
     exact_moments,
-    grey,
+    gray,
     masses,
     moments,
     rgb,
 )
 
-from keras_vae.families.discretised_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
 
 
-@pytest.mark.parametrize("case", GREYS)
-def test_grey_masses_against_scipy(case):
-    family, p = grey(*GREYS[case])
+@pytest.mark.parametrize("case", GRAYS)
+def test_gray_masses_against_scipy(case):
+    family, p = gray(*GRAYS[case])
     found = family.distribution(p).log_prob(LEVELS[:, None, None, None, None])[:, 0]
-    wanted = scipy.special.softmax([0.3, -0.5]) @ masses(*GREYS[case])
+    wanted = scipy.special.softmax([0.3, -0.5]) @ masses(*GRAYS[case])
     assert np.sum(np.exp(found, dtype=np.float64)) == pytest.approx(1, abs=2e-6)
     np.testing.assert_allclose(np.exp(found, dtype=np.float64), wanted, rtol=1e-4, atol=1e-12)
 
@@ -34,32 +34,32 @@ def test_grey_masses_against_scipy(case):
 @pytest.mark.parametrize("log_scale", [-1e6, -5.0, 0.0, 40.0])
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
 def test_extreme_log_masses_against_60_digits(loc, log_scale, level):
-    family, p = grey([loc, loc], [log_scale, log_scale])
+    family, p = gray([loc, loc], [log_scale, log_scale])
     found = float(family.distribution(p).log_prob(LEVELS[level].reshape(1, 1, 1, 1))[0])
     wanted = exact_log_mass(level, p["loc"][0, 0, 0, 0, 0], p["scale"][0, 0, 0, 0, 0])
     # Float32 places 255 loc to within 2e-5 of a level, 2e-4 of the narrowest scale.
     assert found == pytest.approx(wanted, rel=1e-5, abs=2e-4)
 
 
-@pytest.mark.parametrize("case", COLOURS)
-def test_colour_masses_against_scipy(case):
-    family, p = rgb(*COLOURS[case], COEFFICIENTS)
-    colours = np.random.default_rng(0).integers(256, size=[300, 3])
-    colours[:40] = np.random.default_rng(1).choice([0, 1, 254, 255], size=[40, 3])
+@pytest.mark.parametrize("case", COLORS)
+def test_color_masses_against_scipy(case):
+    family, p = rgb(*COLORS[case], COEFFICIENTS)
+    colors = np.random.default_rng(0).integers(256, size=[300, 3])
+    colors[:40] = np.random.default_rng(1).choice([0, 1, 254, 255], size=[40, 3])
     wanted = np.zeros(300)
     for component, weight in enumerate(scipy.special.softmax([0.3, -0.5])):
-        red, green, blue_loc, blue_scale = colour_masses(*COLOURS[case], COEFFICIENTS, component)
-        r, g, b = colours.T
+        red, green, blue_loc, blue_scale = color_masses(*COLORS[case], COEFFICIENTS, component)
+        r, g, b = colors.T
         blue = masses(blue_loc(r, g), blue_scale)[np.arange(300), b]
         wanted += weight * red[r] * green[r, g] * blue
-    found = family.distribution(p).log_prob(LEVELS[colours][:, None, None, None, :])[:, 0]
+    found = family.distribution(p).log_prob(LEVELS[colors][:, None, None, None, :])[:, 0]
     likely = wanted > 1e-12  # scipy's differences of cdfs have 16 digits
     assert likely.sum() > 100
     np.testing.assert_allclose(found[likely], np.log(wanted[likely]), rtol=2e-4, atol=2e-4)
 
 
 @pytest.mark.parametrize("corner", [0, 1])
-def test_total_probability_of_colours_is_one(corner):
+def test_total_probability_of_colors_is_one(corner):
     # Narrow enough that all but 1e-6 lies within 48 levels of the black or the white corner, tails included.
     sign = 2 * corner - 1
     coefficients = [[0.5, 0.3], [-0.4, 0.1], [0.2, -0.1]]
@@ -67,23 +67,23 @@ def test_total_probability_of_colours_is_one(corner):
     loc = sign * 0.95 - np.array([[0.0, 0.0], shifts[0], shifts[1] + shifts[2]])
     family, p = rgb(loc, [[-5.0, -5.5]] * 3, coefficients)
     window = np.arange(48) if corner == 0 else np.arange(208, 256)
-    colours = LEVELS[np.stack(np.meshgrid(window, window, window), -1).reshape(-1, 1, 1, 1, 3)]
-    total = np.sum(np.exp(family.distribution(p).log_prob(colours), dtype=np.float64))
+    colors = LEVELS[np.stack(np.meshgrid(window, window, window), -1).reshape(-1, 1, 1, 1, 3)]
+    total = np.sum(np.exp(family.distribution(p).log_prob(colors), dtype=np.float64))
     assert total == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("case", COLOURS)
-def test_colour_mean_and_scale_by_enumeration(case):
-    family, p = rgb(*COLOURS[case], COEFFICIENTS)
+@pytest.mark.parametrize("case", COLORS)
+def test_color_mean_and_scale_by_enumeration(case):
+    family, p = rgb(*COLORS[case], COEFFICIENTS)
     found = moments(family, p)
-    for part, wanted in zip(found, exact_moments(*COLOURS[case], COEFFICIENTS), strict=True):
+    for part, wanted in zip(found, exact_moments(*COLORS[case], COEFFICIENTS), strict=True):
         np.testing.assert_allclose(part[0, 0, 0], wanted, atol=1 / 255)  # the lattice's error, as documented
 
 
-@pytest.mark.parametrize("case", GREYS)
-def test_grey_mean_and_scale_by_enumeration(case):
-    family, p = grey(*GREYS[case])
-    probabilities = scipy.special.softmax([0.3, -0.5]) @ masses(*GREYS[case])
+@pytest.mark.parametrize("case", GRAYS)
+def test_gray_mean_and_scale_by_enumeration(case):
+    family, p = gray(*GRAYS[case])
+    probabilities = scipy.special.softmax([0.3, -0.5]) @ masses(*GRAYS[case])
     mean = probabilities @ np.arange(256) / 255
     scale = np.sqrt(probabilities @ (np.arange(256) / 255 - mean) ** 2)
     found_mean, found_scale = moments(family, p)
@@ -135,13 +135,13 @@ def test_gradient_is_finite_at_extreme_values(channels, size):
     assert np.all(np.isfinite(tape.gradient(log_prob, variable)))
 
 
-@pytest.mark.parametrize("case", GREYS)
-def test_grey_samples_against_the_masses(case):
-    family, p = grey(*GREYS[case])
+@pytest.mark.parametrize("case", GRAYS)
+def test_gray_samples_against_the_masses(case):
+    family, p = gray(*GRAYS[case])
     draws = family.distribution(p).sample(5000, seed=tf.constant([1, 2])).numpy().ravel()
     assert np.all(np.isin(draws, LEVELS))
     counts = np.bincount(np.round(255 * draws).astype(int), minlength=256)
-    check_counts(counts, scipy.special.softmax([0.3, -0.5]) @ masses(*GREYS[case]))
+    check_counts(counts, scipy.special.softmax([0.3, -0.5]) @ masses(*GRAYS[case]))
 
 
 def check_counts(counts, probabilities):
@@ -155,16 +155,16 @@ def check_counts(counts, probabilities):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("case", COLOURS)
-def test_colour_samples_against_the_masses(case, jit_compile):
-    family, p = rgb(*COLOURS[case], COEFFICIENTS)
+@pytest.mark.parametrize("case", COLORS)
+def test_color_samples_against_the_masses(case, jit_compile):
+    family, p = rgb(*COLORS[case], COEFFICIENTS)
     sample = tf.function(lambda: family.distribution(p).sample(5000, seed=tf.constant([3, 4])), jit_compile=jit_compile)
     levels = np.round(255 * sample().numpy().reshape(5000, 3)).astype(int)
     # Five cells a channel; the first and the last are the edges themselves.
     bounds = np.array([0, 1, 80, 170, 255, 256])
     probabilities = np.zeros([5, 5, 5])
     for component, weight in enumerate(scipy.special.softmax([0.3, -0.5])):
-        red, green, blue_loc, blue_scale = colour_masses(*COLOURS[case], COEFFICIENTS, component)
+        red, green, blue_loc, blue_scale = color_masses(*COLORS[case], COEFFICIENTS, component)
         for r in range(256):
             blue = np.add.reduceat(masses(blue_loc(r, np.arange(256)), blue_scale), bounds[:-1], axis=1)
             cells = np.add.reduceat((red[r] * green[r])[:, None] * blue, bounds[:-1], axis=0)
@@ -183,13 +183,13 @@ def test_pixels_are_independent_and_channels_share_the_component():
     # Four equally likely pairs: chi-squared at level 0.001, seed fixed.
     counts = np.bincount(2 * draws[:, 0, 0] + draws[:, 1, 0], minlength=4)
     assert scipy.stats.chisquare(counts).pvalue > 0.001
-    grey_between = np.zeros([1, 1, 2, 3], np.float32)
-    grey_between[..., 0] = 1
-    assert float(p.log_prob(grey_between)[0]) < -500
+    gray_between = np.zeros([1, 1, 2, 3], np.float32)
+    gray_between[..., 0] = 1
+    assert float(p.log_prob(gray_between)[0]) < -500
 
 
 def test_levels_are_found_despite_rounding_and_values_between_are_impossible():
-    family, p = grey(*GREYS["broad"])
+    family, p = gray(*GRAYS["broad"])
     exact, rounded = (
         family.distribution(p).log_prob(x[:, None, None, None, None]) for x in (LEVELS, np.nextafter(LEVELS, LEVELS[0]))
     )
@@ -243,7 +243,7 @@ def test_config_round_trip(channels, values):
 
 @pytest.mark.parametrize("shape", [12, (8, 8), (8, 8, 2), (8, 8, 4), (2, 8, 8, 1)])
 def test_other_events_are_refused(shape):
-    with pytest.raises(ValueError, match=r"event_shape must be \(height, width, 1\).*received.*GreyLevels"):
+    with pytest.raises(ValueError, match=r"event_shape must be \(height, width, 1\).*received.*GrayLevels"):
         DiscretisedLogisticMixture(shape)
 
 

@@ -6,7 +6,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from keras_vae.families.grey_levels import GreyLevels
+from keras_vae.families.gray_levels import GrayLevels
 
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
 
@@ -15,14 +15,14 @@ def random_logits(shape, scale=2.0):
     return scale * np.random.default_rng(0).normal(size=shape).astype(np.float32)
 
 
-def bell(centre=40, width=5.0):
+def bell(center=40, width=5.0):
     """Logits of a bell of levels, as a trained network would give."""
-    return (-0.5 * ((np.arange(256) - centre) / width) ** 2).astype(np.float32)
+    return (-0.5 * ((np.arange(256) - center) / width) ** 2).astype(np.float32)
 
 
 @pytest.mark.parametrize("logits", [random_logits(256), random_logits(256, 40.0), bell(), np.zeros(256, np.float32)])
 def test_log_probability_of_each_level_against_scipy(logits):
-    family = GreyLevels((1,))
+    family = GrayLevels((1,))
     found = family.distribution(family(logits[None, None])).log_prob(LEVELS[:, None, None])
     wanted = scipy.special.log_softmax(logits.astype(np.float64))
     np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-5, atol=1e-5)
@@ -30,7 +30,7 @@ def test_log_probability_of_each_level_against_scipy(logits):
 
 
 def test_event_sums_its_elements():
-    family = GreyLevels((2, 2))
+    family = GrayLevels((2, 2))
     logits = random_logits([1, 2, 2, 256])
     x = np.array([[[3, 250], [0, 255]]])
     found = family.distribution(family(logits)).log_prob(LEVELS[x])
@@ -39,7 +39,7 @@ def test_event_sums_its_elements():
 
 
 def test_levels_are_found_despite_rounding_and_other_values_are_impossible():
-    family = GreyLevels((1,))
+    family = GrayLevels((1,))
     p = family.distribution(family(random_logits([1, 1, 256])))
     for towards in (0, 1):
         rounded = np.nextafter(LEVELS, np.float32(towards))
@@ -50,7 +50,7 @@ def test_levels_are_found_despite_rounding_and_other_values_are_impossible():
 
 def test_gradient_against_finite_differences_of_scipy():
     logits = random_logits(256)
-    family, variable = GreyLevels((1,)), tf.Variable(logits[None, None])
+    family, variable = GrayLevels((1,)), tf.Variable(logits[None, None])
     with tf.GradientTape() as tape:
         log_prob = family.distribution(family(variable)).log_prob([[LEVELS[77]]])
     found = tape.gradient(log_prob, variable)[0, 0]
@@ -63,7 +63,7 @@ def test_gradient_against_finite_differences_of_scipy():
 @pytest.mark.parametrize("size", [40.0, 1e6])
 def test_extreme_logits_stay_finite(size):
     logits = np.where(np.arange(256) % 3 == 0, size, -size).astype(np.float32)
-    family, variable = GreyLevels((256,)), tf.Variable(np.tile(logits, [1, 256, 1]))
+    family, variable = GrayLevels((256,)), tf.Variable(np.tile(logits, [1, 256, 1]))
     with tf.GradientTape() as tape:
         log_prob = family.distribution(family(variable)).log_prob(LEVELS[None])
     # 86 levels share the probability; each of the others is exp(−2 size) as likely.
@@ -73,7 +73,7 @@ def test_extreme_logits_stay_finite(size):
 
 @pytest.mark.parametrize("logits", [random_logits(256), bell(), bell(300), 1e6 * (np.arange(256) == 255)])
 def test_mean_and_scale_by_enumeration(logits):
-    family = GreyLevels((1,))
+    family = GrayLevels((1,))
     p = family(np.asarray(logits, np.float32)[None, None])
     levels, probabilities = np.arange(256) / 255, scipy.special.softmax(np.asarray(logits, np.float64))
     mean = probabilities @ levels
@@ -83,7 +83,7 @@ def test_mean_and_scale_by_enumeration(logits):
 
 
 def test_samples_against_the_probabilities():
-    family = GreyLevels((1,))
+    family = GrayLevels((1,))
     draws = family.distribution(family(bell(3, 4.0)[None, None])).sample(4000, seed=tf.constant([1, 2])).numpy().ravel()
     assert np.all(np.isin(draws, LEVELS))
     counts = np.bincount(np.round(draws * 255).astype(int), minlength=256)
@@ -94,7 +94,7 @@ def test_samples_against_the_probabilities():
 
 
 def test_leading_axes_and_compilation():
-    family = GreyLevels((2, 2, 1))
+    family = GrayLevels((2, 2, 1))
     p = family(random_logits([3, 4, *family.parameters_shape]))
     x = LEVELS[np.random.default_rng(1).integers(256, size=[4, 2, 2, 1])]
 
@@ -117,17 +117,17 @@ def test_leading_axes_and_compilation():
 
 def test_double_precision():
     keras.config.set_dtype_policy("float64")
-    family = GreyLevels((1,))
+    family = GrayLevels((1,))
     p = family.distribution(family(tf.zeros([1, 1, 256], tf.float64)))
     assert float(p.log_prob([[1 / 255]])[0]) == pytest.approx(-np.log(256), rel=1e-12)
 
 
 def test_config_round_trip():
-    family = GreyLevels.from_config(GreyLevels((4, 4, 1)).get_config())
+    family = GrayLevels.from_config(GrayLevels((4, 4, 1)).get_config())
     assert family.parameters_shape == (4, 4, 1, 256)
 
 
 @pytest.mark.parametrize("shape", [0, (), (28, 0), 1.5])
 def test_bad_event_shape_is_refused(shape):
-    with pytest.raises(ValueError, match="GreyLevels: event_shape"):
-        GreyLevels(shape)
+    with pytest.raises(ValueError, match="GrayLevels: event_shape"):
+        GrayLevels(shape)

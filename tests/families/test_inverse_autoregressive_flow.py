@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.conditional import Encoder
+from keras_vae.encoder_decoder import Encoder
 from keras_vae.families.inverse_autoregressive_flow import InverseAutoregressiveFlow
 from keras_vae.networks import MLP
-from tests.flow_checks import cell_probabilities, differences, jacobian, randomise, samples_fit
+from tests.flow_checks import cell_probabilities, differences, jacobian, randomize, samples_fit
 
 # loc, log-variance and a context of 3.
 VALUES = np.array([0.4, -0.3, -0.5, 0.2, 1.0, -0.7, 0.3], np.float32)
@@ -16,7 +16,7 @@ VALUES = np.array([0.4, -0.3, -0.5, 0.2, 1.0, -0.7, 0.3], np.float32)
 @pytest.fixture
 def family():
     family = InverseAutoregressiveFlow(2, flows=3, hidden=[8], context_size=3)
-    randomise(family, 0.8)
+    randomize(family, 0.8)
     return family
 
 
@@ -35,7 +35,7 @@ def test_samples_against_the_density(family):
 
 def test_log_density_against_the_jacobian():
     family = InverseAutoregressiveFlow(4, flows=3, hidden=[8, 8], context_size=2)
-    randomise(family)
+    randomize(family)
     parameters = family(tf.constant(np.random.default_rng(0).normal(size=10).astype(np.float32)))
     bijector = family.bijector(parameters)
     z = np.random.default_rng(1).normal(size=4).astype(np.float32)
@@ -49,7 +49,7 @@ def test_log_density_against_the_jacobian():
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_inverse_undoes_forward(size):
     family = InverseAutoregressiveFlow(size, flows=3, hidden=[8], context_size=2)
-    randomise(family, 0.5)
+    randomize(family, 0.5)
     parameters = family(tf.ones([2 * size + 2]))
     z = np.random.default_rng(0).normal(size=[20, size]).astype(np.float32)
     there = family.bijector(parameters).forward(z).numpy()
@@ -79,7 +79,7 @@ def test_a_sample_and_its_density_take_no_pass_an_element(family, monkeypatch):
 def test_gradients_against_differences():
     keras.config.set_dtype_policy("float64")
     family = InverseAutoregressiveFlow(3, flows=2, hidden=[6], context_size=2)
-    randomise(family)
+    randomize(family)
     z = tf.constant([0.3, -0.4, 0.8], tf.float64)
 
     def log_prob(values):
@@ -136,7 +136,7 @@ def test_context_changes_the_distribution(family):
 
 def test_mean_and_scale_near_those_of_samples():
     family = InverseAutoregressiveFlow(3, flows=2, hidden=[8], context_size=2)
-    randomise(family, 0.3)
+    randomize(family, 0.3)
     parameters = family(tf.constant([[0.4, -0.3, 0.1, -0.5, 0.2, -1.0, 1.0, -0.7]]))
     draws = family.distribution(parameters).sample(20_000, seed=tf.constant([1, 2])).numpy()[:, 0]
     # Approximations by a handful of points, exact for affine flows only.
@@ -147,7 +147,7 @@ def test_mean_and_scale_near_those_of_samples():
 
 def test_scale_is_exact_for_an_affine_flow():
     family = InverseAutoregressiveFlow(3, flows=2, hidden=[], context_size=1)
-    randomise(family)
+    randomize(family)
     for network in family.networks:  # constant gates and linear means make the steps affine
         network.kernels[-1].assign(network.kernels[-1] * np.tile([1.0, 0.0], 3))
     parameters = family(tf.constant([[0.4, -0.3, 0.1, -0.5, 0.2, -1.0, 1.0]]))
@@ -213,7 +213,7 @@ def test_the_networks_are_saved_and_trained(tmp_path):
     encoder = Encoder(MLP([5]), InverseAutoregressiveFlow(2, flows=2, hidden=[4], context_size=3))
     inputs = keras.Input([6])
     model = keras.Model(inputs, encoder(inputs))
-    randomise(encoder)
+    randomize(encoder)
     assert {id(w) for w in encoder.family.trainable_weights} <= {id(w) for w in model.trainable_weights}
     assert len(encoder.family.trainable_weights) == 14
     model.save(tmp_path / "model.keras")

@@ -9,8 +9,7 @@ import tensorflow as tf
 from scipy.special import softmax
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.families.piecewise_constant import MAX_LOGIT, PiecewiseConstant
-from keras_vae.families.piecewise_constant_distribution import PiecewiseConstantDistribution
+from keras_vae.families.piecewise_constant import MAX_LOGIT, PiecewiseConstant, PiecewiseConstantDistribution
 
 VALUES = np.array([0.5, -2.0, 1.5, 0.0, -0.7])
 EXTREMES = [[0.0] * 5, [40.0, -40.0, 0.0, 40.0, -40.0], [-1e6, 1e6, 0.0, -1e6, 5.0], [1e6] * 5]

@@ -4,10 +4,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.conditional import Encoder
+from keras_vae.encoder_decoder import Encoder
 from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.networks import MLP
-from tests.flow_checks import cell_probabilities, differences, jacobian, randomise, samples_fit
+from tests.flow_checks import cell_probabilities, differences, jacobian, randomize, samples_fit
 
 
 def values(flows, size=2, seed=0, scale=1.0, leading=()):
@@ -160,7 +160,7 @@ def test_encoder_saves_and_loads(tmp_path):
     encoder = Encoder(MLP([5]), PlanarFlow(2, flows=2))
     inputs = keras.Input([6])
     model = keras.Model(inputs, encoder(inputs))
-    randomise(encoder)
+    randomize(encoder)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     [copy] = [layer for layer in loaded.layers if isinstance(layer, Encoder)]

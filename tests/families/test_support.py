@@ -11,7 +11,7 @@ LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
     ("name", "inside", "outside"),
     [
         ("OPEN_UNIT_INTERVAL", [1.2e-38, 0.5, 1 - 6e-8], [0.0, -0.0, 1.0, -1e-30, 2.0, np.inf, -np.inf, np.nan]),
-        ("GREY_LEVELS", [0.0, 1.0, 51 / 255], [0.5, 1 / 256, -1 / 255, 256 / 255, 1e9, np.inf, -np.inf, np.nan]),
+        ("GRAY_LEVELS", [0.0, 1.0, 51 / 255], [0.5, 1 / 256, -1 / 255, 256 / 255, 1e9, np.inf, -np.inf, np.nan]),
         ("UNIT_INTERVAL", [0.0, 0.3, 1.0], [-1e-6, 1.001, np.inf, np.nan]),
         ("BINARY", [0.0, 1.0], [0.5, -1.0, np.inf, np.nan]),
         ("REAL", [0.0, -1e30], [np.inf, -np.inf, np.nan]),
@@ -24,17 +24,17 @@ def test_membership(name, inside, outside, dtype):
     assert not np.any(contains(tf.constant(outside, dtype)))
 
 
-def test_all_grey_levels_however_they_are_computed():
+def test_all_gray_levels_however_they_are_computed():
     for levels in (LEVELS, np.arange(256, dtype=np.float32) * np.float32(1 / 255), np.arange(256) / 255):
-        assert np.all(support.GREY_LEVELS.contains(tf.constant(levels)))
+        assert np.all(support.GRAY_LEVELS.contains(tf.constant(levels)))
 
 
-def test_values_between_grey_levels_are_outside():
+def test_values_between_gray_levels_are_outside():
     between = (np.arange(255)[:, None] + np.linspace(0.01, 0.99, 9)).astype(np.float32) / np.float32(255)
-    assert not np.any(support.GREY_LEVELS.contains(tf.constant(between)))
-    dequantised = (np.arange(256, dtype=np.float32) + 0.3) / 256
+    assert not np.any(support.GRAY_LEVELS.contains(tf.constant(between)))
+    dequantized = (np.arange(256, dtype=np.float32) + 0.3) / 256
     # 255 (k + 0.3)/256 passes within 1e-3 of an integer for none of these k.
-    assert not np.any(support.GREY_LEVELS.contains(tf.constant(dequantised)))
+    assert not np.any(support.GRAY_LEVELS.contains(tf.constant(dequantized)))
 
 
 def test_one_hot_vectors():
@@ -54,7 +54,7 @@ def test_one_hot_vectors_with_leading_axes():
 
 
 def test_each_support_says_what_is_wanted_and_what_to_do():
-    for part in (support.OPEN_UNIT_INTERVAL, support.GREY_LEVELS, support.ONE_HOT):
+    for part in (support.OPEN_UNIT_INTERVAL, support.GRAY_LEVELS, support.ONE_HOT):
         assert part.name
         assert part.wanted
         assert not part.advice.endswith(".")

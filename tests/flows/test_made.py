@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_vae.flows.made import MADE
-from tests.flow_checks import jacobian, randomise
+from tests.flow_checks import jacobian, randomize
 
 
 def dependence(made, context=None):
@@ -22,7 +22,7 @@ def dependence(made, context=None):
 @pytest.mark.parametrize("context_size", [0, 2])
 def test_outputs_depend_on_all_earlier_sites_and_on_no_other(hidden, sites, inputs, context_size):
     made = MADE(sites, 2, hidden, inputs_per_site=inputs, context_size=context_size)
-    randomise(made)
+    randomize(made)
     context = tf.constant([0.3, -0.2]) if context_size else None
     found = dependence(made, context).reshape(sites, 2, sites, inputs)
     earlier = np.tril(np.ones([sites, sites], bool), -1)
@@ -32,7 +32,7 @@ def test_outputs_depend_on_all_earlier_sites_and_on_no_other(hidden, sites, inpu
 @pytest.mark.parametrize("hidden", [[], [16], [16, 8]])
 def test_every_output_depends_on_the_context(hidden):
     made = MADE(4, 2, hidden, context_size=3)
-    randomise(made)
+    randomize(made)
     z = tf.constant([0.5, -1.0, 0.2, 0.1])
     assert np.all(jacobian(lambda context: made(z, context), tf.zeros([3])) != 0)
 
@@ -40,7 +40,7 @@ def test_every_output_depends_on_the_context(hidden):
 def test_hidden_layers_carry_the_context_and_earlier_sites():
     # Without the direct connections; the first site's output then bends with the context alone.
     made = MADE(4, 1, [16, 16], context_size=2)
-    randomise(made)
+    randomize(made)
     made.direct.assign(tf.zeros_like(made.direct))
     made.context_out.assign(tf.zeros_like(made.context_out))
     z = tf.constant([0.5, -1.0, 0.2, 0.1])
@@ -51,7 +51,7 @@ def test_hidden_layers_carry_the_context_and_earlier_sites():
 
 def test_leading_axes_broadcast_against_the_context():
     made = MADE(3, 2, [8], context_size=2)
-    randomise(made)
+    randomize(made)
     rng = np.random.default_rng(0)
     z = rng.normal(size=[5, 4, 1, 3]).astype(np.float32)
     context = rng.normal(size=[6, 2]).astype(np.float32)
@@ -76,7 +76,7 @@ def test_config_and_weights_round_trip(tmp_path):
     assert [w.shape for w in copy.weights] == [w.shape for w in made.weights]
     inputs, context = keras.Input([6]), keras.Input([5])
     model = keras.Model([inputs, context], made(inputs, context))
-    randomise(made)
+    randomize(made)
     model.save(tmp_path / "made.keras")
     loaded = keras.saving.load_model(tmp_path / "made.keras")
     arguments = [np.ones([2, 6], np.float32), np.ones([2, 5], np.float32)]

@@ -11,7 +11,7 @@ from keras_vae.families import Bernoulli, Normal
 from keras_vae.families.inverse_autoregressive_flow import InverseAutoregressiveFlow
 from keras_vae.families.one_hot_categorical import OneHotCategorical
 from keras_vae.priors.autoregressive import Autoregressive
-from tests.flow_checks import cell_probabilities, differences, jacobian, randomise, samples_fit
+from tests.flow_checks import cell_probabilities, differences, jacobian, randomize, samples_fit
 
 BITS = np.array(list(itertools.product([0, 1], repeat=3)), np.float32)
 # All pairs of a site of 3 categories each, `[9, 2, 3]`.
@@ -20,7 +20,7 @@ PAIRS = np.eye(3, dtype=np.float32)[np.array(list(itertools.product(range(3), re
 
 def make(family, scale=1.0):
     prior = Autoregressive(family, hidden=[8])
-    randomise(prior, scale)
+    randomize(prior, scale)
     return prior
 
 

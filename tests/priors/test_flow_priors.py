@@ -6,14 +6,14 @@ import tensorflow as tf
 
 from keras_vae.priors.masked_autoregressive_flow import MaskedAutoregressiveFlow
 from keras_vae.priors.real_nvp import RealNVP
-from tests.flow_checks import cell_probabilities, differences, jacobian, randomise, samples_fit
+from tests.flow_checks import cell_probabilities, differences, jacobian, randomize, samples_fit
 
 every = pytest.mark.parametrize("prior_class", [MaskedAutoregressiveFlow, RealNVP])
 
 
 def make(prior_class, size=2, flows=3, scale=0.25):
     prior = prior_class(size, flows=flows, hidden=[5])
-    randomise(prior, scale)
+    randomize(prior, scale)
     return prior
 
 

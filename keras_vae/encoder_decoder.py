@@ -1,0 +1,186 @@
+"""Conditional distributions: a network and a family."""
+
+import inspect
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.families.base import Family, Parameters
+from keras_vae.utils import replicas
+
+
+class Conditional(keras.layers.Layer):
+    """A distribution over events given inputs, p(event | inputs).
+
+    The network makes features of the inputs, an output layer makes the family's unconstrained values of the
+    features, and the family makes a distribution of these. Any Keras model that takes `[batch, *input]` can
+    be the network. If its features are a map of the event's height and width, the output layer is a 3×3
+    convolution, otherwise it is dense.
+
+    A condition goes to the network as its argument `condition`, `[batch, size]`, if it has one. Otherwise it is
+    appended to the input: to a vector's values, or to an image as constant channels.
+
+    Args:
+        network: A Keras model or layer.
+        family: What the distribution is.
+
+    Call arguments:
+        inputs: `[..., *input]`; any number of leading axes, all flattened into one large batch.
+        condition: What to condition on, `[..., size]`, its leading axes broadcast against those of the inputs;
+            for a model with a condition.
+
+    Returns:
+        The family's named parameters, each `[..., *event]`, as a dict of float32 tensors.
+
+    Raises:
+        ValueError: If the inputs have another shape.
+    """
+
+    def __init__(self, network: keras.layers.Layer, family: Family, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for part, wanted in ((network, keras.layers.Layer), (family, Family)):
+            if not isinstance(part, wanted):
+                raise TypeError(
+                    f"{type(self).__name__} takes (network, family): a Keras model such as "
+                    "keras_vae.networks.MLP([400]) and a keras_vae.families.Family such as "
+                    f"keras_vae.families.Normal(20); received {part!r}"
+                )
+        self.network = network
+        self.family = family
+
+    def build(self, inputs_shape: Sequence[int | None], condition_shape: Sequence[int | None] | None = None) -> None:
+        """Create the network's and the output layer's weights."""
+        if self.built:
+            return
+        self.input_event_shape = tuple(inputs_shape)[1:]
+        self.condition_size = None if condition_shape is None else condition_shape[-1]
+        inputs = keras.Input(batch_shape=(None, *self.input_event_shape))
+        condition = None if condition_shape is None else keras.Input((self.condition_size,))
+        features = self._features(inputs, condition)
+        event = self.family.event_shape
+        values = self.family.parameters_shape
+        if not self.family.built:
+            self.family.build((None, *values))
+        if len(event) == 3 and tuple(features.shape[1:-1]) == event[:2] == values[:2]:
+            self.head = keras.layers.Conv2D(
+                math.prod(values[2:]), 3, padding="same", dtype=self.dtype_policy, name="head"
+            )
+            self.head.build(features.shape)
+        else:
+            self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
+            self.head.build((None, math.prod(features.shape[1:])))
+
+    def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
+        """Return the family's parameters."""
+        return self.family(self.unconstrained(inputs, condition, training))
+
+    def unconstrained(
+        self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
+        """Return the values that the family makes its parameters of, `[..., *parameters]`; arguments as in a call."""
+        event_rank = len(self.input_event_shape)
+        inputs = tf.convert_to_tensor(inputs)
+        if not inputs.shape[-event_rank:].is_compatible_with(self.input_event_shape):
+            raise ValueError(
+                f"{type(self).__name__}: received inputs of shape {tuple(inputs.shape)}; wanted "
+                f"(..., {', '.join(map(str, self.input_event_shape))})"
+            )
+        if (condition is None) != (self.condition_size is None):
+            raise ValueError(
+                f"{type(self).__name__}: "
+                + ("wanted a condition and received none" if condition is None else "received a condition; wanted none")
+            )
+        leading = tf.shape(inputs)[: inputs.shape.rank - event_rank]
+        static = inputs.shape[: inputs.shape.rank - event_rank]
+        if condition is not None:
+            condition = tf.convert_to_tensor(condition)
+            leading = tf.broadcast_dynamic_shape(leading, tf.shape(condition)[:-1])
+            static = tf.broadcast_static_shape(static, condition.shape[:-1])
+            inputs = tf.broadcast_to(inputs, tf.concat([leading, self.input_event_shape], 0))
+            condition = tf.broadcast_to(condition, tf.concat([leading, [self.condition_size]], 0))
+            condition = tf.reshape(condition, [-1, self.condition_size])
+        rows = tf.reshape(inputs, [-1, *self.input_event_shape])
+        count = tf.shape(rows)[0]
+        if rows.shape[0] is None and replicas.replica_id():
+            # A small last batch leaves a replica without a row, and oneDNN's convolutions fail without one.
+            rows, condition = (replicas.at_least_one(part) for part in (rows, condition))
+        features = self._features(rows, condition, training=training)
+        if isinstance(self.head, keras.layers.Dense):
+            features = tf.reshape(features, [-1, self.head.kernel.shape[0]])
+        values = tf.reshape(self.head(features)[:count], tf.concat([leading, self.family.parameters_shape], 0))
+        values = tf.ensure_shape(values, [*static, *self.family.parameters_shape])
+        return tf.cast(values, self.family.variable_dtype)
+
+    def _features(self, inputs: Any, condition: Any, training: bool | None = None) -> Any:
+        if condition is None:
+            return self.network(inputs, training=training)
+        if "condition" in inspect.signature(self.network.call).parameters:
+            return self.network(inputs, condition=condition, training=training)
+        for _ in range(len(self.input_event_shape) - 1):
+            condition = keras.ops.expand_dims(condition, 1)
+        if len(self.input_event_shape) > 1:
+            tiles = keras.ops.ones_like(inputs[..., :1])
+            condition = keras.ops.cast(condition, tiles.dtype) * tiles
+        return self.network(
+            keras.ops.concatenate([inputs, keras.ops.cast(condition, inputs.dtype)], axis=-1), training=training
+        )
+
+    def distribution(
+        self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None
+    ) -> tfd.Distribution:
+        """Return the distribution given inputs `[..., *input]`: batch shape `[...]`."""
+        return self.family.distribution(self(inputs, condition, training=training))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "network": keras.saving.serialize_keras_object(self.network),
+            "family": keras.saving.serialize_keras_object(self.family),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Conditional":
+        """Rebuild from `get_config`."""
+        parts = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("network", "family")}
+        return cls(**{**config, **parts})
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Encoder(Conditional):
+    """The approximate posterior q(z|x): a network on x and a family over z.
+
+    Args:
+        network: A Keras model on `[batch, *event]`.
+        family: The posterior's family, such as `keras_vae.families.Normal(20)`.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> encoder = kv.Encoder(kv.networks.MLP([64]), kv.families.Normal(20))
+        >>> q = encoder.distribution(np.zeros([8, 28, 28, 1], "float32"))
+        >>> q.batch_shape, q.event_shape
+        (TensorShape([8]), TensorShape([20]))
+    """
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class Decoder(Conditional):
+    """The likelihood p(x|z): a network on z and a family over x.
+
+    Args:
+        network: A Keras model on `[batch, latent]`.
+        family: The likelihood's family, such as `keras_vae.families.Bernoulli((28, 28, 1))`.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> decoder = kv.Decoder(kv.networks.MLP([64]), kv.families.Bernoulli((28, 28, 1)))
+        >>> p = decoder.distribution(np.zeros([8, 20], "float32"))
+        >>> p.batch_shape, p.event_shape
+        (TensorShape([8]), TensorShape([28, 28, 1]))
+    """

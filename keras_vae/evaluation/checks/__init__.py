@@ -1,0 +1,1 @@
+"""Whether the model describes the data, and whether its posterior is calibrated."""

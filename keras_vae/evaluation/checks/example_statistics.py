@@ -1,0 +1,119 @@
+"""Numbers that describe one example, for comparing data with what a model makes."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+
+from keras_vae.families import Family
+from keras_vae.families.support import BINARY, GRAY_LEVELS, OPEN_UNIT_INTERVAL, UNIT_INTERVAL
+
+# From examples `[batch, *event]` to a number for each, `[batch]`.
+Statistic = Callable[[tf.Tensor], tf.Tensor]
+
+
+def mean_value(x: tf.Tensor) -> tf.Tensor:
+    """Return the mean of each example's values, `[batch]`."""
+    return tf.reduce_mean(_flat(x), axis=-1)
+
+
+def variance(x: tf.Tensor) -> tf.Tensor:
+    """Return the variance of each example's values about their mean, `[batch]`."""
+    return tf.math.reduce_variance(_flat(x), axis=-1)
+
+
+def lit_share(x: tf.Tensor) -> tf.Tensor:
+    """Return the share of values above ½, `[batch]`."""
+    return tf.reduce_mean(tf.cast(_flat(x) > 0.5, x.dtype), axis=-1)
+
+
+def neighbor_agreement(x: tf.Tensor) -> tf.Tensor:
+    """Return the share of pairs of neighbors, side by side or one below the other, on the same side of ½.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+
+    Returns:
+        `[batch]`: 1 for an image of one color, 0 for a chessboard, about ½ for noise.
+
+    Example:
+        >>> board = tf.reshape([0.0, 1.0, 1.0, 0.0], [1, 2, 2, 1])
+        >>> neighbor_agreement(tf.concat([board, tf.ones([1, 2, 2, 1])], 0)).numpy().tolist()
+        [0.0, 1.0]
+    """
+    lit = x > 0.5
+    beside = tf.equal(lit[:, :, 1:], lit[:, :, :-1])
+    below = tf.equal(lit[:, 1:], lit[:, :-1])
+    pairs = tf.concat([_flat(tf.cast(same, x.dtype)) for same in (beside, below)], axis=-1)
+    return tf.reduce_mean(pairs, axis=-1)
+
+
+def usual(family: Family) -> dict[str, Statistic]:
+    """Return the statistics that say something of a likelihood's values, by name.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> list(usual(kv.families.Bernoulli((8, 8, 1))))
+        ['lit pixels', 'neighbor agreement']
+        >>> list(usual(kv.families.Normal(3)))
+        ['mean', 'variance']
+    """
+    shape, several = family.event_shape, math.prod(family.event_shape) > 1
+    found: dict[str, Statistic] = {}
+    if family.support is not BINARY:  # where the share of ones says it all
+        found["mean"] = mean_value
+        if several:
+            found["variance"] = variance
+    if family.support in (BINARY, UNIT_INTERVAL, OPEN_UNIT_INTERVAL, GRAY_LEVELS):
+        found["lit pixels"] = lit_share
+        if len(shape) == 3 and shape[0] * shape[1] > 1:
+            found["neighbor agreement"] = neighbor_agreement
+    return found
+
+
+def checked(name: str, statistic: Statistic, family: Family) -> Statistic:
+    """Return a user's statistic, whose results are checked.
+
+    Args:
+        name: For errors.
+        statistic: From `[batch, *event]` to `[batch]`.
+        family: The likelihood's.
+
+    Raises:
+        TypeError: If it is no function.
+        ValueError: When called, if it does not return one number for each example.
+    """
+    if not callable(statistic):
+        raise TypeError(
+            f"statistic {name!r}: wanted a function from x [batch, *event] to [batch]; received {statistic!r}"
+        )
+
+    def of(x: tf.Tensor) -> tf.Tensor:
+        found = tf.convert_to_tensor(statistic(x))
+        if not found.shape.is_compatible_with([x.shape[0]]) or found.shape.rank != 1:
+            raise ValueError(
+                f"statistic {name!r}: wanted one number for each example, [batch], of x of shape "
+                f"{('batch', *family.event_shape)}; received shape {found.shape}. Reduce over all axes but the first"
+            )
+        return tf.cast(found, family.variable_dtype)
+
+    return of
+
+
+def all_statistics(family: Family, added: Mapping[str, Statistic] | None) -> dict[str, Statistic]:
+    """Return the usual statistics and a user's own.
+
+    Raises:
+        TypeError: As `checked`.
+        ValueError: If a name is taken.
+    """
+    found = usual(family)
+    for name, statistic in (added or {}).items():
+        if name in found:
+            raise ValueError(f"there is a statistic named {name!r} already; give yours another name")
+        found[name] = checked(name, statistic, family)
+    return found
+
+
+def _flat(x: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(x, [tf.shape(x)[0], math.prod(x.shape[1:])])

@@ -1,0 +1,329 @@
+"""Simulation-based calibration: whether the posterior is right where the truth is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.stats
+import tensorflow as tf
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
+from keras_vae.evaluation.likelihood.log_likelihood import effective as effective_number
+from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
+from keras_vae.evaluation.result import Result, Row, rows_at_once
+from keras_vae.families.support import OPEN_UNIT_INTERVAL, REAL, UNIT_INTERVAL
+from keras_vae.plots.drawing import number
+from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.vae import VAE
+
+# The quantity that is no latent.
+JOINT = "log p(x, z)"
+# A right posterior is found at fault once in a hundred runs.
+_LEVEL = 0.01
+# Standard errors that make an offset or a spread worth naming.
+_CLEAR = 3.0
+_OTHER = "of another shape"
+_FEW_SIMULATIONS = 100
+# Effective samples a draw, below which draws repeat so often that ranks show it.
+_AMPLE = 10
+_HISTOGRAMS, _NAMED = 8, 6
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationCalibration(Result):
+    """Ranks of the truth among draws from the posterior.
+
+    Attributes:
+        names: Of the quantities: the latents, and log p(x, z) last.
+        counts: How often each rank 0 … L came up, `[quantities, L + 1]`.
+        p_values: Of the chi-square test of uniform ranks, times the number of tests, `[quantities]`.
+        offsets: Mean distance of the truth from the posterior's median, in its standard deviations, `[quantities]`.
+        offset_errors: Their standard errors.
+        spreads: The truth's standard deviation about that, in the posterior's, `[quantities]`.
+        log_spread_errors: Standard errors of their logarithms.
+        importance_samples: What the draws were resampled from; None for plain draws from q(z|x).
+        effective_samples: How many equal weights would be as good, `[simulations]`; None for plain draws.
+    """
+
+    title: ClassVar[str] = "Simulation-based calibration"
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+    p_values: np.ndarray
+    offsets: np.ndarray
+    offset_errors: np.ndarray
+    spreads: np.ndarray
+    log_spread_errors: np.ndarray
+    importance_samples: int | None
+    effective_samples: np.ndarray | None = None
+
+    @classmethod
+    def of_ranks(
+        cls,
+        ranks: np.ndarray,
+        names: Sequence[str],
+        num_draws: int,
+        importance_samples: int | None = None,
+        effective_samples: np.ndarray | None = None,
+    ) -> "SimulationCalibration":
+        """Test and describe ranks `[simulations, quantities]`, integers from 0 to `num_draws`.
+
+        Example:
+            >>> ranks = np.arange(1000)[:, None] % 10
+            >>> SimulationCalibration.of_ranks(ranks, ["z"], 9).verdicts
+            ('no fault found',)
+        """
+        counts = np.stack([np.bincount(column, minlength=num_draws + 1) for column in ranks.T])
+        fits = [normal_fit(row) for row in counts]
+        return cls(
+            names=tuple(names),
+            counts=counts,
+            p_values=np.array([min(1.0, len(counts) * uniformity_p_value(row)) for row in counts]),
+            offsets=np.array([fit.offset for fit in fits]),
+            offset_errors=np.array([fit.offset_error for fit in fits]),
+            spreads=np.array([fit.spread for fit in fits]),
+            log_spread_errors=np.array([fit.log_spread_error for fit in fits]),
+            importance_samples=importance_samples,
+            effective_samples=effective_samples,
+        )
+
+    @property
+    def num_simulations(self) -> int:
+        """How many pairs (x, z) were simulated."""
+        return int(self.counts[0].sum())
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether no quantity was found at fault, at the level 0.01 for all of them together."""
+        return bool(np.all(self.p_values >= _LEVEL))
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What is wrong with each quantity, in a word or two."""
+        return tuple(self._verdict(i) for i in range(len(self.names)))
+
+    def _verdict(self, i: int) -> str:
+        if self.p_values[i] >= _LEVEL:
+            return "no fault found"
+        found = []
+        shifted = abs(self.offsets[i]) > _CLEAR * self.offset_errors[i]
+        if self.names[i] == JOINT:  # whose bias and width say little of the latents'
+            return "draws too " + ("improbable" if self.offsets[i] > 0 else "probable") if shifted else _OTHER
+        if shifted:
+            found.append("biased " + ("low" if self.offsets[i] > 0 else "high"))
+        log_spread = np.log(self.spreads[i])
+        if abs(log_spread) > _CLEAR * self.log_spread_errors[i]:
+            found.append("overconfident" if log_spread > 0 else "underconfident")
+        return ", ".join(found) or _OTHER
+
+    def table(self) -> Sequence[Row]:
+        """Return a line for each quantity, the worst first."""
+        rows = [
+            (
+                self.names[i],
+                f"{self.p_values[i]:.2g}",
+                f"{number(self.offsets[i], '.2f')} ± {self.offset_errors[i]:.2f}",
+                f"{self.spreads[i]:.2f} ± {self.spreads[i] * self.log_spread_errors[i]:.2f}",
+                self._verdict(i),
+            )
+            for i in self._order
+        ]
+        return [("", "p", "offset, sd", "spread, sd", "verdict"), *rows]
+
+    def warnings(self) -> Sequence[str]:
+        """Say whether there are too few simulations to see anything, or too few weights that count."""
+        found = []
+        if self.num_simulations < _FEW_SIMULATIONS:
+            found.append(f"{self.num_simulations} simulations find gross faults alone; take some hundreds")
+        draws = self.counts.shape[1] - 1
+        if self.effective_samples is not None and np.median(self.effective_samples) < _AMPLE * draws:
+            found.append(
+                f"{draws} draws are resampled from {self.importance_samples} samples of which half the time fewer than "
+                f"{np.median(self.effective_samples):.0f} count, so that draws repeat, and ranks crowd at both ends by "
+                f"that alone: take fewer draws or more samples, until {_AMPLE * draws} count"
+            )
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything found, and the verdicts."""
+        return {**super().to_dict(), "verdicts": list(self.verdicts), "calibrated": self.calibrated}
+
+    @property
+    def _order(self) -> np.ndarray:
+        distance = np.abs(self.offsets) + np.abs(np.log(self.spreads))
+        return np.lexsort([-distance, self.p_values])
+
+    def figure(self) -> Figure:
+        """Draw the ranks' distribution functions against the uniform one, and the worst quantities' histograms."""
+        shown = self._order[:_HISTOGRAMS]
+        columns = min(4, len(shown))
+        rows = -(-len(shown) // columns)
+        figure = Figure(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
+        halves: Any = figure.subfigures(2, 1, height_ratios=[3.0, 1.6 * rows])
+        above, below = halves
+        self._draw_differences(above.subplots())
+        axes = np.ravel(below.subplots(rows, columns, sharey=True, squeeze=False))
+        for axis, i in zip(axes, shown, strict=False):
+            self._draw_histogram(axis, i)
+        for axis in axes[len(shown) :]:
+            axis.set_axis_off()
+        return figure
+
+    def _draw_differences(self, axis: Any) -> None:
+        ranks = self.counts.shape[1]
+        uniform = np.arange(1, ranks) / ranks
+        low, high = ecdf_band(self.num_simulations, ranks)
+        axis.fill_between(uniform, low - uniform, high - uniform, color="0.85", linewidth=0, label="uniform, 95 %")
+        for place, i in enumerate(self._order):
+            difference = np.cumsum(self.counts[i])[:-1] / self.num_simulations - uniform
+            worst = {"label": self.names[i], "zorder": 3}
+            axis.plot(uniform, difference, **(worst if place < _NAMED else {"color": "0.55", "linewidth": 0.8}))
+        axis.axhline(0, color="0.3", linewidth=0.6)
+        axis.set_xlabel("rank of the truth among the draws, as a share")
+        axis.set_ylabel("share below − uniform")
+        axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+    def _draw_histogram(self, axis: Any, i: int) -> None:
+        ranks = self.counts.shape[1]
+        bins = min(20, ranks)
+        place = np.arange(ranks) * bins // ranks
+        heights, widths = np.bincount(place, weights=self.counts[i]), np.bincount(place)
+        low, high = scipy.stats.binom.interval(0.95, self.num_simulations, widths / ranks)
+        edges = np.arange(bins + 1) - 0.5
+        axis.bar(range(bins), heights, 1.0, color="C3" if self.p_values[i] < _LEVEL else "C0")
+        limits = (np.append(limit, limit[-1]) for limit in (low, high))
+        axis.fill_between(edges, *limits, color="0.4", alpha=0.35, step="post", linewidth=0)
+        axis.set_title(f"{self.names[i]}: {self._verdict(i)}", fontsize=7)
+        axis.set_xticks([])
+
+
+def simulation_calibration(
+    model: VAE,
+    num_simulations: int = 1000,
+    num_draws: int = 99,
+    *,
+    importance_samples: int | None = None,
+    condition: Any = None,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: bool = True,
+) -> SimulationCalibration:
+    """Test the posterior on data from the model itself, whose latents are known.
+
+    z ~ p(z), x ~ p(x|z), then L draws from q(z|x): were q the exact posterior, the rank of each latent of z among its
+    draws would be uniform on 0 … L (Talts, Betancourt, Simpson, Vehtari & Gelman 2018, theorem 1). Each latent gets a
+    chi-square test of that, and so does log p(x, z), without which a q(z|x) that ignores x and equals the prior would
+    pass (Modrák et al. 2023). The p-values are Bonferroni's, multiplied by the number of tests.
+
+    It needs no data, and says nothing of the model's fit: only how good the inference is *under* the model. No VAE's
+    encoder is exact, and enough simulations find fault with any; the offset and the spread say how large the fault is:
+    the truth lies `offset` posterior standard deviations above the posterior's median on average (below 0: the
+    posterior is biased high), and varies about that `spread` times as widely as the posterior says (above 1: it is
+    overconfident; an error of the mean that differs from x to x widens the ranks as well).
+
+    Args:
+        model: A VAE with continuous latents.
+        num_simulations: How many pairs (x, z) to simulate.
+        num_draws: L, draws from each posterior.
+        importance_samples: If given, the L draws are resampled from this many, with weights p(x, z)/q(z|x) (Rubin
+            1988): the posterior that `log_likelihood` in effect uses, nearer to the exact one the more there are. The
+            same sample comes up several times among the draws where few weigh much, and ranks then crowd at both
+            ends, as overconfident ones do: it warns where the effective samples are not ten times the draws.
+        condition: y for all simulations, or one for each, `[num_simulations, ...]`; for a conditional model.
+        batch_size: At most this many simulations at once; fewer if their draws would take much memory.
+        seed: Of all noise.
+        verbose: Whether to show a progress bar.
+
+    Returns:
+        Counts of ranks, p-values, offsets and spreads.
+
+    Raises:
+        ValueError: If the latents are discrete, a number is no positive integer, there are fewer importance samples
+            than draws, or the condition is none of the model's.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+        >>> found = simulation_calibration(vae, 200, 19, verbose=False)
+        >>> found.names, found.counts.shape
+        (('latent 0', 'latent 1', 'log p(x, z)'), (3, 20))
+    """
+    owner = "simulation_calibration"
+    family = model.encoder.family
+    if family.support not in (REAL, UNIT_INTERVAL, OPEN_UNIT_INTERVAL):
+        raise ValueError(
+            f"{owner}: ranks want continuous latents; received a {type(family).__name__} posterior, whose latents are "
+            f"{family.support.name}. Use a model with continuous latents, such as keras_vae.families.Normal"
+        )
+    num_simulations = positive_integer(num_simulations, f"{owner}: num_simulations")
+    seed = seed_number(seed, owner)
+    num_draws = positive_integer(num_draws, f"{owner}: num_draws")
+    proposals = num_draws
+    if importance_samples is not None:
+        proposals = positive_integer(importance_samples, f"{owner}: importance_samples")
+        if proposals < num_draws:
+            raise ValueError(
+                f"{owner}: {num_draws} draws are resampled from importance_samples={proposals}; wanted at least as many"
+            )
+    if model.condition is not None:
+        condition = model.condition.rows(condition, num_simulations)
+    elif condition is not None:
+        raise ValueError(f"{owner}: received a condition, but the model has none")
+
+    @tf.function(reduce_retracing=True)
+    def simulate(count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _ranks(model, count, y, noise, num_draws, importance_samples)
+
+    at_once = min(positive_integer(batch_size, f"{owner}: batch_size"), max(1, rows_at_once(model) // proposals))
+    starts = range(0, num_simulations, at_once)
+    found = []
+    for chunk, start in enumerate(tqdm(starts, desc="calibration", unit="batch", disable=not verbose)):
+        count = min(at_once, num_simulations - start)
+        y = None if condition is None else tf.constant(condition[start : start + count])
+        of_batch = simulate(tf.constant(count), y, streams.fold(seed, streams.EVALUATE, chunk))
+        found.append([part.numpy() for part in of_batch])
+    ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
+    weighed = None if importance_samples is None else effective
+    return SimulationCalibration.of_ranks(ranks, [*names, JOINT], num_draws, importance_samples, weighed)
+
+
+def _ranks(
+    model: VAE,
+    count: tf.Tensor,
+    y: tf.Tensor | None,
+    seed: tf.Tensor,
+    num_draws: int,
+    importance_samples: int | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the ranks of each latent and of log p(x, z), `[count, latents + 1]`, and effective samples, `[count]`."""
+    of_z, of_x, of_draws, of_picks, of_ties = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
+    prior = model.prior_distribution(condition=y)
+    truth = draw_from_prior(prior, [], count, of_z)
+    x = model.likelihood(truth, condition=y).sample(seed=of_x)
+    inference = model.infer(x, y)
+
+    def quantities(z: tf.Tensor) -> tf.Tensor:
+        joint = inference.log_likelihood(z) + inference.prior.log_prob(z)
+        latents = tf.reshape(z, tf.concat([tf.shape(joint), [-1]], 0))
+        return tf.transpose(tf.concat([latents, joint[..., None]], -1), [1, 0, 2])
+
+    draws = inference.sample(importance_samples or num_draws, of_draws)
+    values = quantities(draws)  # [count, draws, latents + 1]
+    effective = tf.fill([count], tf.constant(num_draws, values.dtype))
+    if importance_samples is not None:
+        log_weights = values[..., -1] - tf.transpose(inference.posterior.log_prob(draws))
+        picked = tf.random.stateless_categorical(log_weights, num_draws, of_picks)
+        values = tf.gather(values, picked, batch_dims=1)
+        log_sums = [tf.reduce_logsumexp(power * log_weights, axis=1) for power in (1.0, 2.0)]
+        effective = effective_number(*log_sums)
+    true_values = quantities(truth[None])
+    below = tf.reduce_sum(tf.cast(values < true_values, tf.int32), axis=1)
+    ties = tf.reduce_sum(tf.cast(tf.equal(values, true_values), tf.int32), axis=1)
+    # Equal values, such as log p(x, z) of a decoder that ignores z, are ordered at random.
+    lots = tf.random.stateless_uniform(tf.shape(ties), of_ties)
+    return below + tf.cast(tf.floor(lots * tf.cast(ties + 1, lots.dtype)), tf.int32), effective

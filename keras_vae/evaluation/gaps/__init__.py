@@ -1,0 +1,1 @@
+"""What the encoder loses against the best posterior for each example."""

@@ -1,0 +1,219 @@
+"""The best posterior of each data point within the encoder's family."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tqdm import tqdm
+
+from keras_vae.evaluation.likelihood.log_likelihood import in_chunks
+from keras_vae.evaluation.result import rows_at_once
+from keras_vae.families.base import Family
+from keras_vae.families.full_normal import FullNormal
+from keras_vae.families.normal import Normal
+from keras_vae.families.planar_flow import PlanarFlow
+from keras_vae.inference import Inference
+from keras_vae.vae import VAE
+
+# Adam steps between two looks at the bound.
+_EVERY = 100
+# Samples of one look, the same each time, so that two looks differ by more than noise.
+_LOOK_SAMPLES = 100
+# Nats; a rise of less is none.
+_RISE = 0.01
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class LocalPosteriors:
+    """q* of each example of a batch.
+
+    Attributes:
+        encoder: The unconstrained values of the encoder's family as it gives them, `[batch, *parameters]`.
+        local: Those of q*, of its own family.
+        steps: Adam steps taken by those that took most.
+        settled: Whether the bound had stopped to rise, `[batch]`.
+    """
+
+    encoder: tf.Tensor
+    local: tf.Tensor
+    steps: int
+    settled: np.ndarray
+
+
+def log_weights(
+    inference: Inference, family: Family, values: tf.Tensor, num_samples: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Return log p(x, z) − log q(z) at samples of q, `[num_samples, batch]`, in nats.
+
+    Args:
+        inference: At the batch.
+        family: q's.
+        values: Its unconstrained values, `[batch, *parameters]`.
+        num_samples: How many.
+        seed: A stateless seed.
+    """
+    q = family.distribution(family(values))
+    # At once, because a flow knows the density of what it has just drawn at no cost.
+    z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
+    return inference.log_likelihood(z) + inference.prior.log_prob(z) - log_q
+
+
+class LocalOptimizer:
+    """Raises the ELBO of each example by Adam on its own posterior's unconstrained values, from the encoder's on.
+
+    Of another family than the encoder's it begins at, or near, the normal with the mean and scale of the encoder's.
+
+    As Cremer, Li & Duvenaud (2018) do: until a number of looks in a row have seen no rise; but examples are searched
+    for together, each leaving the batch when it has settled, and each look is at the mean of the last hundred steps,
+    which is less noisy than the last of them. Looks take other noise than steps.
+
+    Args:
+        model: The VAE.
+        family: q*'s.
+        learning_rate: Adam's.
+        step_samples: z a step for each example.
+        patience: How many looks.
+        max_steps: After which it ends in any case.
+    """
+
+    def __init__(
+        self, model: VAE, family: Family, learning_rate: float, step_samples: int, patience: int, max_steps: int
+    ) -> None:
+        self.model = model
+        self.family = family
+        self.learning_rate = learning_rate
+        self.step_samples = step_samples
+        self.patience = patience
+        self.max_steps = max_steps
+        self._begin = tf.function(self._start, reduce_retracing=True)
+        self._go_on = tf.function(self._advance, reduce_retracing=True)
+
+    def fit(self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, verbose: bool = False) -> LocalPosteriors:
+        """Find q* for each x of a batch, `[batch, *event]`."""
+        look_noise, noise = tf.unstack(tf.random.experimental.stateless_split(seed))
+        encoder, values, first = self._begin(x, y, look_noise)
+        best, best_look, last_look = values.numpy(), first.numpy(), first.numpy()
+        stale = np.zeros(len(best), int)
+        searched = np.arange(len(best))  # those whose search goes on, and what follows is theirs
+        moments = [tf.zeros_like(values), tf.zeros_like(values)]
+        steps = 0
+        with tqdm(desc="local posteriors", unit="look", leave=False, disable=not verbose) as progress:
+            while steps < self.max_steps and len(searched):
+                until = min(steps + _EVERY, self.max_steps)
+                values, moments, average, look = self._go_on(
+                    x, y, values, moments, tf.constant(steps), tf.constant(until), noise, look_noise
+                )
+                steps = until
+                last_look[searched] = look.numpy()
+                # Smaller rises may be the look's own noise, and false where it is not a number.
+                rose = last_look[searched] > best_look[searched] + _RISE
+                best[searched[rose]] = average.numpy()[rose]
+                best_look[searched[rose]] = last_look[searched[rose]]
+                stale[searched] = np.where(rose, 0, stale[searched] + 1)
+                going = stale[searched] < self.patience
+                if not going.all():
+                    searched = searched[going]
+                    x, values, *moments = (tf.boolean_mask(part, going) for part in (x, values, *moments))
+                    y = None if y is None else tf.boolean_mask(y, going)
+                progress.update()
+                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained, {len(searched)} searched on")
+        # A search that ended in no number has found nothing.
+        settled = (stale >= self.patience) & np.isfinite(last_look)
+        return LocalPosteriors(encoder, tf.constant(best), steps, settled)
+
+    def _start(
+        self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        model = self.model
+        inference = model.infer(x, y)
+        encoder = values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
+        if self.family is not inference.family:
+            moments = inference.family.mean(inference.parameters), inference.family.scale(inference.parameters)
+            values = starting_values(self.family, *moments, look_noise)
+        return encoder, values, self._look(inference, values, look_noise)
+
+    def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        total = in_chunks(
+            lambda size, seed: log_weights(inference, self.family, values, size, seed),
+            lambda total, drawn: total + tf.reduce_sum(drawn, axis=0),
+            tf.zeros(tf.shape(values)[:1], values.dtype),
+            num_samples=tf.constant(_LOOK_SAMPLES),
+            examples=tf.shape(values)[0],
+            at_once=rows_at_once(self.model),
+            seed=noise,
+        )
+        return total / _LOOK_SAMPLES
+
+    def _advance(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor | None,
+        values: tf.Tensor,
+        moments: list[tf.Tensor],
+        done: tf.Tensor,
+        until: tf.Tensor,
+        noise: tf.Tensor,
+        look_noise: tf.Tensor,
+    ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor, tf.Tensor]:
+        inference = self.model.infer(x, y)
+
+        def one_step(
+            step: tf.Tensor, values: tf.Tensor, first: tf.Tensor, second: tf.Tensor, total: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
+            seed = tf.random.experimental.stateless_fold_in(noise, step)
+            with tf.GradientTape() as tape:
+                tape.watch(values)
+                bound = tf.reduce_mean(log_weights(inference, self.family, values, self.step_samples, seed), axis=0)
+            gradient = tape.gradient(bound, values)
+            first = _BETA_1 * first + (1.0 - _BETA_1) * gradient
+            second = _BETA_2 * second + (1.0 - _BETA_2) * gradient**2
+            taken = tf.cast(step + 1, values.dtype)
+            slope = first / (1.0 - _BETA_1**taken)
+            size = tf.sqrt(second / (1.0 - _BETA_2**taken)) + _EPSILON
+            values += self.learning_rate * slope / size
+            return step + 1, values, first, second, total + values
+
+        start = (done, values, *moments, tf.zeros_like(values))
+        _, values, first, second, total = tf.while_loop(
+            lambda step, *_: step < until, one_step, start, parallel_iterations=1
+        )
+        average = total / tf.cast(until - done, total.dtype)
+        return values, [first, second], average, self._look(inference, average, look_noise)
+
+
+# Of the maps of a flow: at zero their gradients would vanish.
+_DEVIATION = 0.1
+
+
+def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return unconstrained values whose distribution is, or is near, the diagonal normal N(loc, scale²).
+
+    Args:
+        family: `Normal` with a predicted scale, `FullNormal` or `PlanarFlow`, over vectors.
+        loc: Means, `[batch, D]`.
+        scale: Standard deviations, `[batch, D]`.
+        seed: Of the maps of a flow, which begin near the identity.
+
+    Returns:
+        `[batch, *family.parameters_shape]`.
+
+    Raises:
+        ValueError: If the family is another.
+    """
+    log_scale = tf.math.log(scale)
+    if isinstance(family, Normal) and family.scale_spec == "predicted":
+        return tf.stack([loc, 2.0 * log_scale], axis=-1)
+    if isinstance(family, FullNormal):
+        triangle = tfp.math.fill_triangular_inverse(tf.linalg.diag(log_scale))
+        return tf.concat([loc, triangle], axis=-1)
+    if isinstance(family, PlanarFlow):
+        maps = family.parameters_shape[0] - 2 * family.size
+        shape = tf.concat([tf.shape(loc)[:-1], [maps]], axis=0)
+        noise = _DEVIATION * tf.random.stateless_normal(shape, seed, dtype=loc.dtype)
+        return tf.concat([loc, 2.0 * log_scale, noise], axis=-1)
+    raise ValueError(
+        f"inference_gaps: q* can be searched for among Normal with a predicted scale, FullNormal and PlanarFlow, whose "
+        f"every value is of one data point; received {type(family).__name__}"
+    )

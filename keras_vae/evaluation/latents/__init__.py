@@ -1,0 +1,1 @@
+"""What the latents hold: rate and distortion, disentanglement, representation."""

@@ -1,0 +1,243 @@
+"""How well a model's latents match known factors, by all metrics of disentanglement."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from keras_vae.data.unopened import unopened
+from keras_vae.evaluation.latents import disentanglement_metrics as of
+from keras_vae.evaluation.latents.codes import codes as encoded
+from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
+from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
+from keras_vae.evaluation.result import Result, Row
+from keras_vae.families.support import ONE_HOT
+from keras_vae.utils.arguments import lookup, seed_number
+from keras_vae.vae import VAE
+
+# Of a factor's entropy: as much bias of counts, or as much of another factor, is worth a warning.
+_NOTABLE = 0.05
+# More latents than these have no numbers written into the cells.
+_WRITTEN = 24
+
+_TITLES = {
+    "beta_vae": "β-VAE metric",
+    "factor_vae": "FactorVAE metric",
+    "mig": "MIG",
+    "sap": "SAP",
+    "dci_disentanglement": "DCI disentanglement",
+    "dci_completeness": "DCI completeness",
+    "dci_informativeness": "DCI informativeness",
+    "modularity": "modularity",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Disentanglement(Result):
+    """Scores of disentanglement, 1 at best.
+
+    Attributes:
+        scores: By metric; DCI has three.
+        by_chance: The same of the same codes, with the rows of the factors shuffled.
+        factors: Their names.
+        examples: How many rows.
+        information: I(z; v) in nats of codes cut into 20 bins, `[latents, k]`.
+        entropies: H(v) in nats, `[k]`.
+        between_factors: I of every factor with every factor in nats, `[k, k]`.
+        importance: Of each latent for each factor in DCI's forests, `[latents, k]`; None if DCI was not asked for.
+    """
+
+    title: ClassVar[str] = "Disentanglement"
+
+    scores: dict[str, float]
+    by_chance: dict[str, float]
+    factors: tuple[str, ...]
+    examples: int
+    information: np.ndarray
+    entropies: np.ndarray
+    between_factors: np.ndarray
+    importance: np.ndarray | None
+
+    def table(self) -> Sequence[Row]:
+        """Return the scores, what they are by chance, and where each factor is."""
+        scores = [(_TITLES[name], f"{score:.3f}", f"{self.by_chance[name]:.3f}") for name, score in self.scores.items()]
+        return [("", "score", "by chance"), *scores, *self._places()]
+
+    def _places(self) -> list[Row]:
+        """Return the latent that tells most of each factor, and how much."""
+        shares = self.information / self.entropies
+        best = np.argmax(shares, axis=0)
+        return [
+            (f"most of {name}", f"z{latent}", f"{shares[latent, i]:.0%}")
+            for i, (name, latent) in enumerate(zip(self.factors, best, strict=True))
+        ]
+
+    def figure(self) -> Figure:
+        """Draw which latent tells of which factor: by mutual information and, if there is one, by DCI's forests."""
+        pictures = {"share of the factor's entropy": self.information / self.entropies}
+        if self.importance is not None:
+            pictures["importance in DCI's forests"] = self.importance
+        latents, factors = self.information.shape
+        width = max(2.8, 0.62 * factors + 0.8)
+        figure = Figure(figsize=(width * len(pictures) + 0.8, max(2.6, min(9, 0.28 * latents + 1.4))))
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots(1, len(pictures), squeeze=False, sharey=True)[0]
+        for axis, (name, matrix) in zip(axes, pictures.items(), strict=True):
+            image = self._draw(axis, matrix)
+            axis.set_title(name, fontsize=9)
+        axes[0].set_ylabel("latent")
+        figure.colorbar(image, ax=axes, fraction=0.05)
+        return figure
+
+    def _draw(self, axis: Any, matrix: np.ndarray) -> Any:
+        image = axis.imshow(matrix, vmin=0, vmax=1, cmap="Blues", aspect="auto", interpolation="nearest")
+        latents, factors = matrix.shape
+        axis.set_xticks(range(factors), self.factors, rotation=30 if factors > 3 else 0)
+        every = -(-latents // 40)
+        axis.set_yticks(range(0, latents, every), [f"z{i}" for i in range(0, latents, every)], fontsize=8)
+        if latents <= _WRITTEN:
+            for (row, column), value in np.ndenumerate(matrix):
+                color = "white" if value > 0.6 else "black"
+                axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=color)
+        return image
+
+    def warnings(self) -> Sequence[str]:
+        """Say where counts are few, or factors are not independent."""
+        found = []
+        values = np.exp(self.entropies)  # as many as equally frequent values would be
+        bias = (BINS - 1) * (values - 1) / (2 * self.examples) / self.entropies
+        if np.max(bias) > _NOTABLE:
+            worst = self.factors[int(np.argmax(bias))]
+            found.append(
+                f"{self.examples} examples are few for {BINS} bins: counts alone may give a latent {np.max(bias):.0%} "
+                f"of the entropy of {worst}, in MIG and modularity"
+            )
+        shared = self.between_factors / np.minimum(self.entropies[:, None], self.entropies)
+        np.fill_diagonal(shared, 0.0)
+        if np.max(shared) > _NOTABLE:
+            one, other = np.unravel_index(np.argmax(shared), shared.shape)
+            found.append(
+                f"the factors are not independent in this data ({self.factors[one]} and {self.factors[other]} share "
+                f"{np.max(shared):.0%} of the smaller entropy), and the metrics take them to be"
+            )
+        return found
+
+
+_MEASURE = "disentanglement"
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What a metric is given: codes, factors, columns without an order, and the seed of all draws."""
+
+    codes: np.ndarray
+    factors: np.ndarray
+    categorical: Sequence[int]
+    seed: int
+
+
+_METRICS: dict[str, Callable[[_Rows], Any]] = {
+    "beta_vae": lambda rows: of.beta_vae(rows.codes, rows.factors, seed=rows.seed),
+    "factor_vae": lambda rows: of.factor_vae(rows.codes, rows.factors, seed=rows.seed),
+    "mig": lambda rows: of.mig(rows.codes, rows.factors),
+    "sap": lambda rows: of.sap(rows.codes, rows.factors, rows.categorical),
+    "dci": lambda rows: of.dci(rows.codes, rows.factors, seed=rows.seed),
+    "modularity": lambda rows: of.modularity(rows.codes, rows.factors),
+}
+METRICS = tuple(_METRICS)
+
+
+def disentanglement(
+    model: VAE,
+    data: Any,
+    metrics: Collection[str] = METRICS,
+    *,
+    names: Sequence[str] | None = None,
+    categorical: Collection[str] | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: bool = True,
+) -> Disentanglement:
+    """Measure how well the posterior's means match known factors, one latent a factor.
+
+    Beside each score stands what the metric gives if the rows of the factors are shuffled, so that the codes know
+    nothing of them: the metrics do not all begin at 0. Take the whole grid of factors where there is one
+    (`data.load("shapes", "all", with_labels=True)`), since the metrics take the factors to be independent; and
+    compare models by several seeds each, which matter as much as the objective (Locatello et al., "Challenging common
+    assumptions in the unsupervised learning of disentangled representations", 2019).
+
+    Args:
+        model: A trained VAE.
+        data: Arrays (x, factors) or a batched `tf.data.Dataset` of them; factors `[n, k]` integers, two or more.
+        metrics: Which of "beta_vae", "factor_vae", "mig", "sap", "dci" and "modularity"; each is a function of codes
+            and factors in `keras_vae.evaluation.latents.disentanglement_metrics`.
+        names: Of the factors; by default those of a dataset of `data.load`, or else their numbers.
+        categorical: Names of the factors whose values have no order, for SAP; by default what a dataset of
+            `data.load` knows, or else none.
+        batch_size: For arrays; a dataset keeps its own.
+        seed: Of everything that the metrics draw.
+        verbose: Whether to show progress bars.
+
+    Raises:
+        ValueError: If the latents are categories, a metric or a name is unknown, names are not as many as factors, a
+            factor has one value only, or the data is refused as in `VAE.fit`.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> factors = np.indices([3, 3]).reshape(2, -1).T.repeat(3, axis=0)
+        >>> vae = kv.models.vae((2,), latent_size=2, hidden=[8], likelihood="normal")
+        >>> found = disentanglement(vae, (factors.astype("float32"), factors), ["mig"], verbose=False)
+        >>> list(found.scores), found.factors
+        (['mig'], ('0', '1'))
+    """
+    for metric in metrics:
+        lookup(metric, _METRICS, "metric")
+    seed = seed_number(seed, _MEASURE)
+    if model.prior.support is ONE_HOT:
+        raise ValueError(
+            f"{_MEASURE}: the metrics compare latents that are numbers, and those of "
+            f"{type(model.encoder.family).__name__} are categories; wanted real, binary or [0, 1] latents"
+        )
+    found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
+    codes, factors = checked(found.means, found.labels, _MEASURE)
+    known = getattr(unopened(data), "factors", ())
+    if names is None:
+        names = [factor.name for factor in known] or [str(i) for i in range(factors.shape[1])]
+    if len(names) != factors.shape[1] or len(set(names)) != len(names):
+        raise ValueError(
+            f"{_MEASURE}: names={list(names)}; wanted {factors.shape[1]} different names, one for each factor"
+        )
+    if categorical is None:
+        categorical = [name for name, factor in zip(names, known, strict=False) if not factor.ordered]
+    columns = {name: i for i, name in enumerate(names)}
+    without_order = [lookup(name, columns, "factor") for name in categorical]
+
+    shuffled = factors[np.random.default_rng(seed).permutation(len(factors))]
+    scores: dict[str, float] = {}
+    by_chance: dict[str, float] = {}
+    importance = None
+    for metric in tqdm(metrics, desc=_MEASURE, unit="metric", disable=not verbose):
+        score = _METRICS[metric](_Rows(codes, factors, without_order, seed))
+        importance = score.importance if isinstance(score, of.DCI) else importance
+        scores |= _named(metric, score)
+        by_chance |= _named(metric, _METRICS[metric](_Rows(codes, shuffled, without_order, seed)))
+    return Disentanglement(
+        scores=scores,
+        by_chance=by_chance,
+        factors=tuple(names),
+        examples=len(codes),
+        information=of.mutual_information(codes, factors),
+        entropies=entropies(factors),
+        between_factors=of_counts(factors, factors),
+        importance=importance,
+    )
+
+
+def _named(metric: str, score: Any) -> dict[str, float]:
+    if not isinstance(score, of.DCI):
+        return {metric: score}
+    parts = ("disentanglement", "completeness", "informativeness")
+    return {f"{metric}_{part}": getattr(score, part) for part in parts}

@@ -1,0 +1,309 @@
+"""What a code costs and what it leaves out: rate, distortion, and what the rate is made of."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+
+from keras_vae.evaluation.batches import through
+from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
+from keras_vae.evaluation.result import Result, Row, plain
+from keras_vae.latent.activity import active
+from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
+from keras_vae.plots.drawing import number
+from keras_vae.plots.training import bars
+from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.vae import VAE
+
+# Nats: an estimate of the mutual information this near to its ceiling says where the ceiling is.
+_NEAR = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class RateDistortion(Result):
+    """Rate, distortion, and what the rate is made of, in nats.
+
+    Attributes:
+        rate_per_example: KL(q(z|x) ‖ p(z)), `[n]`.
+        distortion_per_example: −E_q[log p(x|z)], `[n]`.
+        exact_rate: Whether the rate is in closed form, rather than of samples.
+        num_samples: z for each example.
+        information_per_example: Estimates whose mean is that of I_q(x; z), `[n]`; None where the prior depends on a
+            condition.
+        num_references: M, how many posteriors the aggregate posterior is made of.
+        nats: What each latent carries, `[*latents]`; None where posterior or prior does not factorize.
+        active: Which latents are active, `[*latents]`; None for bounded and discrete ones whose nats are not known.
+    """
+
+    title: ClassVar[str] = "Rate and distortion"
+
+    rate_per_example: np.ndarray
+    distortion_per_example: np.ndarray
+    exact_rate: bool
+    num_samples: int
+    information_per_example: np.ndarray | None
+    num_references: int
+    nats: np.ndarray | None
+    active: np.ndarray | None
+
+    @property
+    def rate(self) -> float:
+        """Mean rate."""
+        return _mean(self.rate_per_example)
+
+    @property
+    def distortion(self) -> float:
+        """Mean distortion."""
+        return _mean(self.distortion_per_example)
+
+    @property
+    def elbo(self) -> float:
+        """The mean ELBO, −(rate + distortion)."""
+        return -(self.rate + self.distortion)
+
+    @property
+    def mutual_information(self) -> float | None:
+        """I_q(x; z), at most log M."""
+        return None if self.information_per_example is None else _mean(self.information_per_example)
+
+    @property
+    def aggregate_kl(self) -> float | None:
+        """KL(q(z) ‖ p(z)), the rate less the mutual information."""
+        return None if self.mutual_information is None else self.rate - self.mutual_information
+
+    @property
+    def active_units(self) -> int | None:
+        """How many latents are active, where that is known."""
+        return None if self.active is None else int(np.sum(self.active))
+
+    def table(self) -> Sequence[Row]:
+        """Return means in nats with their standard errors over examples, and active units."""
+        split: list[Row] = []
+        if self.information_per_example is not None:
+            remainder = self.rate_per_example - self.information_per_example
+            split = [
+                _row("  mutual information I(x; z)", self.information_per_example),
+                _row("  aggregate KL(q(z) ‖ p(z))", remainder),
+            ]
+        return [
+            ("", "nats", "± s.e."),
+            _row("rate", self.rate_per_example),
+            *split,
+            _row("distortion", self.distortion_per_example),
+            _row("ELBO", -(self.rate_per_example + self.distortion_per_example)),
+            ("active units", "–" if self.active is None else f"{self.active_units} of {self.active.size}"),
+            *_by_latent(self.nats),
+        ]
+
+    def figure(self) -> Figure:
+        """Draw what the rate is made of beside what each latent carries."""
+        widths = [2.6] if self.nats is None else [2.6, max(3.5, min(9, 0.2 * self.nats.size + 1))]
+        figure = Figure(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
+        axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
+        self._draw_rate(axes[0])
+        if self.nats is not None:
+            bars(axes[1], self.nats)
+            axes[1].set_title(f"{self.active_units} of {self.nats.size} latents active", fontsize=9)
+        return figure
+
+    def _draw_rate(self, axis: Any) -> None:
+        parts = {"rate": self.rate}
+        if self.mutual_information is not None and self.aggregate_kl is not None:
+            parts = {"mutual information": self.mutual_information, "aggregate KL": self.aggregate_kl}
+        below = 0.0
+        for name, value in parts.items():
+            axis.bar([0], [value], 0.6, bottom=below, label=f"{name}, {number(value, '.2f')}")
+            below += value
+        axis.set_xlim(-0.5, 0.5)
+        axis.set_ylim(top=1.45 * max(self.rate, 1e-3))  # room for the legend
+        axis.set_xticks([0], [f"rate, {number(self.rate, '.2f')}"])
+        axis.set_ylabel("nats per example")
+        axis.legend(fontsize=8, loc="upper center")
+        axis.set_title(f"distortion {number(self.distortion, '.2f')} nats", fontsize=9)
+
+    def warnings(self) -> Sequence[str]:
+        """Say what is sampled, missing, or at its ceiling."""
+        found = []
+        ceiling = math.log(self.num_references)
+        if not self.exact_rate:
+            found.append(f"the rate has no closed form here: it is a mean over {self.num_samples} samples an example")
+        if self.mutual_information is None:
+            found.append("the prior depends on the condition, so the rate is not split with one aggregate posterior")
+        elif self.mutual_information > ceiling - _NEAR:
+            found.append(
+                f"the mutual information is at its ceiling, log {self.num_references} = {ceiling:.2f} nats: that under "
+                "the data's own distribution may be far larger, and the aggregate's KL smaller by as much"
+            )
+        if self.nats is None:
+            found.append("posterior or prior does not factorize, so the KL is no sum over latents")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything found, the means first."""
+        names = ("rate", "distortion", "elbo", "mutual_information", "aggregate_kl", "active_units")
+        means = plain({name: getattr(self, name) for name in names})
+        return {"measure": type(self).__name__, **means, **super().to_dict()}
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values, dtype=np.float64))
+
+
+def _row(name: str, values: np.ndarray) -> Row:
+    error = np.std(values, ddof=1, dtype=np.float64) / math.sqrt(len(values))
+    return (name, number(_mean(values), ".2f"), f"{error:.2f}")
+
+
+def _by_latent(nats: np.ndarray | None, most: int = 10) -> list[Row]:
+    """Return the latents that carry most."""
+    if nats is None:
+        return []
+    order = np.argsort(nats, axis=None, kind="stable")[::-1][:most]
+    names = [", ".join(map(str, np.unravel_index(i, nats.shape))) for i in order]
+    return [(f"latent {name}", f"{nats.ravel()[i]:.2f}") for name, i in zip(names, order, strict=True)]
+
+
+# Examples, fewer than which the control variate's slope would be fitted to their noise.
+_FITTED = 30
+
+
+def rate_distortion(
+    model: VAE,
+    data: Any,
+    *,
+    num_samples: int = 10,
+    num_references: int | None = None,
+    batch_size: int = 100,
+    seed: int = 0,
+    verbose: bool = True,
+) -> RateDistortion:
+    """Measure rate and distortion, what the rate is made of, and which latents carry it.
+
+    - rate: E_x KL(q(z|x) ‖ p(z)), exact where the pair has a closed form, else of samples; distortion:
+      −E_x E_q[log p(x|z)] (Alemi et al. 2018, section 2.2). Their sum is −ELBO.
+    - rate = I_q(x; z) + KL(q(z) ‖ p(z)), mutual information and the KL of the aggregate posterior
+      q(z) = 1/M Σ_m q(z|x_m) (Hoffman & Johnson 2016, "ELBO surgery").
+    - the nats of each latent, where posterior and prior factorize, and which latents are active (Burda, Grosse &
+      Salakhutdinov 2016, section 5.2: Var_x(E_q[z]) > 0.01; bounded and discrete latents, as in
+      `keras_vae.training.Monitor`: more than 0.01 nats, and unknown where posterior or prior does not factorize).
+      Of a flow's mean, `NormalFlow` says what it is.
+
+    With all n examples in q(z) the split is that of the examples themselves, each with probability 1/n, up to the
+    noise of one z for each. As an estimate for the distribution they come from, the mutual information is never
+    above log M and on average too low, and the aggregate's KL too large by as much. Of a rate well above log M the
+    split says little.
+
+    Args:
+        model: A trained VAE.
+        data: Arrays `[n, *event]`, or a batched `tf.data.Dataset` of x or (x, y). For a conditional model (x, y);
+            all is then given y, and the split is that of the pair (x, y). It is left out where the prior depends
+            on y.
+        num_samples: z for each example, behind the distortion.
+        num_references: M, how many examples q(z) is made of: each one's own, and others drawn once; all by default.
+            The time grows with n·M: with a normal posterior of 20 latents n = M = 10,000 takes some ten seconds of
+            one core, and far longer with flows whose density at another's z is slow, such as
+            `InverseAutoregressiveFlow`.
+        batch_size: For arrays; a dataset keeps its own.
+        seed: Of the samples.
+        verbose: Whether to show progress bars.
+
+    Returns:
+        The figures in nats, per example and for each latent.
+
+    Raises:
+        ValueError: If a number is not a positive integer, there is one example alone or one reference, or data is
+            refused as in `VAE.fit`.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+        >>> x = np.eye(4, dtype="float32")
+        >>> found = kv.evaluation.rate_distortion(vae, x, verbose=False)
+        >>> found.rate_per_example.shape, found.nats.shape
+        ((4,), (2,))
+        >>> abs(found.rate - found.mutual_information - found.aggregate_kl) < 1e-6
+        True
+    """
+    seed = seed_number(seed, "rate_distortion")
+    samples = tf.constant(positive_integer(num_samples, "rate_distortion: num_samples"))
+    wanted = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
+    if wanted == 1:
+        raise ValueError("rate_distortion: num_references=1; wanted two or more, to see what varies")
+    measured = tf.function(lambda x, y, noise: _measured(model, x, y, noise, samples), reduce_retracing=True)
+    parts = []
+    for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
+        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        parts.append(tf.nest.map_structure(np.asarray, measured(batch.x, batch.condition, noise)))
+    found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+    count = len(found["z"])
+    if count < 2:
+        raise ValueError(f"rate_distortion: received {count} examples; wanted two or more, to see what varies")
+    rate = found["kl"] if "kl" in found else found["log_ratio"]
+    references = count if wanted is None else min(wanted, count)
+    nats = found["nats"].mean(axis=0, dtype=np.float64) if "nats" in found else None
+    prior_varies = model.condition is not None and (model.prior.conditional or model.prior.made_of_posteriors)
+    return RateDistortion(
+        rate_per_example=rate,
+        distortion_per_example=found["distortion"],
+        exact_rate="kl" in found,
+        num_samples=int(num_samples),
+        information_per_example=None if prior_varies else _information(model, found, rate, references, seed, verbose),
+        num_references=references,
+        nats=nats,
+        active=active(model.encoder.family.support, nats, lambda: found["mean"].var(axis=0, dtype=np.float64)),
+    )
+
+
+def _measured(model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor) -> dict[str, Any]:
+    """Return all that one batch says; `z` and its densities are of the first sample alone."""
+    inference = model.infer(x, y)
+    posterior, prior = inference.posterior, inference.prior
+
+    def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        noise = tf.random.experimental.stateless_fold_in(seed, number)
+        # Both at once, because a flow knows the density of what it has just drawn at no cost.
+        again = inference.family.distribution(inference.parameters)
+        z, log_posterior = again.experimental_sample_and_log_prob(seed=noise)
+        return z, log_posterior, prior.log_prob(z), inference.log_likelihood(z)
+
+    z, log_posterior, log_prior, log_likelihood = tf.map_fn(
+        draw, tf.range(num_samples), fn_output_signature=(inference.posterior.dtype,) * 4, parallel_iterations=1
+    )
+    found = {
+        "z": z[0],
+        "log_posterior": log_posterior[0],
+        "log_prior": log_prior[0],
+        "log_ratio": tf.reduce_mean(log_posterior - log_prior, axis=0),
+        "distortion": -tf.reduce_mean(log_likelihood, axis=0),
+        "mean": inference.family.mean(inference.parameters),
+        "parameters": inference.parameters,
+    }
+    known = {"kl": closed_form_kl(posterior, prior), "nats": kl_per_latent(posterior, prior)}
+    return {**found, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _information(
+    model: VAE, found: dict[str, Any], rate: np.ndarray, references: int, seed: int, verbose: bool
+) -> np.ndarray:
+    """Return an estimate of I_q(x; z) from each example, `[n]`."""
+    count = len(rate)
+    chosen = np.sort(np.random.default_rng(seed).choice(count, references, replace=False))
+    left_out = np.arange(count) % references
+    left_out[chosen] = np.arange(references)
+    own = found["log_posterior"].astype(np.float64)
+    parameters = {name: value[chosen] for name, value in found["parameters"].items()}
+    log_aggregates = log_aggregate(model.encoder.family, parameters, found["z"], own, left_out, verbose=verbose)
+    information = own - log_aggregates
+    # A control variate: the noise of z in log q(z|x)/p(z), whose mean over z is the rate. It takes away nearly all
+    # noise where q(z) is close to the prior, and leaves as it is what has come up to log M.
+    surplus = own - found["log_prior"] - rate
+    spread = np.var(surplus)
+    if count < _FITTED or not spread > 0:
+        return information
+    slope = np.mean((information - information.mean()) * surplus) / spread
+    return information - slope * surplus

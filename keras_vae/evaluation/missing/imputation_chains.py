@@ -1,0 +1,141 @@
+"""Chains that draw latents and hidden values in turn."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.evaluation.batches import Batch
+from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes, log_prob_by_part
+from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
+from keras_vae.evaluation.result import rows_at_once
+from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import positive_integer
+from keras_vae.vae import VAE
+
+METHODS = ("metropolis", "gibbs")
+
+
+class Found(NamedTuple):
+    """What the chains of one batch found.
+
+    Attributes:
+        means: x with E[x_hidden | x_observed] in the hidden places, `[batch, *event]`.
+        draws: x with the chains' last draws in the hidden places, `[chains, batch, *event]`.
+        acceptance: Share of proposals accepted in the second half, `[batch]`.
+        log_predictive: log p(x_part | x_observed) of each independent part of x, `[batch, *parts]`, in nats; −∞ if
+            not asked for.
+    """
+
+    means: np.ndarray
+    draws: np.ndarray
+    acceptance: np.ndarray
+    log_predictive: np.ndarray
+
+
+def chains_of(
+    model: VAE, method: str, num_chains: int, num_steps: int, seed: int, *, log_predictive: bool = False
+) -> Callable[[Batch, np.ndarray], Found]:
+    """Return the function from a batch and its masks, `[batch, *event]`, to what its chains found; compiled once.
+
+    Raises:
+        ValueError: If an argument is refused.
+    """
+    if method not in METHODS:
+        raise ValueError(f"imputation: method must be 'metropolis' or 'gibbs'; received {method!r}")
+    num_chains = positive_integer(num_chains, "imputation: num_chains")
+    if positive_integer(num_steps, "imputation: num_steps") < 4:
+        raise ValueError(f"imputation: num_steps must be 4 or more, as half of them warm up; received {num_steps}")
+
+    @tf.function(reduce_retracing=True)
+    def run(x: tf.Tensor, hidden: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, count: tf.Tensor) -> Any:
+        return _run(model, x, hidden, y, noise, count, num_steps, method == "metropolis", log_predictive)
+
+    def of(batch: Batch, hidden: np.ndarray) -> Found:
+        at_once = max(1, rows_at_once(model) // len(batch.x))
+        pieces, shares = [], []
+        for start in range(0, num_chains, at_once):
+            count = min(at_once, num_chains - start)
+            noise = streams.fold(seed, streams.EVALUATE, batch.number, start)
+            found = run(batch.x, tf.constant(hidden), batch.condition, noise, tf.constant(count))
+            pieces.append(Found(*(part.numpy() for part in found)))
+            shares.append(count / num_chains)
+        weighted = list(zip(shares, pieces, strict=True))
+        return Found(
+            means=np.where(hidden, sum(share * piece.means for share, piece in weighted), batch.x.numpy()),
+            draws=np.concatenate([piece.draws for piece in pieces]),
+            acceptance=np.sum([share * piece.acceptance for share, piece in weighted], axis=0),
+            log_predictive=np.logaddexp.reduce([math.log(share) + piece.log_predictive for share, piece in weighted]),
+        )
+
+    return of
+
+
+def _run(
+    model: VAE,
+    x: tf.Tensor,
+    hidden: tf.Tensor,
+    y: tf.Tensor | None,
+    seed: tf.Tensor,
+    chains: tf.Tensor,
+    num_steps: int,
+    metropolis: bool,
+    log_predictive: bool,
+) -> tuple[tf.Tensor, ...]:
+    """Run chains for x, `[batch, *event]`, and return the fields of `Found`."""
+    of_z, of_x, of_steps = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    prior = model.prior_distribution(condition=y)
+    both = tf.stack([chains, tf.shape(x)[0]])
+    z = draw_from_prior(prior, [chains], both[1], of_z)
+    z_shape, x_shape = [None, x.shape[0], *model.latent_shape], [None, *x.shape]  # as a loop wants them to stay
+    z = tf.ensure_shape(z, z_shape)
+
+    def fill(likelihood: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.where(hidden, likelihood.sample(seed=noise), x), x_shape)
+
+    def add(sums: tuple[tf.Tensor, ...], likelihood: tfd.Distribution, accepted: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        means, acceptance, log_sum = sums
+        if log_predictive:
+            log_probs = tf.reduce_logsumexp(log_prob_by_part(likelihood, x), axis=0)
+            log_sum = tf.reduce_logsumexp(tf.stack([log_sum, log_probs]), axis=0)
+        means += tf.reduce_mean(likelihood.mean(), axis=0)
+        return means, acceptance + tf.reduce_mean(tf.cast(accepted, means.dtype), axis=0), log_sum
+
+    def step(number: tf.Tensor, z: tf.Tensor, filled: tf.Tensor, log_joint: tf.Tensor, sums: Any) -> tuple[Any, ...]:
+        noise = tf.random.experimental.stateless_fold_in(of_steps, number)
+        of_proposal, of_lot, of_fill = tf.unstack(tf.random.experimental.stateless_split(noise, 3))
+        posterior = model.posterior(filled, condition=y)
+        proposal, log_q = posterior.experimental_sample_and_log_prob(seed=of_proposal)
+        accepted = tf.ones(both, tf.bool)
+        if metropolis:
+            proposed = model.likelihood(proposal, condition=y).log_prob(filled) + prior.log_prob(proposal)
+            log_ratio = proposed - log_q - log_joint + posterior.log_prob(z)
+            lots = tf.random.stateless_uniform(both, of_lot, dtype=log_ratio.dtype)
+            accepted = (tf.math.log(lots) < log_ratio) | (number < num_steps // 4)
+        moved = tf.reshape(accepted, tf.concat([both, tf.ones_like(model.latent_shape)], 0))
+        z = tf.ensure_shape(tf.where(moved, proposal, z), z_shape)
+        likelihood = model.likelihood(z, condition=y)
+        added = tf.cond(number < num_steps // 2, lambda: sums, lambda: add(sums, likelihood, accepted))
+        sums = tuple(tf.ensure_shape(new, old.shape) for new, old in zip(added, sums, strict=True))
+        filled = fill(likelihood, of_fill)
+        if metropolis:
+            log_joint = tf.ensure_shape(likelihood.log_prob(filled) + prior.log_prob(z), z_shape[:2])
+        return number + 1, z, filled, log_joint, sums
+
+    parts = tf.shape(x)[: x.shape.rank - joint_axes(model)]
+    per_example = tf.zeros_like(x[(..., *[0] * len(model.event_shape))])
+    sums = (tf.zeros_like(x), per_example, tf.fill(parts, tf.constant(-math.inf, x.dtype)))
+    start = fill(model.likelihood(z, condition=y), of_x)
+    _, _, filled, _, (means, acceptance, log_sum) = tf.while_loop(
+        lambda number, *_: number < num_steps,
+        step,
+        # The first proposals are accepted whatever they are compared with: zeros will do.
+        (tf.constant(0), z, start, tf.ensure_shape(tf.zeros(both, x.dtype), z_shape[:2]), sums),
+        parallel_iterations=1,
+    )
+    kept = num_steps - num_steps // 2
+    log_mean = log_sum - tf.math.log(tf.cast(kept * chains, log_sum.dtype))
+    return means / kept, filled, acceptance / kept, log_mean

@@ -1,0 +1,1 @@
+"""How good samples are, in features learned on the same data."""

@@ -1,0 +1,86 @@
+"""Numbers that may be constant or follow a schedule: reading, storing and restoring them."""
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+Schedule = Callable[[tf.Tensor], tf.Tensor]
+
+MAX_FLOAT32 = float(tf.float32.max)
+
+
+def non_negative(value: Any, name: str) -> float:
+    """Read a number ≥ 0 that float32 can hold, Python's or NumPy's.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> non_negative(-1, "Linear: start")
+        Traceback (most recent call last):
+        ...
+        ValueError: Linear: start must be a non-negative finite number; received -1
+    """
+    if not _is_non_negative(value):
+        raise ValueError(f"{name} must be a non-negative finite number; received {value!r}")
+    return float(value)
+
+
+def as_schedule(value: Any, name: str) -> Schedule:
+    """Read a number or a schedule as a function of the training step.
+
+    Args:
+        value: A non-negative finite number, which stays as it is, or a schedule: one of `keras_vae.schedules`
+            or any other `keras.optimizers.schedules.LearningRateSchedule`.
+        name: Who asks for what, for the message, such as `"ELBO: beta"`.
+
+    Returns:
+        A function from the step, an integer scalar, to the value at that step, a float32 scalar.
+
+    Raises:
+        ValueError: If `value` is neither.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> beta = as_schedule(4, "ELBO: beta")
+        >>> float(beta(tf.constant(100)))
+        4.0
+    """
+    if isinstance(value, LearningRateSchedule):
+        return lambda step: tf.cast(value(step), tf.float32)
+    if not _is_non_negative(value):
+        raise ValueError(
+            f"{name} must be a non-negative finite number, or a schedule such as "
+            f"keras_vae.schedules.Linear(0.0, 1.0, steps=10_000); received {value!r}"
+        )
+    number = float(value)
+    return lambda step: tf.constant(number, tf.float32)
+
+
+def serialize(value: Any) -> Any:
+    """Return what a config can hold: a number as it is, a schedule as Keras writes it."""
+    return keras.saving.serialize_keras_object(value) if isinstance(value, LearningRateSchedule) else value
+
+
+def deserialize(value: Any) -> Any:
+    """Return the number or the schedule that `serialize` was given.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> from keras_vae.schedules import Linear
+        >>> beta = deserialize(serialize(Linear(0.0, 1.0, steps=10)))
+        >>> float(beta(tf.constant(5))), deserialize(serialize(4.0))
+        (0.5, 4.0)
+    """
+    return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+
+
+def _is_non_negative(value: Any) -> bool:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    # A Python float compares with integers of any size; NumPy's does not.
+    return bool(0.0 <= value <= MAX_FLOAT32)  # type: ignore[operator]

@@ -1,0 +1,94 @@
+"""Callbacks of a run: pictures by epoch, a progress bar, log files that cannot be written."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_vae.plots import pairs, tile
+
+
+class Pictures(keras.callbacks.Callback):
+    """Write samples and reconstructions to TensorBoard after each epoch.
+
+    The samples' seeds stay the same, so that one sees the same latents improve.
+
+    Args:
+        log_dir: TensorBoard's directory.
+        x: Images to reconstruct, `[n, height, width, channels]`.
+        condition: Their y, `[n, ...]`, for a conditional model; the samples are given the same.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str], x: Any, condition: Any = None) -> None:
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(log_dir))
+        self.x = np.asarray(x)
+        self.condition = None if condition is None else np.asarray(condition)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write this epoch's pictures."""
+        given = (
+            {} if self.condition is None else {"condition": np.resize(self.condition, (64, *self.condition.shape[1:]))}
+        )
+        samples = np.asarray(self.model.sample(64, seed=0, **given))
+        reconstructions = np.asarray(self.model.reconstruct(self.x, self.condition))
+        with self.writer.as_default(step=epoch + 1):
+            tf.summary.image("samples", np.clip(tile(samples), 0, 1)[None])
+            tf.summary.image("reconstructions", np.clip(tile(pairs(self.x, reconstructions)), 0, 1)[None])
+        self.writer.flush()
+
+
+class Progress(keras.callbacks.Callback):
+    """Show one line an epoch, in nats per example; on a terminal with a bar while the epoch runs."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start the epoch's bar."""
+        self.name = f"epoch {epoch + 1}/{self.params['epochs']}"
+        self.bar = tqdm(
+            total=self.params["steps"], desc=self.name, unit="batch", leave=False, disable=not sys.stderr.isatty()
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Advance the bar."""
+        self.bar.update(batch + 1 - self.bar.n)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Replace the bar by the epoch's figures."""
+        self.bar.close()
+        figures = "  ".join(f"{name} {value:.{digits}f}" for name, value, digits in _figures(logs or {}))
+        print(f"{self.name}  {figures}", flush=True)
+
+
+def _figures(logs: dict[str, Any]) -> list[tuple[str, float, int]]:
+    """Return names, figures and their decimals; without the loss, where it is about the negative bound."""
+    names = [n for n in logs if not (n.endswith("loss") and n.replace("loss", "bound") in logs)]
+    return [(n.replace("val_", "test "), float(logs[n]), 0 if n == "active_units" else 2) for n in names]
+
+
+@contextlib.contextmanager
+def clear_log_errors(log_dir: Path) -> Iterator[None]:
+    """Turn TensorFlow's error of a summary that cannot be written into one OSError that says what to do.
+
+    Args:
+        log_dir: Where the block's summaries go; other errors pass as they are.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if str(log_dir) not in str(error):
+            raise
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        reason = next((line.split("; ")[-1] for line in str(error).splitlines() if str(log_dir) in line), str(error))
+        raise OSError(
+            errno.ENOSPC if full else errno.EIO,
+            f"{reason}: the logs in {log_dir} cannot be written; the last checkpoint is kept. See to the disk's free "
+            "space and to the rights in that folder, then give the same command again",
+        ) from error

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of variational autoencoders: arguments, files, seeds, replicas."""

@@ -1,0 +1,83 @@
+"""Reading the shapes, numbers and names that users pass."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, TypeVar
+
+
+def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
+    """Read an event shape, or say what is wrong with it.
+
+    Raises:
+        ValueError: If it is empty or holds anything but positive integers.
+    """
+    dims = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if not dims or not all(_is_positive_integer(d) for d in dims):
+        raise ValueError(
+            f"{owner}: event_shape must be a positive integer or a non-empty sequence of them, such as 20 "
+            f"or (28, 28, 1); received {shape!r}"
+        )
+    return tuple(int(d) for d in dims)
+
+
+def positive_integer(value: Any, name: str) -> int:
+    """Read a positive integer, Python's or NumPy's.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> positive_integer(0, "ELBO: num_samples")
+        Traceback (most recent call last):
+        ...
+        ValueError: ELBO: num_samples must be a positive integer; received 0
+    """
+    if not _is_positive_integer(value):
+        raise ValueError(f"{name} must be a positive integer; received {value!r}")
+    return int(value)
+
+
+def seed_number(value: Any, name: str) -> int:
+    """Read a seed, an integer from 0 to 2³¹ − 1.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+        >>> seed_number(-1, "log_likelihood")
+        Traceback (most recent call last):
+        ...
+        ValueError: log_likelihood: seed must be an integer from 0 to 2147483647; received -1
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
+        raise ValueError(f"{name}: seed must be an integer from 0 to {2**31 - 1}; received {value!r}")
+    return int(value)
+
+
+def _is_positive_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
+
+
+Part = TypeVar("Part")
+
+
+def lookup(name: str, registry: Mapping[str, Part], kind: str) -> Part:
+    """Return `registry[name]`.
+
+    Raises:
+        ValueError: If there is no such name; it lists those there are.
+
+    Example:
+        >>> lookup("mlp", {"mlp": 1}, "network")
+        1
+        >>> lookup("mpl", {"mlp": 1}, "network")
+        Traceback (most recent call last):
+        ...
+        ValueError: Unknown network: 'mpl'. Did you mean 'mlp'? There are: 'mlp'
+    """
+    if name in registry:
+        return registry[name]
+    close = difflib.get_close_matches(str(name), registry, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"Unknown {kind}: {name!r}.{hint} There are: {', '.join(map(repr, registry))}")
