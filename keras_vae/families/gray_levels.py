@@ -6,10 +6,12 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import GRAY_LEVELS
+from keras_vae.utils.deprecation import also_loads
 
 LEVELS = 256
 
 
+@also_loads("GreyLevels")
 @keras.saving.register_keras_serializable("keras_vae")
 class GrayLevels(Family):
     """Independent categorical elements over the 256 values k/255, parameterized by logits.

@@ -1,7 +1,8 @@
 """Reading the shapes, numbers and names that users pass."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -61,9 +62,46 @@ def _is_positive_integer(value: Any) -> bool:
 
 Part = TypeVar("Part")
 
+# Names passed as strings, which were spelled in British English up to version 0.1.
+RESPELLED = {
+    "grey": "gray",
+    "grey_levels": "gray_levels",
+    "dequantised": "dequantized",
+    "discretised_logistic_mixture": "discretized_logistic_mixture",
+    "reparametrised": "reparameterized",
+    "doubly_reparametrised": "doubly_reparameterized",
+}
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that `old` is now called `new`."""
+    warnings.warn(f"{old} is deprecated and will be removed in version 0.3. Use {new} instead.", DeprecationWarning, 3)
+
+
+def known_name(name: str, registry: Iterable[str], kind: str) -> str:
+    """Return `name` as the registry spells it; a name from version 0.1 is accepted with a DeprecationWarning.
+
+    Raises:
+        ValueError: If there is no such name; it lists those there are.
+
+    Example:
+        >>> known_name("mlp", ["mlp", "conv"], "network")
+        'mlp'
+    """
+    names = list(registry)
+    if name in names:
+        return name
+    respelled = RESPELLED.get(name)
+    if respelled in names:
+        warn_renamed(f"{kind} {name!r}", repr(respelled))
+        return respelled
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"Unknown {kind}: expected one of {', '.join(map(repr, names))}, received {name!r}.{hint}")
+
 
 def lookup(name: str, registry: Mapping[str, Part], kind: str) -> Part:
-    """Return `registry[name]`.
+    """Return `registry[name]`, the name read as `known_name` does.
 
     Raises:
         ValueError: If there is no such name; it lists those there are.
@@ -74,10 +112,6 @@ def lookup(name: str, registry: Mapping[str, Part], kind: str) -> Part:
         >>> lookup("mpl", {"mlp": 1}, "network")
         Traceback (most recent call last):
         ...
-        ValueError: Unknown network: 'mpl'. Did you mean 'mlp'? There are: 'mlp'
+        ValueError: Unknown network: expected one of 'mlp', received 'mpl'. Did you mean 'mlp'?
     """
-    if name in registry:
-        return registry[name]
-    close = difflib.get_close_matches(str(name), registry, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"Unknown {kind}: {name!r}.{hint} There are: {', '.join(map(repr, registry))}")
+    return registry[known_name(name, registry, kind)]
