@@ -61,8 +61,8 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
     "normal_learned": lambda x: families.Normal(x, scale="learned"),
     "beta": families.Beta,
     "gray_levels": families.GrayLevels,
-    "logistics": lambda x: families.DiscretisedLogisticMixture(x, components=2),
-    "logistics_rgb": lambda x: families.DiscretisedLogisticMixture(x, components=2),
+    "logistics": lambda x: families.DiscretizedLogisticMixture(x, components=2),
+    "logistics_rgb": lambda x: families.DiscretizedLogisticMixture(x, components=2),
 }
 OBJECTIVES: dict[str, Callable[[], kv.objectives.Objective]] = {
     "elbo": lambda: kv.objectives.ELBO(),

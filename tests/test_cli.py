@@ -107,7 +107,7 @@ def test_train_again_continues(run, digits, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "--model", "iwea", "--run", "x"], "Unknown model: 'iwea'. Did you mean 'iwae'"),
+        (["train", "--model", "iwea", "--run", "x"], "received 'iwea'. Did you mean 'iwae'"),
         (["sample", "{run}", "--condition", "1"], "the model has no condition; received --condition"),
         (["evaluate", "nowhere"], "nowhere does not exist; wanted a run directory or a .keras file"),
         (["sample", "{run}", "--out", "x.gif"], "must end in .png or .npy; received x.gif"),

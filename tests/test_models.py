@@ -51,7 +51,7 @@ def test_factor_analysis_has_the_marginal_it_is_known_for():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kv.models.make("iwea", (8, 8, 1)), "Unknown model: 'iwea'. Did you mean 'iwae'"),
+        (lambda: kv.models.make("iwea", (8, 8, 1)), "received 'iwea'. Did you mean 'iwae'"),
         (lambda: kv.models.make("cvae", (8, 8, 1)), "a conditional model needs labels; give classes=10"),
         (lambda: kv.models.make("vamp", (8, 8, 1)), "give examples=x_train"),
         (

@@ -43,7 +43,7 @@ class Decoder(BaseDecoder):
         return ModelOutput(reconstruction=torch.sigmoid(self.network(z)))
 
 
-class BinarisingVAE(VAE):
+class BinarizingVAE(VAE):
     """Dynamic binarization, a batch at a time; pythae has none."""
 
     def forward(self, inputs: BaseDataset, **kwargs) -> ModelOutput:
@@ -69,7 +69,7 @@ def training(task: Task) -> Measure:
         optimizer_params={"eps": 1e-7, "fused": True},
     )
     data = BaseDataset(images, torch.zeros(len(images)))
-    trainer = BaseTrainer(new_model(task, BinarisingVAE), data, training_config=config)
+    trainer = BaseTrainer(new_model(task, BinarizingVAE), data, training_config=config)
     trainer.prepare_training()
     epoch = 0
 

@@ -33,7 +33,7 @@ VALIDATION = (
 
 
 @keras.saving.register_keras_serializable("reproduce")
-class UnnormalisedBernoulli(kv.families.ContinuousBernoulli):
+class UnnormalizedBernoulli(kv.families.ContinuousBernoulli):
     """x log λ + (1 − x) log(1 − λ) of gray x: the Bernoulli's formula, which is no density here."""
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> tfd.Distribution:
@@ -75,7 +75,7 @@ class InterpolatedInverse(kv.families.ContinuousBernoulli):
 
 TRAINED: dict[str, type[kv.families.Family]] = {
     "continuous_bernoulli": kv.families.ContinuousBernoulli,
-    "bernoulli": UnnormalisedBernoulli,
+    "bernoulli": UnnormalizedBernoulli,
 }
 SCORES: dict[str, dict[str, type[kv.families.Family]]] = {
     "continuous_bernoulli": {"continuous_bernoulli": kv.families.ContinuousBernoulli},

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.utils.arguments import lookup
+from keras_vae.utils.arguments import known_name, lookup
 
 PREPROCESSING = {
     "dynamic": "binarize x ~ Bernoulli(gray), afresh in each epoch",
@@ -32,7 +32,7 @@ def choose(examples: Examples, likelihood: str, preprocess: str | None) -> str:
     """
     allowed = lookup(likelihood, _ALLOWED, "likelihood")
     name = allowed[0] if preprocess is None else preprocess
-    lookup(name, PREPROCESSING, "preprocess")
+    name = known_name(name, PREPROCESSING, "preprocess")
     if name not in allowed:
         raise ValueError(
             f"preprocess={name!r} ({PREPROCESSING[name]}) gives values to which likelihood={likelihood!r} gives no "

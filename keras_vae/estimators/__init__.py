@@ -5,6 +5,7 @@ from keras_vae.estimators.leave_one_out import LeaveOneOut
 from keras_vae.estimators.nvil import NVIL
 from keras_vae.estimators.registry import as_estimator
 from keras_vae.estimators.reparameterized import DoublyReparameterized, Reparameterized, StickingTheLanding
+from keras_vae.utils.deprecation import renamed_names
 
 __all__ = [
     "NVIL",
@@ -18,3 +19,7 @@ __all__ = [
     "as_estimator",
     "with_gradient_of",
 ]
+
+__getattr__ = renamed_names(
+    __name__, {"Reparametrised": "Reparameterized", "DoublyReparametrised": "DoublyReparameterized"}, globals()
+)

@@ -6,8 +6,10 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.estimators.base import Aggregate, Estimator, Integrand, samples_carry_gradients
 from keras_vae.families.base import Family
+from keras_vae.utils.deprecation import also_loads
 
 
+@also_loads("Reparametrised")
 @keras.saving.register_keras_serializable("keras_vae")
 class Reparameterized(Estimator):
     """The gradient through z = g(ε, x): Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014).
@@ -88,6 +90,7 @@ class StickingTheLanding(PathEstimator):
     elsewhere = "For IWAE use estimator='doubly_reparameterized' (Tucker et al. 2019, section 4)"
 
 
+@also_loads("DoublyReparametrised")
 @keras.saving.register_keras_serializable("keras_vae")
 class DoublyReparameterized(PathEstimator):
     """DReG, the importance-weighted bound's gradient with squared weights: Tucker et al. (2019), equation 8.

@@ -4,7 +4,7 @@ from keras_vae.families.base import Family
 from keras_vae.families.bernoulli import Bernoulli
 from keras_vae.families.beta import Beta
 from keras_vae.families.continuous_bernoulli import ContinuousBernoulli
-from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretizedLogisticMixture
 from keras_vae.families.full_normal import FullNormal
 from keras_vae.families.gray_levels import GrayLevels
 from keras_vae.families.gumbel_softmax import GumbelSoftmax
@@ -15,6 +15,7 @@ from keras_vae.families.one_hot_categorical import OneHotCategorical
 from keras_vae.families.piecewise_constant import PiecewiseConstant
 from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.families.relaxed_bernoulli import RelaxedBernoulli
+from keras_vae.utils.deprecation import renamed_names
 
 LIKELIHOODS: dict[str, type[Family]] = {
     "bernoulli": Bernoulli,
@@ -22,7 +23,7 @@ LIKELIHOODS: dict[str, type[Family]] = {
     "beta": Beta,
     "normal": Normal,
     "gray_levels": GrayLevels,
-    "discretized_logistic_mixture": DiscretisedLogisticMixture,
+    "discretized_logistic_mixture": DiscretizedLogisticMixture,
 }
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
     "Bernoulli",
     "Beta",
     "ContinuousBernoulli",
-    "DiscretisedLogisticMixture",
+    "DiscretizedLogisticMixture",
     "Family",
     "FullNormal",
     "GrayLevels",
@@ -43,3 +44,7 @@ __all__ = [
     "PlanarFlow",
     "RelaxedBernoulli",
 ]
+
+__getattr__ = renamed_names(
+    __name__, {"GreyLevels": "GrayLevels", "DiscretisedLogisticMixture": "DiscretizedLogisticMixture"}, globals()
+)

@@ -12,13 +12,15 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import GRAY_LEVELS
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.deprecation import also_loads
 
 # The authors' code keeps log-scales, of values in [-1, 1], above −7: a tenth of a gray level.
 MAX_LOG_SCALE = 7.0
 
 
+@also_loads("DiscretisedLogisticMixture")
 @keras.saving.register_keras_serializable("keras_vae")
-class DiscretisedLogisticMixture(Family):
+class DiscretizedLogisticMixture(Family):
     """Pixels of independent mixtures of discretized logistics, for 8-bit images scaled to levels k/255.
 
     p(k) = Σ_i π_i [σ((k + ½ − m_i)/s_i) − σ((k − ½ − m_i)/s_i)] in gray levels k, where 0 and 255 take the
@@ -41,7 +43,7 @@ class DiscretisedLogisticMixture(Family):
 
     Example:
         >>> import tensorflow as tf
-        >>> family = DiscretisedLogisticMixture((8, 8, 3))
+        >>> family = DiscretizedLogisticMixture((8, 8, 3))
         >>> family.parameters_shape
         (8, 8, 50)
         >>> p = family.distribution(family(tf.zeros([2, 8, 8, 50])))
@@ -99,7 +101,7 @@ class DiscretisedLogisticMixture(Family):
 
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from what `call` returns."""
-        return DiscretisedLogisticMixtureDistribution(**parameters)
+        return DiscretizedLogisticMixtureDistribution(**parameters)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -113,8 +115,8 @@ _POINTS = 256
 _LATTICE = (np.outer(np.arange(_POINTS), [1, 71, 71**2]) % _POINTS + 0.5) / _POINTS
 
 
-class DiscretisedLogisticMixtureDistribution(tfd.Distribution):
-    """Images of levels k/255: see `DiscretisedLogisticMixture`, which makes it.
+class DiscretizedLogisticMixtureDistribution(tfd.Distribution):
+    """Images of levels k/255: see `DiscretizedLogisticMixture`, which makes it.
 
     Args:
         logits: Of the components, `[..., height, width, K]`.
@@ -125,7 +127,7 @@ class DiscretisedLogisticMixtureDistribution(tfd.Distribution):
         name: Of the distribution.
 
     Example:
-        >>> p = DiscretisedLogisticMixtureDistribution(
+        >>> p = DiscretizedLogisticMixtureDistribution(
         ...     logits=tf.zeros([1, 1, 2]), loc=tf.fill([1, 1, 1, 2], 0.5), scale=tf.fill([1, 1, 1, 2], 0.1)
         ... )
         >>> round(float(p.mean()[0, 0, 0]), 4)
@@ -138,7 +140,7 @@ class DiscretisedLogisticMixtureDistribution(tfd.Distribution):
         loc: tf.Tensor,
         scale: tf.Tensor,
         coefficients: tf.Tensor | None = None,
-        name: str = "DiscretisedLogisticMixture",
+        name: str = "DiscretizedLogisticMixture",
     ) -> None:
         parameters = dict(locals())
         self.logits = tf.convert_to_tensor(logits)

@@ -20,7 +20,7 @@ class GrayLevels(Family):
     Kalchbrenner & Kavukcuoglu 2016, section 2.2). A log-probability, in nats of a mass rather than of a
     density: it is never positive.
 
-    It knows nothing of the levels' order; `DiscretisedLogisticMixture` does, with far fewer parameters.
+    It knows nothing of the levels' order; `DiscretizedLogisticMixture` does, with far fewer parameters.
 
     Args:
         event_shape: Shape of one event, such as `(28, 28, 1)`.

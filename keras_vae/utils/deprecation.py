@@ -20,10 +20,10 @@ def renamed_names(module: str, names: Mapping[str, str], members: Mapping[str, A
 
     Example:
         >>> import warnings
-        >>> find = renamed_names("package", {"Grey": "Gray"}, {"Gray": 1})
+        >>> find = renamed_names("package", {"Gray": "Gray"}, {"Gray": 1})
         >>> with warnings.catch_warnings():
         ...     warnings.simplefilter("ignore")
-        ...     find("Grey")
+        ...     find("Gray")
         1
     """
 

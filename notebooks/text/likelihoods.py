@@ -184,7 +184,7 @@ CHOICES = {
     "Normal, sigma 1": (kv.families.Normal(SHAPE, scale=1.0), "normal"),
     "Normal, sigma 0.1": (kv.families.Normal(SHAPE, scale=0.1), "normal"),
     "Normal, learned sigma": (kv.families.Normal(SHAPE, scale="learned"), "normal"),
-    "8-bit logistics": (kv.families.DiscretisedLogisticMixture(SHAPE, components=2), "discretized_logistic_mixture"),
+    "8-bit logistics": (kv.families.DiscretizedLogisticMixture(SHAPE, components=2), "discretized_logistic_mixture"),
 }
 # Its log starts at 0, and Adam moves a weight by about the learning rate a step: too slowly for 400 steps.
 CHOICES["Normal, learned sigma"][0].log_scale.assign(math.log(0.3))
@@ -374,7 +374,7 @@ print(f"gray: {on_gray[0]:.0f} nats at sigma {sigma[0]:.0e}, and rising")
 # | data | family | its figure |
 # |---|---|---|
 # | binary; or gray, binarized as the literature does | `Bernoulli` | log-mass, binary images |
-# | bytes | `DiscretisedLogisticMixture`; `GrayLevels` for small images | log-mass, 8-bit images |
+# | bytes | `DiscretizedLogisticMixture`; `GrayLevels` for small images | log-mass, 8-bit images |
 # | in $[0, 1]$, no bytes | `ContinuousBernoulli`; `Beta` if never 0 or 1 | log-density, on the unit cube |
 # | real values | `Normal`, $\sigma$ learned rather than 1 | log-density; say in which unit |
 #

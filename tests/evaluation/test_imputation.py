@@ -140,7 +140,7 @@ def test_chains_in_pieces_and_batches(monkeypatch):
 def test_colors_that_go_together(tmp_path):
     vae = kv.VAE(
         kv.Encoder(kv.networks.MLP(), kv.families.Normal(2)),
-        kv.Decoder(kv.networks.MLP(), kv.families.DiscretisedLogisticMixture((4, 4, 3), components=2)),
+        kv.Decoder(kv.networks.MLP(), kv.families.DiscretizedLogisticMixture((4, 4, 3), components=2)),
     )
     assert joint_axes(vae) == 1
     x = np.random.default_rng(0).integers(256, size=[3, 4, 4, 3]).astype(np.float32) / 255

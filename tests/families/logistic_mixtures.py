@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretizedLogisticMixture
 
 LEVELS = np.arange(256, dtype=np.float32) / np.float32(255)
 K = 2
@@ -15,7 +15,7 @@ K = 2
 
 def one_pixel(channels, rows):
     """The family and its parameters of a single pixel, from the unconstrained values as rows of K."""
-    family = DiscretisedLogisticMixture((1, 1, channels), components=K)
+    family = DiscretizedLogisticMixture((1, 1, channels), components=K)
     return family, family(tf.reshape(tf.constant(rows, tf.float32), [1, 1, 1, -1]))
 
 

@@ -18,7 +18,7 @@ from logistic_mixtures import (
     rgb,
 )
 
-from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixture
+from keras_vae.families.discretized_logistic_mixture import DiscretizedLogisticMixture
 
 
 @pytest.mark.parametrize("case", GRAYS)
@@ -93,7 +93,7 @@ def test_gray_mean_and_scale_by_enumeration(case):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_mean_and_scale_at_extreme_values(channels):
-    family = DiscretisedLogisticMixture((1, 1, channels))
+    family = DiscretizedLogisticMixture((1, 1, channels))
     rng = np.random.default_rng(0)
     values = rng.choice([-1e6, -40.0, 0.0, 40.0, 1e6], size=[50, *family.parameters_shape])
     mean, scale = moments(family, family(tf.constant(values, tf.float32)))
@@ -104,7 +104,7 @@ def test_mean_and_scale_at_extreme_values(channels):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gradient_against_finite_differences_in_double_precision(channels):
     keras.config.set_dtype_policy("float64")
-    family = DiscretisedLogisticMixture((2, 2, channels), components=3)
+    family = DiscretizedLogisticMixture((2, 2, channels), components=3)
     rng = np.random.default_rng(0)
     values = rng.normal(size=[1, *family.parameters_shape])
     x = tf.constant(rng.choice([0, 1, 100, 200, 255], size=[1, 2, 2, channels]) / 255)
@@ -125,7 +125,7 @@ def test_gradient_against_finite_differences_in_double_precision(channels):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [40.0, 1e6])
 def test_gradient_is_finite_at_extreme_values(channels, size):
-    family = DiscretisedLogisticMixture((4, 4, channels))
+    family = DiscretizedLogisticMixture((4, 4, channels))
     rng = np.random.default_rng(0)
     variable = tf.Variable(size * rng.choice([-1, 1], size=[8, *family.parameters_shape]).astype(np.float32))
     x = LEVELS[rng.choice([0, 1, 128, 255], size=[8, 4, 4, channels])]
@@ -174,7 +174,7 @@ def test_color_samples_against_the_masses(case, jit_compile):
 
 
 def test_pixels_are_independent_and_channels_share_the_component():
-    family = DiscretisedLogisticMixture((1, 2, 3), components=2)
+    family = DiscretizedLogisticMixture((1, 2, 3), components=2)
     # Two narrow components, black and white, equally likely.
     pixel = [0.0, 0.0, *[-1.0, 1.0] * 3, *[-6.0] * 6, *[0.0] * 6]
     p = family.distribution(family(tf.constant([[[pixel, pixel]]], tf.float32)))
@@ -200,7 +200,7 @@ def test_levels_are_found_despite_rounding_and_values_between_are_impossible():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_leading_axes_and_compilation(channels):
-    family = DiscretisedLogisticMixture((2, 3, channels), components=2)
+    family = DiscretizedLogisticMixture((2, 3, channels), components=2)
     rng = np.random.default_rng(0)
     p = family(tf.constant(rng.normal(size=[4, 5, *family.parameters_shape]), tf.float32))
     x = LEVELS[rng.integers(256, size=[5, 2, 3, channels])]
@@ -224,7 +224,7 @@ def test_leading_axes_and_compilation(channels):
 
 
 def test_unknown_batch_size():
-    family = DiscretisedLogisticMixture((2, 2, 3))
+    family = DiscretizedLogisticMixture((2, 2, 3))
 
     @tf.function(input_signature=[tf.TensorSpec([None, *family.parameters_shape])])
     def draw(values):
@@ -236,18 +236,18 @@ def test_unknown_batch_size():
 
 @pytest.mark.parametrize(("channels", "values"), [(1, 21), (3, 70)])
 def test_config_round_trip(channels, values):
-    family = DiscretisedLogisticMixture((4, 5, channels), components=7)
-    again = DiscretisedLogisticMixture.from_config(family.get_config())
+    family = DiscretizedLogisticMixture((4, 5, channels), components=7)
+    again = DiscretizedLogisticMixture.from_config(family.get_config())
     assert again.parameters_shape == family.parameters_shape == (4, 5, values)
 
 
 @pytest.mark.parametrize("shape", [12, (8, 8), (8, 8, 2), (8, 8, 4), (2, 8, 8, 1)])
 def test_other_events_are_refused(shape):
     with pytest.raises(ValueError, match=r"event_shape must be \(height, width, 1\).*received.*GrayLevels"):
-        DiscretisedLogisticMixture(shape)
+        DiscretizedLogisticMixture(shape)
 
 
 @pytest.mark.parametrize("components", [0, -1, 2.5, "5", True])
 def test_bad_components_are_refused(components):
     with pytest.raises(ValueError, match="components must be a positive integer; received"):
-        DiscretisedLogisticMixture((8, 8, 1), components=components)
+        DiscretizedLogisticMixture((8, 8, 1), components=components)

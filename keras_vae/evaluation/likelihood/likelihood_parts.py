@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.families.discretized_logistic_mixture import DiscretisedLogisticMixtureDistribution
+from keras_vae.families.discretized_logistic_mixture import DiscretizedLogisticMixtureDistribution
 from keras_vae.utils.distributions import factors
 from keras_vae.vae import VAE
 
@@ -30,7 +30,7 @@ def log_prob_by_part(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
     elements = factors(distribution)
     if elements is not None:
         return elements.log_prob(x)
-    if isinstance(distribution, DiscretisedLogisticMixtureDistribution):
+    if isinstance(distribution, DiscretizedLogisticMixtureDistribution):
         return distribution.log_prob_by_pixel(x)
     raise ValueError(
         f"imputation: a {distribution.name} likelihood does not say which of its values are independent given z; "

@@ -199,7 +199,7 @@ def imputation(
 
     Args:
         model: A trained VAE. Given z, what is hidden must be independent of what is not: pixels under any likelihood
-            here, whole ones under `DiscretisedLogisticMixture`.
+            here, whole ones under `DiscretizedLogisticMixture`.
         data: As for `log_likelihood`: complete examples. For examples that are not complete there is `impute`.
         hidden: "pixels", each hidden at random; a side of the image, "left", "right", "top" or "bottom"; or booleans,
             `[n, *event]` or `[*event]`, True where hidden. Rules hide all channels of a pixel.
