@@ -70,9 +70,9 @@ def resume(runs: Path, name: str) -> list[dict[str, float]]:
 
 
 def parts(vae: kv.VAE) -> set[type]:
-    """Return the classes of all objects in the model's configuration and in that of its training."""
-    found = [keras.saving.serialize_keras_object(vae), vae.get_compile_config()]
-    return {keras.saving.get_registered_object(name) for name in _registered_names(found)} - {None}
+    """Return the classes of all objects in the model's configuration."""
+    names = _registered_names(keras.saving.serialize_keras_object(vae))
+    return {keras.saving.get_registered_object(name) for name in names} - {None}
 
 
 def read(path: Path) -> Figures:

@@ -1,10 +1,9 @@
 """Makes the golden files: models, a SavedModel and run directories, with the figures that they gave.
 
-Run at commit 666c27d, with TensorFlow 2.21.0, TensorFlow Probability 0.25.0, Keras 3.15.1 and NumPy 2.4.6 on a CPU. Later
-versions must read these files and give the same figures, by any name that classes, modules and settings have by then.
-So old files are NEVER made again:
-`python -m tests.golden_files.make` leaves a file that exists alone, and only adds those that are new. A function below
-whose file exists is a record of how it was made; it may use names that are gone.
+Run at commit 666c27d with TensorFlow 2.21.0, TensorFlow Probability 0.25.0, Keras 3.15.1 and NumPy 2.4.6 on a CPU.
+Later versions must read these files, also when classes, modules and settings have new names, and give the same figures.
+So old files are NEVER made again: `python -m tests.golden_files.make` leaves a file that exists alone, and only adds
+new ones. An entry below whose file exists is a record of how it was made; it may use names that are gone.
 """
 
 import json
