@@ -212,7 +212,7 @@ def make_model(name: str) -> None:
     vae.save(path)
     z = vae.generate(np.arange(100, 100 + ASKED), *([] if y is None else [y[:ASKED]]))["z"]
     asked = {"x": x[:ASKED], "z": np.array(z, np.float32), **({} if y is None else {"y": y[:ASKED]})}
-    np.savez_compressed(HERE / f"{name}.npz", **asked, **ask(vae, asked))
+    _write(f"{name}.npz", {**asked, **ask(vae, asked)})
 
 
 def make_saved_model() -> None:
@@ -230,7 +230,7 @@ def make_saved_model() -> None:
     }
     requests = {name: {**inputs, "condition": condition} for name, inputs in requests.items()}
     asked = {f"asked/{name}/{key}": value for name, inputs in requests.items() for key, value in inputs.items()}
-    np.savez_compressed(HERE / "saved_model.npz", **asked, **ask_signatures(SAVED_MODEL, requests))
+    _write("saved_model.npz", {**asked, **ask_signatures(SAVED_MODEL, requests)})
 
 
 def make_run(name: str) -> None:
@@ -252,6 +252,10 @@ def make_run(name: str) -> None:
         shutil.copytree(RUNS, copy, dirs_exist_ok=True)
         resumed = resume(Path(copy), name)
     (RUNS / f"{name}-resumed.json").write_text(json.dumps(resumed, indent=1) + "\n")
+
+
+def _write(name: str, arrays: dict[str, Any]) -> None:
+    np.savez_compressed(HERE / name, **arrays)
 
 
 def main() -> None:
