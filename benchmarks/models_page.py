@@ -54,7 +54,7 @@ def expectations() -> str:
         f"{settings['num_samples']} importance samples. Command: `python benchmarks/ready_made.py --data mnist "
         f"--epochs {settings['epochs']} --models {' '.join(models)}`.",
         "",
-        "| `--model` | Bound | log p(x) ≥ | Gain in log p(x) | Gain in the bound | Target: at least | Basis for the target |",
+        "| `--model` | Bound | log p(x) ≥ | Gain in log p(x) | Gain in bound | Target: at least | Reason for target |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in models.items():
