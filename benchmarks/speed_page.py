@@ -68,9 +68,10 @@ def log_likelihood(found: dict[str, Any]) -> list[str]:
     return [
         *table(rows),
         "",
-        f"{pythae:.2f} times the speed of `get_nll` in pythae (target 5: {'reached' if pythae >= 5 else 'not reached'}; "
-        f"the products alone reach {limit / speeds['pythae']['median']:.1f} times), and {share:.2f} of the limit (target "
-        f"0.7: {'reached' if share >= 0.7 else 'not reached'}). Growth of peak process memory by number of importance "
+        f"{pythae:.2f} times the speed of `get_nll` in pythae (target 5: "
+        f"{'reached' if pythae >= 5 else 'not reached'}; the products alone reach "
+        f"{limit / speeds['pythae']['median']:.1f} times), and {share:.2f} of the limit (target 0.7: "
+        f"{'reached' if share >= 0.7 else 'not reached'}). Growth of peak process memory by number of importance "
         f"samples: {memory}.",
     ]
 

@@ -60,9 +60,8 @@ def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
     before = json.loads(path.read_text()) if path.exists() else settings
     others = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
     if others:
-        sys.exit(
-            f"{path.parent} holds parts of a run with different {', '.join(others)}. Move the folder to start a new run."
-        )
+        names = ", ".join(others)
+        sys.exit(f"{path.parent} holds parts of a run with different {names}. Move the folder away to start a new run.")
     with whole(path) as unfinished:
         unfinished.write_text(json.dumps(settings, indent=1) + "\n")
 

@@ -25,9 +25,8 @@ def settings_of(script: Path, schedule: str) -> dict[str, Any]:
     found = tables(script)
     unknown = found[schedule].keys() - found["short"].keys()
     if unknown:
-        raise ValueError(
-            f"{script.stem}.toml: [{schedule}] sets {', '.join(sorted(unknown))}, which [short] lacks. Add it to [short]."
-        )
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"{script.stem}.toml: [{schedule}] sets {names}, which [short] lacks. Add it to [short].")
     return {**found["short"], **found[schedule]}
 
 

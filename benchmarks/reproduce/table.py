@@ -103,10 +103,8 @@ def section(script: Path, spec: dict[str, Any], schedule: str) -> Iterator[str]:
             f"{paper['data']}. Published: {paper['source']}.",
             "",
         )
-        for key, words_before in (
-            ("other", "Differences from the paper"),
-            ("changed", "Changed after test figures were seen"),
-        ):
+        notes = {"other": "Differences from the paper", "changed": "Changed after test figures were seen"}
+        for key, words_before in notes.items():
             yield from ([f"{words_before}: {paper[key]}.", ""] if key in paper else [])
     if found is None:
         what = f"Full schedule ({words(spec['full'])})" if schedule == "full" else "Short schedule"
