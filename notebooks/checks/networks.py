@@ -36,7 +36,9 @@ def networks(build_encoder: Callable, build_decoder: Callable, pixels: int, late
     _both_signs("the decoder's output", logits)
     _layers("encoder", encoder, [(pixels, _HIDDEN), (_HIDDEN, _HIDDEN), (_HIDDEN, latents), (_HIDDEN, latents)])
     _layers("decoder", decoder, [(latents, _HIDDEN), (_HIDDEN, _HIDDEN), (_HIDDEN, pixels)])
-    return f"x [n, {pixels}] → m, log s² [n, {latents}]; z [n, {latents}] → [n, {pixels}]; all outputs can be any real number"
+    return (
+        f"x [n, {pixels}] → m, log s² [n, {latents}]; z [n, {latents}] → [n, {pixels}]; outputs can be any real number"
+    )
 
 
 def _shape(what: str, output: object, expected: tuple[int, int]) -> None:

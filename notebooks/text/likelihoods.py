@@ -221,7 +221,7 @@ for axis, (name, (vae, test)) in zip(axes, models.items(), strict=True):
     axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=11)
     for edge in (5, 10, 15):
         axis.axvline(29 * edge, color="tab:red", linewidth=2.5)
-for block, title in enumerate(("test digits", "reconstructions (means)", "samples (means)", "samples (sampled pixels)")):
+for block, title in enumerate(("test digits", "reconstructions (means)", "samples (means)", "samples (pixels)")):
     axes[0].text(29 * (5 * block + 2.5), -6, title, ha="center", fontsize=11)
 plt.show()
 
@@ -230,7 +230,7 @@ train_pixels = np.concatenate(list(kv.data.load("mnist_5k", likelihood="normal",
 black = train_pixels.max(axis=0) == 0
 print(f"pixels that are black in all {len(train_pixels):,} training digits: {black.sum()} of {D}")
 for name, (vae, _) in models.items():
-    print(f"{name:24s}mean of these pixels in the sample means: {np.asarray(vae.decode(z)['mean'])[:, black].mean():.4f}")
+    print(f"{name:24s}their mean in sample means: {np.asarray(vae.decode(z)['mean'])[:, black].mean():.4f}")
 dark = float(tfd.ContinuousBernoulli(probs=1e-4).mean())
 print(f"smallest possible mean of the continuous Bernoulli: {dark:.4f}")
 
