@@ -6,7 +6,7 @@
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 1 --seconds 5 --rate 500
 
 Closed loop: each client sends its next request after it has received a response. Open loop (`--rate`, requests a
-second in all): requests are sent on schedule whatever comes back, and a latency counts from the scheduled moment.
+second in all): requests are sent on schedule regardless of the responses, and latency counts from the scheduled time.
 """
 
 import argparse

@@ -85,7 +85,7 @@ plt.show()
 
 
 # %%
-def refused(attempt):
+def show_error(attempt):
     try:
         attempt()
     except ValueError as error:
@@ -95,8 +95,8 @@ def refused(attempt):
 gray_pixels = next(iter(kv.data.load("mnist_5k", split="test", likelihood="normal", preprocess="gray"))).numpy()
 model = kv.models.vae(SHAPE, likelihood="bernoulli")
 model.compile()
-refused(lambda: model.fit(gray_pixels))
-refused(lambda: kv.data.load("mnist_5k", likelihood="bernoulli", preprocess="gray"))
+show_error(lambda: model.fit(gray_pixels))
+show_error(lambda: kv.data.load("mnist_5k", likelihood="bernoulli", preprocess="gray"))
 
 # %% [markdown]
 # To see the effect on a whole image, we need a model trained with the wrong figure. The next cell defines a function

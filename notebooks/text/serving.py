@@ -263,7 +263,7 @@ same("after a restart", *after)
 
 
 # %%
-def refused(ask):
+def show_error(ask):
     try:
         ask()
         print("answered")
@@ -283,11 +283,11 @@ def raw(signature, **inputs):
     return stub.Predict(request, timeout=10)
 
 
-refused(lambda: client.encode(x[:, :27]))
-refused(lambda: client.predict("dream", {"x": x}))
-refused(lambda: raw("encode", x=x[:, :27]))
-refused(lambda: raw("encode", z=z))
-refused(lambda: raw("generate", seed=[0.5]))
+show_error(lambda: client.encode(x[:, :27]))
+show_error(lambda: client.predict("dream", {"x": x}))
+show_error(lambda: raw("encode", x=x[:, :27]))
+show_error(lambda: raw("encode", z=z))
+show_error(lambda: raw("generate", seed=[0.5]))
 
 # %% [markdown]
 # Inputs with valid shapes are also rejected if their values cannot occur in the model's training data. Two examples
@@ -296,8 +296,8 @@ refused(lambda: raw("generate", seed=[0.5]))
 # %%
 invalid = x[:2].copy()
 invalid[0, 14, 14] = np.nan
-refused(lambda: client.encode(invalid))
-refused(lambda: client.score(255 * x[:2]))
+show_error(lambda: client.encode(invalid))
+show_error(lambda: client.score(255 * x[:2]))
 
 # %% [markdown]
 # ## Deploy a new version
@@ -335,7 +335,7 @@ show(np.concatenate([images[:10], newer.mean]), "seeds 0 to 9: version 1 above, 
 
 # %%
 with Client(f"127.0.0.1:{port}", model="digits", version=1) as pinned:
-    refused(lambda: pinned.generate(1))
+    show_error(lambda: pinned.generate(1))
 
 # %% [markdown]
 # To keep both, list them in a file for `--model_config_file` with `model_version_policy { specific { versions: 1
