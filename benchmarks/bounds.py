@@ -1,9 +1,9 @@
-"""The bounds L_k of one trained model in order: ELBO ≤ IWAE(5) ≤ IWAE(50) ≤ … ≤ L_5000.
+"""The bounds L_k of one trained model, in order: ELBO ≤ IWAE(5) ≤ IWAE(50) ≤ … ≤ L_5000.
 
 python benchmarks/bounds.py       # about five minutes on two cores; writes benchmarks/results/bounds.json
 
-The model is the plain VAE on mnist_5k, 40 epochs; the bounds are means over its 1,000 test digits, dynamically
-binarized. L_1 is the ELBO. Theorem 1 of Burda, Grosse & Salakhutdinov (2016) says that they rise with k.
+The model is the plain VAE on mnist_5k after 40 epochs. The bounds are means over the 1,000 test digits, dynamically
+binarized. L_1 is the ELBO. By theorem 1 of Burda, Grosse & Salakhutdinov (2016), the bounds increase with k.
 """
 
 import json
@@ -22,7 +22,7 @@ KS = (1, 5, 50, 500, 5000)
 
 
 def in_order(model: kv.VAE, data: Any, ks: Sequence[int] = KS, repetitions: int = 100) -> list[dict[str, Any]]:
-    """Return the mean L_k for each k, of several estimates: at most so many, and 5,000 samples in all."""
+    """Return the mean L_k for each k over at most `repetitions` estimates, with at most 5,000 samples in total."""
     rows = []
     for k in ks:
         estimates = [
@@ -40,7 +40,7 @@ def main() -> None:
     vae.compile(optimizer=keras.optimizers.Adam(1e-3))
     vae.fit(kv.data.load("mnist_5k"), epochs=EPOCHS, verbose=0)
     test = kv.data.load("mnist_5k", "test")
-    rows = in_order(vae, test)  # many of the shortest, so that no bound is noisier than the last
+    rows = in_order(vae, test)  # more repetitions for small k, so that no bound is noisier than the last
     assert [r["bound"] for r in rows] == sorted(r["bound"] for r in rows), "the bounds are out of order"
     with whole(Path(__file__).parent / "results" / "bounds.json") as unfinished:
         unfinished.write_text(json.dumps({"epochs": EPOCHS, "bounds": rows}, indent=1) + "\n")

@@ -1,11 +1,12 @@
-"""Mean and variance of each gradient estimator beside the exact gradient, on problems small enough to know it.
+"""Mean and variance of each gradient estimator compared with the exact gradient, on small problems where it is known.
 
 python benchmarks/estimators.py       # a minute; writes benchmarks/results/estimators.json
 
-x is one number, p(x|z) = N(wᵀz, σ²). The posterior is a normal over one latent, by quadrature, at three places from the
-exact posterior on; or two Bernoulli latents, by enumeration. Bias and variance are those of the gradient by the
-posterior's unconstrained values: bias is the largest distance of the mean from the exact gradient, in standard errors
-of the mean; variance is summed over the values. The score function's NVIL has been trained beside for 300 steps.
+x is a scalar, with p(x|z) = N(wᵀz, σ²). The posterior is a normal over one latent, by quadrature, at the exact
+posterior and at two distances from it; or two Bernoulli latents, by enumeration. Bias and variance are those of the
+gradient with respect to the unconstrained parameters of the posterior. Bias is the largest distance of the mean from
+the exact gradient, in standard errors of the mean; variance is summed over the parameters. The baseline of NVIL has
+been trained for 300 steps.
 """
 
 import itertools
@@ -52,9 +53,9 @@ def measure(
     (found, _), _ = toy.gradients(objective, family, prior, values, weights, ROWS)
     row: dict[str, float] = {"variance": float(found.var(axis=0).sum())}
     if exact is not None:
-        wanted = toy.finite_differences(exact, values, weights)[: values.size]
+        expected = toy.finite_differences(exact, values, weights)[: values.size]
         error = found.std(axis=0) / np.sqrt(ROWS) + 1e-4  # finite differences and float32
-        row["bias_in_standard_errors"] = float(np.max(np.abs(found.mean(axis=0) - wanted) / error))
+        row["bias_in_standard_errors"] = float(np.max(np.abs(found.mean(axis=0) - expected) / error))
     return row
 
 
@@ -73,7 +74,7 @@ def normal(offset: float) -> dict[str, Any]:
         def exact(v: np.ndarray, w: np.ndarray, importance: bool = importance) -> float:
             return toy.normal_bound(v, w, lambda z: scipy.stats.norm.logpdf(z[:, 0]), 1, importance)
 
-        known = None if importance else exact  # five-fold quadrature is out of reach
+        known = None if importance else exact  # five-dimensional quadrature is too expensive
         table[name] = measure(make(), kv.families.Normal(1), prior, values, WEIGHT, known)
     return table
 

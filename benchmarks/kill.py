@@ -1,7 +1,7 @@
-"""kill −9 during `train`, twenty times, and during `export`, ten times, at seeded random moments.
+"""Kill `train` twenty times and `export` ten times with kill −9, at seeded random moments.
 
-Training must end with the weights and the optimizer's state of an undisturbed run, to the last bit, and the base
-path of the exports must never show a version that does not load whole.
+Training must end with exactly the weights and optimizer state of an uninterrupted run, and the base path of the exports
+must never contain a version that does not load completely.
 
     python benchmarks/kill.py                       # about six minutes on two cores
 """
@@ -27,8 +27,8 @@ from keras_vae.utils.files import UNFINISHED, whole
 
 EXPORTS_KILLED = 10
 TRAIN = ["--deterministic", "--epochs", "80", "--hidden", "200"]
-# Where a start of the training is killed, and how often: anywhere from the command's first moment on, at a moment
-# after its first epoch, and while a checkpoint is being written.
+# When training is killed, and how often: at any time after the command starts, some time after its first epoch, and
+# while a checkpoint is being written.
 KILLS = {"anywhere": 4, "after an epoch": 8, "writing": 8}
 EXPORT = """
 import itertools, keras, keras_vae
@@ -41,7 +41,7 @@ for version in itertools.count(1):
 
 
 def kill_training(folder: Path, rng: random.Random, options: list[str], kills: dict[str, int]) -> dict[str, object]:
-    """Kill a run again and again, let it finish, and compare it with an undisturbed one."""
+    """Kill a run repeatedly, let it finish, and compare it with an uninterrupted one."""
     moments = [moment for moment, count in kills.items() for _ in range(count)]
     rng.shuffle(moments)
     train(folder / "undisturbed", options).communicate()
@@ -72,17 +72,17 @@ def train(run: Path, options: list[str]) -> subprocess.Popen:
 
 
 def strike(run: Path, options: list[str], moment: str, rng: random.Random) -> tuple[int, bool]:
-    """Start the run and kill it; return the epochs in its history, and whether a checkpoint was left unfinished."""
+    """Start the run and kill it; return the epochs in its history and whether it left an unfinished checkpoint."""
     process = train(run, options)
     if moment == "anywhere":
         time.sleep(rng.uniform(0, 12))
     else:
-        process.stdout.readline()  # the first epoch of this start is done
+        process.stdout.readline()  # the first epoch after this start is done
         time.sleep(rng.uniform(0, 1 if moment == "after an epoch" else 0.3))
     while moment == "writing" and not unfinished_checkpoints(run) and process.poll() is None:
         pass
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed: give it more epochs"
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed. Increase the number of epochs."
     process.stdout.close()
     return len(read_history(run / "history.json")), bool(unfinished_checkpoints(run))
 
@@ -93,14 +93,14 @@ def unfinished_checkpoints(run: Path) -> list[str]:
 
 
 def state(model: keras.Model) -> list[np.ndarray]:
-    """Return all that training goes on from."""
+    """Return everything that training resumes from."""
     return [np.asarray(v) for v in (*model.variables, *model.optimizer.variables)]
 
 
 def differing_logs(killed: Path, undisturbed: Path) -> list[int]:
-    """Return the steps at which TensorBoard would not show the undisturbed run's figures alone.
+    """Return the steps at which TensorBoard would show other figures than for the uninterrupted run.
 
-    An epoch that a killed run had to repeat is in its logs twice; both must say the same.
+    An epoch that a killed run had to repeat is logged twice, with the same figures.
     """
     mine, theirs = scalars(killed), scalars(undisturbed)
     assert theirs, undisturbed

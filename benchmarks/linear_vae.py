@@ -1,9 +1,9 @@
 """A linear VAE against the exact log-likelihood and scikit-learn, on gray 8×8 digits.
 
-With a linear decoder and one learned σ, log p(x) is known exactly: x ~ N(b, WWᵀ + σ²I), probabilistic PCA (Tipping &
-Bishop 1999), whose maximum likelihood solution scikit-learn's PCA has in closed form. The script trains the
-linear VAE, and compares, in nats per example on held-out digits: its ELBO, its importance-sampled
-log-likelihood, its exact log-likelihood, and PPCA's.
+With a linear decoder and a single learned σ, log p(x) is known exactly: x ~ N(b, WWᵀ + σ²I). This is probabilistic PCA
+(Tipping & Bishop 1999), whose maximum likelihood solution scikit-learn's PCA computes in closed form. The script trains
+the linear VAE and compares, in nats per held-out example: its ELBO, its importance-sampled log-likelihood, its exact
+log-likelihood, and the log-likelihood of PPCA.
 
     python benchmarks/linear_vae.py                 # about a minute on two cores
 """
@@ -45,7 +45,7 @@ def exact_log_density(model: kv.VAE, x: np.ndarray) -> float:
 
 
 def largest_angle(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest principal angle between the spaces that the rows span, in degrees."""
+    """Return the largest principal angle between the row spaces, in degrees."""
     return float(np.degrees(scipy.linalg.subspace_angles(one.T, other.T).max()))
 
 

@@ -1,15 +1,15 @@
-"""How fast log p(x) is estimated by importance sampling, 5,000 samples an example, against peers and the matmul limit.
+"""Speed of estimating log p(x) by importance sampling, 5,000 samples per example, against peers and the matmul limit.
 
-The network 784-400-400-20, trained by keras_vae for two epochs of MNIST, gives its weights to all contestants
-(`contestants/`), which take turns in processes of their own; each has its best chunk of samples. Figures are decoder
-samples a second; the limit is that of the decoder's matrix products alone. The estimates must agree, and the memory of
-ours must not grow with the number of samples.
+keras_vae trains a 784-400-400-20 network for two epochs on MNIST, and all contestants (`contestants/`) use its
+weights. They take turns in separate processes, each with its best chunk size. Figures are decoder samples per second.
+The limit is the speed of the decoder's matrix products alone. The estimates must agree, and our memory use must not
+grow with the number of samples.
 
     pip install 'keras_vae[benchmarks]'
-    python benchmarks/log_likelihood.py                                             # about ten minutes on two cores
-    python benchmarks/log_likelihood.py --images 20 --num-samples 1000 --rounds 2   # a short trial; nothing is written
+    python benchmarks/log_likelihood.py                                             # about 10 minutes on two cores
+    python benchmarks/log_likelihood.py --images 20 --num-samples 1000 --rounds 2   # a short trial; writes nothing
 
-TFDS downloads MNIST unless TFDS_DATA_DIR holds it. Figures go to benchmarks/results/log_likelihood.json.
+TFDS downloads MNIST unless TFDS_DATA_DIR contains it. Figures go to benchmarks/results/log_likelihood.json.
 """
 
 import argparse
@@ -41,21 +41,21 @@ CONTESTANTS = {
     "Keras and TFP by hand": "keras_by_hand",
 }
 LIMITS = {"TensorFlow": "matmul_tensorflow", "PyTorch": "matmul_torch"}
-# Rows at once; the products of some thousands are as fast as they come.
+# Rows per product; a few thousand give the highest speed.
 LIMIT_ROWS = (1000, 4000, 10_000)
 TIMES_PYTHAE, SHARE_OF_LIMIT = 5.0, 0.7
-# Nats, on the mean. The estimates share weights and images, not noise, which moves a mean over 100 images at 5,000
-# samples by a few hundredths of a nat; a wrong density is off by far more.
+# In nats, for the mean. The estimates share weights and images but not noise, which changes a mean over 100 images
+# with 5,000 samples by a few hundredths of a nat. A wrong density changes it by far more.
 TOLERANCE = 0.5
 MEMORY_SAMPLES = (500, 5000, 50_000)
 MEMORY_IMAGES = 20
-# MiB. Peaks of equal processes differ by some MiB; a chunk kept for each batch of samples would add gigabytes.
+# In MiB. Peaks of identical processes differ by a few MiB; keeping every chunk of samples would add gigabytes.
 MEMORY_TOLERANCE = 100.0
-SMALLEST = 100, 5000  # images and samples of figures worth keeping
+SMALLEST = 100, 5000  # fewest images and samples for figures that are saved
 
 
 def prepare(folder: Path, count: int) -> Task:
-    """Train, and write the weights and the first test images, binarized."""
+    """Train, and save the weights and the first test images, binarized."""
     vae = new_model("float32")
     vae.compile(optimizer="adam")
     vae.fit(kv.data.load("mnist", batch_size=100), epochs=2, verbose=2)
@@ -97,7 +97,7 @@ def speed(task: Task, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def memory(task: Task) -> dict[int, float]:
-    """Return how many MiB the peak of a fresh process grows during the estimate, for each number of samples."""
+    """Return the growth of peak memory in a new process during the estimate, in MiB, for each number of samples."""
     images = Path(task.images).with_name("few.npy")
     np.save(images, np.load(task.images)[:MEMORY_IMAGES])
     grown = {}
@@ -110,24 +110,24 @@ def memory(task: Task) -> dict[int, float]:
 
 
 def show(found: dict[str, Any]) -> None:
-    print(f"\n{'':44} decoder samples a second: median (least to most)   estimate")
+    print(f"\n{'':44} decoder samples per second: median (min to max)   estimate")
     for name, rate in found["samples_per_second"].items():
         estimate = found["log_likelihood"].get(name)
         spread = f"({rate['least']:,.0f} to {rate['most']:,.0f})"
         print(f"  {name:42} {rate['median']:12,.0f} {spread:26} {'' if estimate is None else f'{estimate:.2f} nats'}")
     print("  " + driver.verdict("times pythae", found["times_pythae"], TIMES_PYTHAE))
-    print("  " + driver.verdict("share of the matmul limit", found["share_of_limit"], SHARE_OF_LIMIT))
-    print(f"  times the fastest peer: {found['times_fastest_peer']['median']:.2f}; no aim")
+    print("  " + driver.verdict("fraction of the matmul limit", found["share_of_limit"], SHARE_OF_LIMIT))
+    print(f"  times the fastest peer: {found['times_fastest_peer']['median']:.2f}; no target")
     for count, grown in found["memory_growth_mib"].items():
         print(f"  memory at {count:6,} samples of {MEMORY_IMAGES} images: peak grows by {grown:.0f} MiB")
 
 
 def check(found: dict[str, Any]) -> None:
     estimates, grown = found["log_likelihood"], found["memory_growth_mib"]
-    if not np.ptp(list(estimates.values())) <= TOLERANCE:  # NaN is refused too
-        sys.exit(f"The estimates of equal weights lie more than {TOLERANCE} nats apart: {estimates}")
+    if not np.ptp(list(estimates.values())) <= TOLERANCE:  # NaN fails too
+        sys.exit(f"Estimates with the same weights differ by more than {TOLERANCE} nats: {estimates}")
     if not max(grown.values()) - min(grown.values()) <= MEMORY_TOLERANCE:
-        sys.exit(f"Memory grows with the number of samples by more than {MEMORY_TOLERANCE} MiB: {grown}")
+        sys.exit(f"Memory grows by more than {MEMORY_TOLERANCE} MiB with the number of samples: {grown}")
 
 
 def main() -> None:
@@ -135,7 +135,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--images", type=int, default=100)
     arguments.add_argument("--num-samples", type=int, default=5000)
-    arguments.add_argument("--threads", type=int, default=2, help="of each contestant")
+    arguments.add_argument("--threads", type=int, default=2, help="threads per contestant")
     options = arguments.parse_args()
     driver.check_installed()
 

@@ -1,12 +1,13 @@
-"""The main figures on full MNIST: bound and log-likelihood of two likelihoods, 20 epochs each.
+"""The main figures on full MNIST: bound and log-likelihood for two likelihoods, 20 epochs each.
 
-Bernoulli with dynamic binarization, MLP 784-400-400-20; continuous Bernoulli by the protocol of Loaiza-Ganem &
-Cunningham (2019): gray values (x + u)/256, MLP 784-500-500-20. Both: batch 100, Adam 1e-3.
+Bernoulli with dynamic binarization and MLP 784-400-400-20; continuous Bernoulli with the protocol of Loaiza-Ganem &
+Cunningham (2019): gray values (x + u)/256 and MLP 784-500-500-20. Both use batch size 100 and Adam with learning rate
+1e-3.
 
-    python benchmarks/mnist.py bernoulli            # about 15 minutes on two cores, most of them the 5,000 samples
+    python benchmarks/mnist.py bernoulli            # about 15 minutes on two cores, mostly for the 5,000 samples
     python benchmarks/mnist.py continuous_bernoulli
 
-TFDS downloads MNIST unless TFDS_DATA_DIR holds it. The figures go to benchmarks/results/.
+TFDS downloads MNIST unless TFDS_DATA_DIR contains it. Figures go to benchmarks/results/.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Write docs/models.md's tables from the files in benchmarks/results/.
+"""Write the tables of docs/models.md from the files in benchmarks/results/.
 
 python benchmarks/models_page.py
 """
@@ -12,11 +12,11 @@ from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "models.md"
-# What the papers lead one to expect: of log p(x), against the model named.
+# The least gain in log p(x) over another model that the papers suggest, and why.
 EXPECTED = {
     "iwae": ("vae", 0.5, "Burda et al. 2016: 0.9 better with k = 5"),
     "vamp": ("vae", 1.0, "Tomczak & Welling 2018: 1.2 to 3.0 better"),
-    "cvae": ("vae", 3.0, "the class is log 10 = 2.3 nats, and helps to infer"),
+    "cvae": ("vae", 3.0, "the class is worth log 10 = 2.3 nats, and helps inference"),
     "gumbel": ("nvil", 4.0, "Jang et al. 2017: 9.1 better than the score function (bound)"),
 }
 
@@ -26,12 +26,12 @@ def catalog() -> str:
     found = _read("ready_made_mnist_5k")
     models, settings = found["models"], found["settings"]
     lines = [
-        f"mnist_5k, dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}; nats per test digit, "
-        f"log p(x) by {settings['num_samples']} importance samples; the difference to the plain VAE is paired "
-        "over the same 1,000 digits, ± its standard error. Command: `python benchmarks/ready_made.py "
+        f"mnist_5k, dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}. Nats per test digit; "
+        f"log p(x) with {settings['num_samples']} importance samples. Differences from the plain VAE are paired "
+        "over the same 1,000 digits, ± standard error. Command: `python benchmarks/ready_made.py "
         f"--epochs {settings['epochs']}`.",
         "",
-        "| `--model` | what it is | paper | bound | log p(x) ≥ | against `vae` |",
+        "| `--model` | Description | Paper | Bound | log p(x) ≥ | Gain over `vae` |",
         "|---|---|---|---|---|---|",
     ]
     for name, (paper, sentence) in CATALOG.items():
@@ -46,7 +46,7 @@ def catalog() -> str:
 
 
 def expectations() -> str:
-    """Return the table of the models that papers lead one to expect something of, on MNIST."""
+    """Return the table that compares models on MNIST with published results."""
     found = _read("ready_made_mnist")
     models, settings = found["models"], found["settings"]
     lines = [
@@ -54,14 +54,14 @@ def expectations() -> str:
         f"{settings['num_samples']} importance samples. Command: `python benchmarks/ready_made.py --data mnist "
         f"--epochs {settings['epochs']} --models {' '.join(models)}`.",
         "",
-        "| `--model` | bound | log p(x) ≥ | gain in log p(x) | in the bound | wanted at least | the papers |",
+        "| `--model` | Bound | log p(x) ≥ | Gain in log p(x) | Gain in bound | Target: at least | Reason for target |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in models.items():
         other, least, paper = EXPECTED.get(name, ("", 0.0, ""))
         cells = [f"`{name}`", f"{row['bound']:.2f}", f"{row['log_likelihood']:.2f} ± {row['standard_error']:.2f}"]
         if other:
-            cells += [f"{_difference(row, other)} on `{other}`", f"{row['bound'] - models[other]['bound']:+.2f}"]
+            cells += [f"{_difference(row, other)} over `{other}`", f"{row['bound'] - models[other]['bound']:+.2f}"]
             cells += [f"{least}", paper]
         lines.append(f"| {' | '.join([*cells, *[''] * (7 - len(cells))])} |")
     return "\n".join(lines) + "\n"
@@ -76,9 +76,9 @@ def bounds() -> str:
 
 
 def estimators() -> str:
-    """Return the table of the estimators' variances."""
+    """Return the table of gradient variances."""
     tables = _read("estimators")
-    lines = ["| estimator | " + " | ".join(tables) + " |", "|---" * (len(tables) + 1) + "|"]
+    lines = ["| Estimator | " + " | ".join(tables) + " |", "|---" * (len(tables) + 1) + "|"]
     for name in dict.fromkeys(name for table in tables.values() for name in table):
         cells = [_estimator(table.get(name)) for table in tables.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

@@ -1,4 +1,4 @@
-"""The README's pictures of conditional samples and of latents, from models trained on mnist_5k.
+"""The README's figures of conditional samples and latents, from models trained on mnist_5k.
 
 python benchmarks/pictures.py        # about five minutes on two cores; writes docs/images/
 """
@@ -40,7 +40,7 @@ def main() -> None:
         for a, b in ((1, 7), (3, 8), (4, 9), (0, 6))
     ]
     kv.plots.save_interpolation(IMAGES / "interpolation.png", np.stack(ways))
-    # Bold and thin among digits of one class: over all, bold would mean 0, and thin 1.
+    # Compare bold and thin within each class; across classes, bold would mean 0 and thin 1.
     ink = x.sum(axis=(1, 2, 3))
     middle = np.array([np.median(ink[labels == digit]) for digit in range(10)])[labels]
     bold, thin = x[ink > 1.2 * middle], x[ink < 0.8 * middle]

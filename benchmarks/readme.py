@@ -1,4 +1,4 @@
-"""Write the README's table of figures from the files in benchmarks/results/.
+"""Write the table of figures in the README from the files in benchmarks/results/.
 
 python benchmarks/readme.py
 """
@@ -14,7 +14,7 @@ BEGIN, END = "<!-- figures: benchmarks/readme.py -->\n", "<!-- end of figures --
 
 
 def table() -> str:
-    """Return the table, in Markdown."""
+    """Return the table in Markdown."""
     demo, bernoulli, continuous, linear, kill = (
         json.loads((HERE / "results" / f"{name}.json").read_text())
         for name in ("demo", "mnist_bernoulli", "mnist_continuous_bernoulli", "linear_vae", "kill")
@@ -33,14 +33,14 @@ def table() -> str:
             f"MNIST, dynamic binarization, MLP 784-400-400-20, {bernoulli['epochs']} epochs",
             f"bound {bernoulli['test_bound']:.2f}; log-likelihood ({bernoulli['num_samples']:,} samples) "
             f"{bernoulli['test_log_likelihood']:.2f} ± {bernoulli['test_log_likelihood_standard_error']:.2f}",
-            "no published figure for this net and schedule",
+            "no published figure for this network and schedule",
             "`python benchmarks/mnist.py bernoulli`",
         ),
         (
             f"MNIST, gray, continuous Bernoulli, MLP 784-500-500-20, {continuous['epochs']} epochs",
             f"bound {continuous['test_bound']:.1f}; log-likelihood ({continuous['num_samples']:,} samples) "
             f"{continuous['test_log_likelihood']:.1f} ± {continuous['test_log_likelihood_standard_error']:.1f}",
-            "bound 1470 (Loaiza-Ganem & Cunningham 2019; with dropout, which ours has not)",
+            "bound 1470 (Loaiza-Ganem & Cunningham 2019; theirs uses dropout, ours does not)",
             "`python benchmarks/mnist.py continuous_bernoulli --num-samples 1000`",
         ),
         (
@@ -51,14 +51,14 @@ def table() -> str:
         ),
         (
             f"kill −9 {kills} times during `train --deterministic`, {export['kills']} times during `export`",
-            f"largest difference of a weight from an undisturbed run: {difference:.1g}; "
-            f"{export['kills_that_hit_an_unfinished_export']} unfinished exports hit, "
-            f"{export['whole_versions']} versions visible, all whole",
-            "0; all whole",
+            f"largest weight difference from an uninterrupted run: {difference:.1g}; "
+            f"{export['kills_that_hit_an_unfinished_export']} kills hit an unfinished export, "
+            f"{export['whole_versions']} versions visible, all complete",
+            "0; all complete",
             "`python benchmarks/kill.py`",
         ),
     ]
-    lines = ["| what | ours | to compare | command |", "|---|---|---|---|"]
+    lines = ["| Model and data | Ours | Reference | Command |", "|---|---|---|---|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 

@@ -1,14 +1,14 @@
-"""Every ready-made model beside the plain VAE, at equal epochs, on real digits.
+"""Every ready-made model against the plain VAE, at equal epochs, on real digits.
 
-Each is trained with Adam 1e-3, batch 100, nets 784-400-400, 20 latents (discrete ones: 20 variables of ten categories),
-and measured on the test digits: the bound it reports with β = 1, and log p(x) by importance sampling.
+Each model is trained with Adam 1e-3, batch size 100, 784-400-400 networks, and 20 latents (if discrete: 20 variables
+with ten categories). On the test digits we measure its bound, with β = 1, and log p(x) by importance sampling.
 
     python benchmarks/ready_made.py                          # mnist_5k, all models: about an hour on two cores
     python benchmarks/ready_made.py --data mnist --epochs 20 --models vae iwae vamp cvae gumbel nvil
 
-TFDS downloads MNIST unless TFDS_DATA_DIR holds it. The figures go to benchmarks/results/, and each example's to
-out/ready_made/; models that are there with the same settings are not trained again. Differences are paired over the
-examples. benchmarks/models_page.py makes the tables of docs/models.md.
+TFDS downloads MNIST unless TFDS_DATA_DIR contains it. Figures go to benchmarks/results/, and per-example values to
+out/ready_made/. Models that already have results with the same settings are not trained again. Differences are paired
+over the examples. benchmarks/models_page.py generates the tables in docs/models.md.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import keras_vae as kv
 from keras_vae.catalog import OWN_LIKELIHOOD
 from keras_vae.utils.files import whole
 
-# What the others are compared with.
+# Models that the others are compared with.
 REFERENCES = ("vae", "nvil")
 OUT = Path(__file__).parents[1] / "out" / "ready_made"
 
@@ -55,7 +55,7 @@ def measure(name: str, options: argparse.Namespace, per_example: Path) -> dict[s
 
 
 def against(name: str, per_example: Path) -> dict[str, list[float]]:
-    """Return mean and standard error of the difference to each reference that has been measured."""
+    """Return the mean and standard error of the difference from each measured reference."""
     found = {}
     for other in REFERENCES:
         files = [per_example / f"{n}.npy" for n in (name, other)]

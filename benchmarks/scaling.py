@@ -1,19 +1,20 @@
-"""How cost grows with examples, importance samples and replicas, and what several worker processes cost on one machine.
+"""How cost scales with examples, importance samples, and replicas, and the overhead of worker processes on one machine.
 
-- Examples: seconds of `fit` for one epoch, batches of 100, from 100 to 100,000 examples.
-- Samples: seconds of `log_likelihood` of 20 images, from 50 to 50,000 importance samples.
-- Replicas: CPU seconds of a step, user and system, all threads, with 100 examples for each of 1 to 8 logical CPU
-  devices. The replicas share the machine's cores, so this shows what a replica costs, not that more of them are
-  faster; and it spans less than one decade, not three.
-- Workers: seconds and CPU seconds of a step at the same global batch, in one process without a strategy and in 2 and 4
-  processes under `MultiWorkerMirroredStrategy` over loopback. They share the cores too, so the factor is pure overhead.
+- Examples: seconds per epoch of `fit` with batch size 100, from 100 to 100,000 examples.
+- Samples: seconds per call of `log_likelihood` on 20 images, from 50 to 50,000 importance samples.
+- Replicas: CPU seconds per step, user and system, over all threads, with 100 examples for each of 1 to 8 logical CPU
+  devices. The replicas share the cores of the machine, so this shows the cost of a replica, not a speedup. It spans
+  less than one decade, not three.
+- Workers: seconds and CPU seconds per step at the same global batch size, in one process without a strategy and in 2
+  and 4 processes under `MultiWorkerMirroredStrategy` over loopback. They also share the cores, so the factor is pure
+  overhead.
 
-The network 784-400-400-20, float32. A slope is that of the least-squares line through the logarithms: 1 is linear.
-For examples and samples it is taken over the upper two decades; below them a call's fixed cost weighs more.
+The network is 784-400-400-20 in float32. A slope is that of the least-squares line in log-log space: 1 means linear.
+For examples and samples it is taken over the upper two decades; below, the fixed cost of a call weighs more.
 
-    python benchmarks/scaling.py                      # several minutes on two quiet cores
+    python benchmarks/scaling.py                      # several minutes on two idle cores
 
-Figures go to benchmarks/results/scaling.json, the picture to docs/images/scaling.png.
+Figures go to benchmarks/results/scaling.json, the plot to docs/images/scaling.png.
 """
 
 import json
@@ -66,7 +67,7 @@ def new_model() -> kv.VAE:
 
 
 def seconds_of(call: Callable[[], Any]) -> list[float]:
-    """Time a call a few times, after one that is not counted."""
+    """Time a call several times, after one warm-up call."""
     call()
     found = []
     for _ in range(REPEATS):
@@ -92,7 +93,7 @@ def by_samples() -> dict[int, list[float]]:
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds and CPU seconds of a step, of all epochs but the first."""
+    """Record seconds and CPU seconds per step for all epochs but the first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,11 +101,11 @@ class Clock(keras.callbacks.Callback):
         self.cpu: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Note the moment."""
+        """Record the start time."""
         self._begun = time.perf_counter(), cpu_seconds()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Keep what the epoch took."""
+        """Record the time per step."""
         if epoch:
             self.seconds.append((time.perf_counter() - self._begun[0]) / STEPS)
             self.cpu.append((cpu_seconds() - self._begun[1]) / STEPS)
@@ -116,7 +117,7 @@ def cpu_seconds() -> float:
 
 
 def train_here(kind: str, replicas: int, batch: int) -> None:
-    """Train in this process, a fresh one, and print what a step took."""
+    """Train in this new process and print the time per step."""
     if kind == "mirrored":
         tf.config.set_logical_device_configuration(
             tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * replicas
@@ -132,7 +133,7 @@ def train_here(kind: str, replicas: int, batch: int) -> None:
 
 
 def processes(kind: str, replicas: int, batch: int, count: int = 1) -> dict[str, list[float]]:
-    """Train in fresh processes; return the seconds of a step, the slowest worker's, and the CPU seconds of all."""
+    """Train in new processes; return the seconds per step of the slowest worker and the CPU seconds of all."""
     with ExitStack() as started:
         addresses = free_addresses(count)
         workers = []
@@ -200,9 +201,9 @@ def slope(points: dict[int, list[float]]) -> float:
 
 def draw(found: dict[str, dict[int, list[float]]], slopes: dict[str, float], path: Path) -> None:
     labels = {
-        "examples": ("examples in an epoch", "seconds of an epoch of fit"),
-        "samples": (f"importance samples, {IMAGES} images", "seconds of log_likelihood"),
-        "replicas": ("replicas on the same cores", f"CPU seconds of a step,\n{BATCH} examples a replica"),
+        "examples": ("examples per epoch", "seconds per epoch of fit"),
+        "samples": (f"importance samples, {IMAGES} images", "seconds per call of log_likelihood"),
+        "replicas": ("replicas on the same cores", f"CPU seconds per step,\n{BATCH} examples per replica"),
     }
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     for panel, (name, points) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
@@ -226,7 +227,7 @@ def draw(found: dict[str, dict[int, list[float]]], slopes: dict[str, float], pat
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the workers end too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # also stops the workers
     found = {"examples": by_examples(), "samples": by_samples(), "replicas": by_replicas()}
     slopes = {name: slope(points) for name, points in found.items()}
     figures = {
@@ -244,7 +245,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:  # a process that `processes` started
+    if len(sys.argv) == 4:  # a process started by `processes`
         train_here(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     else:
         main()

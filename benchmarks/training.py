@@ -1,15 +1,15 @@
-"""How fast a VAE trains through `model.fit` with the defaults, against peers and the machine's matmul limit.
+"""Training speed of a VAE through `model.fit` with its defaults, against peers and the machine's matmul limit.
 
-The network 784-400-400-20, ReLU, MNIST binarized afresh in each epoch, Adam 1e-3; batches of 100 and 1,000, float32
-and bfloat16. Contestants (`contestants/`) are processes of their own that begin with equal weights and take turns:
-one epoch each in a round, after an epoch that is not counted. In the end all must have reached the same training
-loss. pythae has no bfloat16 on CPU: its `amp` option is for CUDA alone.
+The network is 784-400-400-20, ReLU, trained with Adam 1e-3 on MNIST, binarized again in each epoch, with batch sizes
+100 and 1,000 in float32 and bfloat16. Contestants (`contestants/`) are separate processes that start from the same
+weights and take turns, one epoch each per round, after one epoch that is not counted. At the end, all must have
+reached the same training loss. pythae does not support bfloat16 on CPU: its `amp` option is for CUDA only.
 
     pip install 'keras_vae[benchmarks]'
-    python benchmarks/training.py                                   # about 15 minutes on two quiet cores
-    python benchmarks/training.py --examples 6000 --rounds 2        # a short trial; nothing is written
+    python benchmarks/training.py                                   # about 15 minutes on two idle cores
+    python benchmarks/training.py --examples 6000 --rounds 2        # a short trial; writes nothing
 
-TFDS downloads MNIST unless TFDS_DATA_DIR holds it. Figures go to benchmarks/results/training.json, the picture to
+TFDS downloads MNIST unless TFDS_DATA_DIR contains it. Figures go to benchmarks/results/training.json, the plot to
 docs/images/training_speed.png.
 """
 
@@ -45,12 +45,12 @@ PEERS = {
 }
 LIMITS = {"products alone, TensorFlow": "matmul_tensorflow", "products alone, PyTorch": "matmul_torch"}
 CASES = [(100, "float32"), (1000, "float32"), (100, "bfloat16"), (1000, "bfloat16")]
-# Times the fastest peer, and share of the matmul limit.
+# Speed relative to the fastest peer, and fraction of the matmul limit.
 AIMS = {(100, "float32"): (2.2, None), (1000, "float32"): (1.7, 0.6), (1000, "bfloat16"): (2.4, None)}
-# Nats. All begin with equal weights, but draw other batches and other noise; in these first epochs, in which the loss
-# falls by several nats each, two seeds differ by a nat or so, and bfloat16 adds to it. A wrong loss is off by tens.
+# In nats. All start from the same weights, but with different batches and noise. In these first epochs, the loss falls
+# by several nats per epoch, and two seeds differ by about a nat, more with bfloat16. A wrong loss is off by tens.
 TOLERANCE = 2.0
-# Of bfloat16 to float32, in nats.
+# Difference between bfloat16 and float32, in nats.
 QUALITY_AIM = 0.2
 EPOCHS = 20
 
@@ -92,7 +92,7 @@ def case(batch: int, dtype: str, files: dict[str, Any], options: argparse.Namesp
 
 
 def quality(options: argparse.Namespace) -> dict[str, float]:
-    """Return log p(x) of test images after training in each dtype with equal seeds: batch 1,000."""
+    """Return log p(x) of test images after training in each dtype with the same seed and batch size 1,000."""
     found = {}
     for dtype in ("float32", "bfloat16"):
         task = Task("quality", batch_size=1000, dtype=dtype, threads=options.threads, epochs=EPOCHS, num_samples=500)
@@ -101,7 +101,7 @@ def quality(options: argparse.Namespace) -> dict[str, float]:
     lost = abs(found["bfloat16"] - found["float32"])
     print(
         f"\nlog p(x) after {EPOCHS} epochs at batch 1,000: float32 {found['float32']:.2f}, bfloat16 "
-        f"{found['bfloat16']:.2f}: {lost:.2f} nats apart; aim at most {QUALITY_AIM}: "
+        f"{found['bfloat16']:.2f}: {lost:.2f} nats apart; target at most {QUALITY_AIM}: "
         + ("reached" if lost <= QUALITY_AIM else "not reached")
     )
     return found
@@ -109,7 +109,7 @@ def quality(options: argparse.Namespace) -> dict[str, float]:
 
 def show(found: dict[str, Any]) -> None:
     batch, dtype = found["batch_size"], found["dtype"]
-    print(f"\nBatch {batch}, {dtype}{'':18} steps a second: median (least to most)   loss of the last epoch")
+    print(f"\nBatch {batch}, {dtype}{'':18} steps per second: median (min to max)   loss of the last epoch")
     for name, rate in found["steps_per_second"].items():
         loss = found["loss_in_last_epoch"].get(name)
         spread = f"({rate['least']:.1f} to {rate['most']:.1f})"
@@ -117,28 +117,28 @@ def show(found: dict[str, Any]) -> None:
     times, share = AIMS.get((batch, dtype), (None, None))
     for what, aim, key in (
         ("times the fastest peer", times, "times_fastest_peer"),
-        ("share of the matmul limit", share, "share_of_limit"),
+        ("fraction of the matmul limit", share, "share_of_limit"),
     ):
         ratio = found[key]
-        plain = f"{what}: {ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f}); no aim"
+        plain = f"{what}: {ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f}); no target"
         print("  " + (plain if aim is None else driver.verdict(what, ratio, aim)))
 
 
 def check_losses(cases: list[dict[str, Any]]) -> None:
     for found in cases:
         losses = found["loss_in_last_epoch"]
-        if not np.ptp(list(losses.values())) <= TOLERANCE:  # NaN is refused too
+        if not np.ptp(list(losses.values())) <= TOLERANCE:  # NaN fails too
             sys.exit(
-                f"The contestants do not train the same model: at batch {found['batch_size']}, {found['dtype']}, the "
-                f"losses of the last epoch lie more than {TOLERANCE} nats apart: {losses}"
+                f"The contestants do not train the same model: at batch size {found['batch_size']}, {found['dtype']}, "
+                f"the losses of the last epoch differ by more than {TOLERANCE} nats: {losses}"
             )
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--examples", type=int, default=60_000, help="in an epoch")
-    arguments.add_argument("--threads", type=int, default=2, help="of each contestant")
+    arguments.add_argument("--examples", type=int, default=60_000, help="examples per epoch")
+    arguments.add_argument("--threads", type=int, default=2, help="threads per contestant")
     arguments.add_argument("--batch-sizes", type=int, nargs="+", default=[100, 1000])
     arguments.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
     options = arguments.parse_args()

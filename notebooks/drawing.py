@@ -1,4 +1,4 @@
-"""The pictures of the assignment's notebook."""
+"""Figures for the assignment notebook."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _BLUE, _ORANGE, _GRAY = "#dbe9f6", "#fde3c8", "#eeeeee"
 
 
 def digits(rows: dict[str, Any], title: str = "") -> None:
-    """Show rows of digits, each `[n, 784]`, with its name to the left."""
+    """Show rows of digits, each `[n, 784]`, with their names on the left."""
     columns = max(len(images) for images in rows.values())
     figure, axes = plt.subplots(
         len(rows), 1, figsize=(0.62 * columns + 1.4, 0.68 * len(rows) + 0.3), squeeze=False, layout="constrained"
@@ -28,18 +28,18 @@ def digits(rows: dict[str, Any], title: str = "") -> None:
 
 
 def losses(curves: dict[str, list[float]]) -> None:
-    """Show training losses by epoch."""
+    """Plot training losses per epoch."""
     _, axis = plt.subplots(figsize=(5.5, 3.2), layout="constrained")
     for (name, values), style in zip(curves.items(), ("-", "--"), strict=True):
         axis.plot(range(1, len(values) + 1), values, style, label=name, linewidth=2)
     axis.set_xlabel("epoch")
-    axis.set_ylabel("−ELBO, nats for a training digit")
+    axis.set_ylabel("−ELBO, nats per training digit")
     axis.legend()
     plt.show()
 
 
 def estimates(samples: dict[str, np.ndarray], exact: float, label: str) -> None:
-    """Show how single estimates scatter about the exact value."""
+    """Plot the distribution of single estimates around the exact value."""
     _, axes = plt.subplots(1, len(samples), figsize=(10, 2.8), sharex=True, layout="constrained")
     edge = max(np.quantile(np.abs(values - exact), 0.99) for values in samples.values())
     for axis, (name, values) in zip(axes, samples.items(), strict=True):
@@ -47,13 +47,13 @@ def estimates(samples: dict[str, np.ndarray], exact: float, label: str) -> None:
         axis.axvline(exact, color="C3", linewidth=1.5, label="exact")
         axis.set_title(f"{name}\nstandard deviation {values.std():.3f}", fontsize=10)
         axis.set_xlabel(label)
-    axes[0].set_ylabel(f"of {len(values):,} estimates")
+    axes[0].set_ylabel(f"count out of {len(values):,}")
     axes[0].legend()
     plt.show()
 
 
 def latent_space(means: Any, labels: Any, plane: Any) -> None:
-    """Show posterior means, `[n, 2]`, by class, and the decoder's images of a grid of latents."""
+    """Plot posterior means, `[n, 2]`, by class, and the decoder's images for a grid of latents."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.2), layout="constrained")
     means, labels = np.asarray(means), np.asarray(labels)
     points = left.scatter(*means.T, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=9)
@@ -66,12 +66,12 @@ def latent_space(means: Any, labels: Any, plane: Any) -> None:
     centers = [(_SIDE + 2) * i + _SIDE / 2 for i in shown]
     right.set_xticks(centers, [f"{z[0, i, 0]:.1f}" for i in shown])
     right.set_yticks(centers, [f"{z[i, 0, 1]:.1f}" for i in shown])
-    right.set(title="the means that the decoder makes of z", xlabel="$z_1$", ylabel="$z_2$")
+    right.set(title="decoder means for z", xlabel="$z_1$", ylabel="$z_2$")
     plt.show()
 
 
 def computation() -> None:
-    """Show what is computed of what: from x by the encoder, the noise and the decoder to the loss."""
+    """Draw the computation graph: from x through the encoder, the noise, and the decoder to the loss."""
     _, axis = plt.subplots(figsize=(11, 3.6), layout="constrained")
     axis.set(xlim=(0, 11), ylim=(-0.1, 4))
     axis.axis("off")
@@ -103,7 +103,7 @@ def computation() -> None:
     axis.text(
         5.2,
         0.15,
-        "the gradient passes from the loss to $\\phi$ through $z$; $\\epsilon$ lies beside the path",
+        "the gradient flows from the loss to $\\phi$ through $z$; $\\epsilon$ is not on this path",
         ha="center",
         color="0.3",
     )

@@ -1,7 +1,7 @@
-"""The student's version of a notebook, and the clean one: what becomes of the solutions that its text marks.
+"""Turn a source with marked solutions into the student's version of a notebook or the completed one.
 
-The marks are those of nbgrader: in code a line `### BEGIN SOLUTION` and a line `### END SOLUTION`, in prose the same
-words in an HTML comment. A cell that needs tasks to be done names them in its metadata: `# %% after="kl sample"`.
+The markers are those of nbgrader: in code, the lines `### BEGIN SOLUTION` and `### END SOLUTION`; in prose, the same
+words in an HTML comment. A cell that depends on tasks lists them in its metadata: `# %% after="kl sample"`.
 """
 
 import re
@@ -14,36 +14,36 @@ _MARK = re.compile(r"^ *(### (BEGIN|END) SOLUTION|<!-- (BEGIN|END) SOLUTION -->)
 
 _INTRODUCTION = """# A variational autoencoder: the assignment
 
-The assignment derives a variational autoencoder (VAE) in equations 1 to 29, asks three questions on the way, and lets
-one implement the model in Keras, for binary and for continuous data. Here are its questions and tasks, each task with a
-check that says at once whether it is right, and if not, what to look at. Write where it says so, and run the cells from
-top to bottom; a cell that needs a task that is not done yet says which, and waits. `assignment.ipynb` is the same
-notebook with solutions.
+The assignment derives a variational autoencoder (VAE) in equations 1 to 29, asks three questions along the way, and has
+you implement the model in Keras, for binary and for continuous data. This notebook contains its questions and tasks.
+Each task comes with a check that tells you immediately whether your solution is correct and, if not, what to look at.
+Write your code where indicated and run the cells from top to bottom. A cell that depends on an unfinished task tells
+you which one and does not run. `assignment.ipynb` is the same notebook with solutions.
 """
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Take the marks out and leave the solutions."""
+    """Remove the markers and keep the solutions."""
     for cell in notebook.cells:
         cell.source = _MARK.sub("", cell.source).rstrip("\n")
     _check(notebook)
 
 
 def tasks_only(notebook: nbformat.NotebookNode) -> None:
-    """Put tasks in the place of solutions, and let cells that need them wait."""
+    """Replace the solutions by tasks, and make the cells that depend on them wait."""
     replaced = 0
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.source, count = _CODE.subn(r"\1# Write here.\n\1raise NotImplementedError", cell.source)
+            cell.source, count = _CODE.subn(r"\1# Your code here.\n\1raise NotImplementedError", cell.source)
         else:
             cell.source, count = _PROSE.subn("*Your answer:*", cell.source)
         replaced += count
         if tasks := cell.metadata.get("after"):
             cell.source = f"%%after {tasks}\n{cell.source}"
     if not replaced:
-        raise ValueError("The notebook marks no solution, so there is nothing to leave out for a student")
+        raise ValueError("The notebook has no marked solution. Mark one with ### BEGIN SOLUTION and ### END SOLUTION.")
     first = notebook.cells[0]
-    # The table of notation is the student's too.
+    # Keep the table of notation.
     first.source = _INTRODUCTION + first.source[first.source.index("\n|") :]
     _check(notebook)
 
@@ -52,5 +52,6 @@ def _check(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if "SOLUTION" in cell.source:
             raise ValueError(
-                f"A mark without its other half, or misspelt, in the cell that begins {cell.source[:60]!r}"
+                f"Unpaired or misspelled solution marker in the cell that begins {cell.source[:60]!r}. Use matching "
+                "BEGIN SOLUTION and END SOLUTION markers."
             )

@@ -48,16 +48,16 @@ MISTAKES = [
         "negative_elbo",
         "log_likelihood(x, decoder(z))",
         "log_likelihood(x, decoder(z)) / 784",
-        "weighs D times too much",
+        "D times too much weight",
     ),
     # A missing ½.
     ("log_normal", "-square / (2 * sigma**2)", "-square / sigma**2", "½ in the exponent is missing"),
     ("kl", "0.5 * tf", "tf", "½ is missing"),
     # The standard deviation for the variance.
-    ("log_normal", "sigma**2", "sigma", "standard deviation was taken for the variance"),
-    ("log_normal", "-square / (2 * sigma**2)", "-square / (2 * sigma)", "divides by σ where"),
-    ("kl", "tf.exp(log_var) - log_var", "tf.exp(0.5 * log_var) - 0.5 * log_var", "standard deviation s stands where"),
-    ("kl", "tf.exp(log_var) - log_var", "tf.exp(0.5 * log_var) - log_var", "s stands where s² should"),
+    ("log_normal", "sigma**2", "sigma", "standard deviation was mistaken for the variance"),
+    ("log_normal", "-square / (2 * sigma**2)", "-square / (2 * sigma)", "divides by σ instead"),
+    ("kl", "tf.exp(log_var) - log_var", "tf.exp(0.5 * log_var) - 0.5 * log_var", "s is used instead of the variance"),
+    ("kl", "tf.exp(log_var) - log_var", "tf.exp(0.5 * log_var) - log_var", "s is used instead of s²"),
     ("sample", "tf.exp(0.5 * log_var)", "tf.exp(log_var)", "variance was used as the standard deviation"),
     # The log-variance for the variance.
     ("kl", "tf.exp(log_var) - log_var", "log_var - tf.math.log(log_var)", "log-variance was used as the variance"),
@@ -77,7 +77,7 @@ MISTAKES = [
         "sample",
         "m + tf.exp(0.5 * log_var) * epsilon",
         "np.random.normal(m, np.exp(0.5 * log_var))",
-        "use the ε that is given",
+        "Use the given ε",
     ),
     (
         "sample",
@@ -89,7 +89,7 @@ MISTAKES = [
         "negative_elbo",
         "z = sample(m, log_var, epsilon)",
         "z = tf.stop_gradient(sample(m, log_var, epsilon))",
-        "stops it",
+        "It is stopped",
     ),
     ("training", "weights = self.trainable_variables", "weights = self.decoder.trainable_variables", "of the encoder"),
     # The KL's sign.
@@ -102,11 +102,11 @@ MISTAKES = [
     ("log_bernoulli", ", axis=-1", "", "not over the batch"),
     ("log_normal", " - constant", "", "the constant −½ log(2πσ²) is missing"),
     ("kl", " - 1,", ",", "the −1 is missing"),
-    ("sample", "* epsilon", "* tf.random.normal(tf.shape(m))", "use the ε that is given"),
+    ("sample", "* epsilon", "* tf.random.normal(tf.shape(m))", "Use the given ε"),
     ("networks", 'Dense(K, name="log_var")', 'Dense(K, activation="relu")', "the encoder's log s² is never negative"),
-    ("networks", "keras.layers.Dense(D),", 'keras.layers.Dense(D, activation="sigmoid"),', "wanted logits"),
-    ("networks", 'Dense(K, name="m")', 'Dense(D, name="m")', "has shape (64, 784)"),
-    ("negative_elbo", "decoder(z)", "decoder(m)", "this decodes m"),
+    ("networks", "keras.layers.Dense(D),", 'keras.layers.Dense(D, activation="sigmoid"),', "expected logits"),
+    ("networks", 'Dense(K, name="m")', 'Dense(D, name="m")', "received (64, 784)"),
+    ("negative_elbo", "decoder(z)", "decoder(m)", "this decodes m instead"),
     ("negative_elbo", "tf.reduce_mean", "tf.reduce_sum", "the mean over the batch, not the sum"),
     (
         "negative_elbo",
@@ -119,21 +119,21 @@ MISTAKES = [
         "training",
         "keras.random.normal([tf.shape(x)[0], K], seed=self.noise)",
         "tf.zeros([tf.shape(x)[0], K])",
-        "afresh",
+        "new noise in each call",
     ),
     (
         "training",
         "keras.random.normal(",
         "np.random.normal(size=[100, K]).astype('float32') + 0 * keras.random.normal(",
-        "afresh",
+        "new noise in each call",
     ),
-    ("training", "[tf.shape(x)[0], K]", "[1, K]", "one ε for each example"),
+    ("training", "[tf.shape(x)[0], K]", "[1, K]", "one ε per example"),
     ("training", "self.decoder, self.log_likelihood)", "self.decoder)", "does not use self.log_likelihood"),
     (
         "negative_elbo",
         "log_likelihood(x, decoder(z))",
         "log_bernoulli(x, decoder(z))",
-        "whatever log_likelihood it is given",
+        "ignores the argument log_likelihood",
     ),
     ("sample", "tf.exp(0.5 * log_var) * epsilon", "epsilon", "s is missing"),
     ("sample", "m + ", "", "m is missing"),
@@ -150,14 +150,14 @@ MISTAKES = [
         "np.sum((x.numpy() - mu.numpy()) ** 2, axis=-1)",
         "no gradient reaches μ",
     ),
-    ("kl", "tf.exp(log_var) - log_var", "tf.exp(log_var) - tf.abs(log_var)", "is right"),
-    ("networks", 'Dense(200, activation="relu")', "Dense(200)", "another activation than ReLU"),
+    ("kl", "tf.exp(log_var) - log_var", "tf.exp(log_var) - tf.abs(log_var)", "expected "),
+    ("networks", 'Dense(200, activation="relu")', "Dense(200)", "Use ReLU"),
     ("networks", '            keras.layers.Dense(200, activation="relu"),\n', "", "kernels"),
     ("library", "MLP([200, 200])", "MLP([400, 400])", "MLP([200, 200])"),
     ("training", 'return {"loss": self.mean.result()}', 'return {"nats": self.mean.result()}', "reports no loss"),
     ("library", "Normal(K)", "Normal(3)", "latents of shape (3,)"),
     ("library", "ELBO()", "ELBO(beta=4)", "β = 4"),
-    ("library", "families.Bernoulli", "families.ContinuousBernoulli", "wanted a Bernoulli"),
+    ("library", "families.Bernoulli", "families.ContinuousBernoulli", "expected Bernoulli"),
 ]
 
 
@@ -212,7 +212,7 @@ def test_a_cell_waits_for_its_tasks(capsys):
     run("kl", cell_of("kl"))
     run("sample", cell_of("sample").replace("0.5", "1.0"))
     shell.run_cell("%%after kl sample\nreached = 1").raise_error()
-    assert capsys.readouterr().out == "This cell waits for: sample\n"
+    assert capsys.readouterr().out == "Complete these tasks before running this cell: sample\n"
     assert "reached" not in shell.user_ns
     shell.run_cell("%%after kl\nreached = 1").raise_error()
     assert shell.user_ns["reached"] == 1

@@ -72,5 +72,5 @@ def test_half_a_mark_is_refused(source):
     cells = [nbformat.v4.new_markdown_cell("# Title\n\n| table |"), nbformat.v4.new_code_cell(source)]
     whole = nbformat.v4.new_code_cell("### BEGIN SOLUTION\ny = 1\n### END SOLUTION")
     notebook = nbformat.v4.new_notebook(cells=[*cells, whole])
-    with pytest.raises(ValueError, match="A mark without its other half"):
+    with pytest.raises(ValueError, match="Unpaired or misspelled solution marker"):
         student.tasks_only(notebook)

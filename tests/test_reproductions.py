@@ -135,7 +135,7 @@ def test_parts_of_a_run_with_other_settings_are_not_taken_up(module, tmp_path):
     settings = {"seed": 0, "epochs": 2}
     refuse(tmp_path / "settings.json", settings)
     refuse(tmp_path / "settings.json", dict(settings))
-    with pytest.raises(SystemExit, match="with other epochs, rates; move it away"):
+    with pytest.raises(SystemExit, match=r"with different epochs, rates\. Move the folder away"):
         refuse(tmp_path / "settings.json", {"seed": 0, "epochs": 3, "rates": [1.0]})
     assert json.loads((tmp_path / "settings.json").read_text()) == settings
 

@@ -276,7 +276,7 @@ def test_the_script_for_several_hosts_starts_a_worker_again(digits, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "did not end well, try 1" in done.stderr
+    assert "failed, try 1" in done.stderr
     assert [entry["epoch"] for entry in read_history(run / "history.json")] == [1]
 
 

@@ -1,4 +1,4 @@
-"""Giving a contestant its best setting, and a short piece of work enough time."""
+"""Choose a contestant's best setting, and repeat short pieces of work long enough to time them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from contestants.worker import Measure
 
 
 def fastest(estimate: Callable[[int], float], choices: Sequence[int]) -> Measure:
-    """Run `estimate` twice with each choice, and measure with the one whose second run took least."""
+    """Run `estimate` twice with each choice, and measure with the one whose second run was fastest."""
 
     def seconds(choice: int) -> float:
         estimate(choice)
@@ -20,7 +20,7 @@ def fastest(estimate: Callable[[int], float], choices: Sequence[int]) -> Measure
 
 
 def repeatedly(step: Callable[[], object], seconds: float = 2.0) -> Measure:
-    """Repeat a step for some seconds; the answer tells how often."""
+    """Repeat a step for some seconds and return the number of repeats."""
 
     def measure() -> dict[str, int]:
         repeats, until = 0, time.perf_counter() + seconds

@@ -1,4 +1,4 @@
-"""Running contestants strictly one after the other, round after round, each in a process of its own."""
+"""Run contestants one at a time, round after round, each in a separate process."""
 
 import contextlib
 import json
@@ -21,14 +21,14 @@ PACKAGES = ("tensorflow", "keras", "tensorflow-probability", "torch", "pythae", 
 
 
 def check_installed() -> None:
-    """Stop with a message if a contestant's package is missing."""
+    """Exit with a message if a contestant's package is missing."""
     missing = [name for name in ("torch", "pythae") if util.find_spec(name) is None]
     if missing:
         sys.exit(f"Not installed: {', '.join(missing)}. Install with: pip install 'keras_vae[benchmarks]'")
 
 
 def machine(threads: int) -> dict[str, Any]:
-    """Describe what the figures hold for."""
+    """Describe the machine and the versions that the figures were measured with."""
     processors = Path("/proc/cpuinfo")
     lines = processors.read_text().splitlines() if processors.exists() else []
     return {
@@ -41,7 +41,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 class Contestant:
-    """A process that waits until it is asked to measure."""
+    """A process that waits for requests to measure."""
 
     def __init__(self, name: str, module: str, task: Task, log: Path) -> None:
         self.name, self._log = name, log
@@ -58,11 +58,11 @@ class Contestant:
         )
 
     def wait_ready(self) -> None:
-        """Wait until it has prepared."""
+        """Wait until the contestant is ready."""
         self._read()
 
     def measure(self) -> dict[str, Any]:
-        """Let it run once; seconds are counted here."""
+        """Run the measurement once; the time is measured here."""
         assert self._process.stdin is not None
         start = time.perf_counter()
         self._process.stdin.write("go\n")
@@ -75,18 +75,18 @@ class Contestant:
         line = self._process.stdout.readline()
         if not line:
             log = self._log.read_text()[-3000:]
-            raise RuntimeError(f"{self.name} ended with exit status {self._process.wait()}. The end of its log:\n{log}")
+            raise RuntimeError(f"{self.name} exited with status {self._process.wait()}. End of its log:\n{log}")
         return json.loads(line)
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         self._process.kill()
         self._process.wait()
 
 
 @contextlib.contextmanager
 def started(tasks: dict[str, tuple[str, Task]]) -> Iterator[list[Contestant]]:
-    """Start each module with its task, one after the other."""
+    """Start each module with its task, one at a time."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         found = []
         for number, (name, (module, task)) in enumerate(bar := tqdm(tasks.items(), unit="contestant")):
@@ -99,7 +99,7 @@ def started(tasks: dict[str, tuple[str, Task]]) -> Iterator[list[Contestant]]:
 
 
 def play(contestants: list[Contestant], rounds: int, warm_up: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """Let all run once a round, each round beginning with another one; the first `warm_up` rounds do not count."""
+    """Run all once per round, starting each round with another one; the first `warm_up` rounds do not count."""
     found: dict[str, list[dict[str, Any]]] = {contestant.name: [] for contestant in contestants}
     with tqdm(total=(rounds + warm_up) * len(contestants), unit="run") as bar:
         for number in range(rounds + warm_up):
@@ -114,7 +114,7 @@ def play(contestants: list[Contestant], rounds: int, warm_up: int = 1) -> dict[s
 
 
 def summary(values: list[float]) -> dict[str, Any]:
-    """Return median, least and most, and each round's value."""
+    """Return the median, minimum, maximum, and value of each round."""
     return {
         "median": round(statistics.median(values), 4),
         "least": round(min(values), 4),
@@ -124,16 +124,16 @@ def summary(values: list[float]) -> dict[str, Any]:
 
 
 def fastest_of(rates: dict[str, list[float]], names: list[str]) -> list[float]:
-    """Return the highest rate of these contestants in each round."""
+    """Return the highest rate among these contestants in each round."""
     return [max(column) for column in zip(*(rates[name] for name in names), strict=True)]
 
 
 def ratio(mine: list[float], theirs: list[float]) -> dict[str, Any]:
-    """Return the median, least and most of the rounds' ratios."""
+    """Return a summary of the ratio in each round."""
     return summary([a / b for a, b in zip(mine, theirs, strict=True)])
 
 
 def verdict(name: str, found: dict[str, Any], aim: float) -> str:
-    """Say whether an aim is reached by the median."""
+    """Describe whether the median reaches the target."""
     reached = "reached" if found["median"] >= aim else "not reached"
-    return f"{name}: {found['median']:.2f} ({found['least']:.2f} to {found['most']:.2f}); aim {aim:g}: {reached}"
+    return f"{name}: {found['median']:.2f} ({found['least']:.2f} to {found['most']:.2f}); target {aim:g}: {reached}"

@@ -1,4 +1,4 @@
-"""What a Keras user writes by hand with TensorFlow Probability: a subclass with `train_step`, and `model.fit`."""
+"""What a Keras user would write by hand with TensorFlow Probability: a subclass with `train_step`, and `model.fit`."""
 
 import math
 
@@ -12,14 +12,14 @@ from contestants.worker import Measure, Task, serve
 
 tfd = tfp.distributions
 
-# Samples of an example that go through the decoder at once: tried in turn, and the fastest is measured.
+# Samples per example in one decoder call: each is tried, and the fastest is measured.
 CHUNK_SAMPLES = (10, 50, 100)
 
 
 def mlp(weights: str, network: str) -> keras.Sequential:
     found = layers(weights, network)
     parts = [keras.layers.Dense(len(bias), activation="relu") for _, bias in found[:-1]]
-    # float32 at the end, as Keras advises for mixed precision.
+    # The last layer uses float32, as Keras recommends for mixed precision.
     parts.append(keras.layers.Dense(len(found[-1][1]), dtype="float32"))
     model = keras.Sequential([keras.Input((len(found[0][0]),)), *parts])
     model.set_weights([array for pair in found for array in pair])
@@ -27,7 +27,7 @@ def mlp(weights: str, network: str) -> keras.Sequential:
 
 
 class ByHand(keras.Model):
-    """The model of Keras's own tutorials, with distributions."""
+    """The model of the Keras tutorials, with distributions."""
 
     def __init__(self, weights: str) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class ByHand(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Tell Keras what to reset."""
+        """Metrics that Keras resets."""
         return [self.loss_tracker]
 
     def posterior(self, x: tf.Tensor) -> tfd.Distribution:
@@ -51,7 +51,7 @@ class ByHand(keras.Model):
         return tfd.Independent(tfd.Bernoulli(logits=self.decoder(z)), reinterpreted_batch_ndims=1)
 
     def train_step(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Take one step."""
+        """Take one training step."""
         with tf.GradientTape() as tape:
             posterior = self.posterior(x)
             z = posterior.sample()

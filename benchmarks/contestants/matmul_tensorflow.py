@@ -1,4 +1,4 @@
-"""The machine's limit: TensorFlow's time for the matrix products alone, in one graph."""
+"""The machine's limit: time of the matrix products alone in TensorFlow, in one graph."""
 
 import tensorflow as tf
 from contestants.choose import repeatedly
@@ -8,7 +8,7 @@ from contestants.worker import Measure, Task, serve
 
 def repeat(products: list[Product], task: Task) -> Measure:
     dtype = tf.as_dtype(task.dtype)
-    # Arguments of the function, so that nothing is folded into the graph.
+    # Pass them as arguments, so that no product is constant-folded.
     operands = [(tf.cast(tf.random.normal(p.left), dtype), tf.cast(tf.random.normal(p.right), dtype)) for p in products]
 
     @tf.function

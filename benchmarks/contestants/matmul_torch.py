@@ -1,4 +1,4 @@
-"""The machine's limit: PyTorch's time for the matrix products alone, into memory that is already there."""
+"""The machine's limit: time of the matrix products alone in PyTorch, with preallocated outputs."""
 
 import torch
 from contestants.choose import repeatedly

@@ -1,4 +1,4 @@
-"""`keras_vae` as a user has it without thinking: a named data set, a composed model, `compile`, `fit`."""
+"""`keras_vae` with its defaults: a named data set, a composed model, `compile`, and `fit`."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ SEED = 0
 
 
 def new_model(dtype: str) -> kv.VAE:
-    """Build the network 784-400-400-20; equal weights each time."""
+    """Build the 784-400-400-20 network, with the same weights each time."""
     keras.config.set_dtype_policy("mixed_bfloat16" if dtype == "bfloat16" else dtype)
     keras.utils.set_random_seed(SEED)
     return kv.models.vae((28, 28, 1), latent_size=20, hidden=[400, 400], seed=SEED)
@@ -51,7 +51,7 @@ def memory(task: Task) -> Measure:
 
 
 def quality(task: Task) -> Measure:
-    """Train for some epochs, then estimate log p(x) of the first test images as a user does."""
+    """Train for some epochs, then estimate log p(x) of the first test images as a user would."""
     vae = new_model(task.dtype)
     vae.compile(optimizer="adam")
 

@@ -1,4 +1,4 @@
-"""A plain PyTorch loop, by itself and under torch.compile: bytes in memory, binarized a batch at a time, fused Adam."""
+"""A plain PyTorch loop, optionally with torch.compile: bytes in memory, binarized per batch, fused Adam."""
 
 import math
 
@@ -9,7 +9,7 @@ from contestants.torch_network import Network, autocast
 from contestants.worker import Measure, Task, serve
 from torch.nn import functional
 
-# Rows that go through the decoder at once: tried in turn, and the fastest is measured.
+# Rows in one decoder call: each is tried, and the fastest is measured.
 CHUNK_ROWS = (1000, 4000, 10_000)
 
 
@@ -21,8 +21,8 @@ def training(task: Task) -> Measure:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-7, fused=True)
 
     def loss_of(gray: torch.Tensor) -> torch.Tensor:
-        # Below a pixel with probability pixel / 255. Bytes 0 to 254 are drawn faster than floats; compiled, floats
-        # are, as part of the comparison.
+        # Below a pixel with probability pixel / 255. Drawing bytes from 0 to 254 is faster than drawing floats,
+        # except when compiled, where floats fuse with the comparison.
         noise = 255 * torch.rand(gray.shape) if task.compiled else torch.randint(255, gray.shape, dtype=torch.uint8)
         x = (noise < gray).float()
         with autocast(task.dtype):

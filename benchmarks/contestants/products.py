@@ -1,4 +1,4 @@
-"""The matrix products of the network 784-400-400-20-400-400-784, counted by hand: `[m, k] x [k, n]` each."""
+"""The matrix products of the network 784-400-400-20-400-400-784, listed by hand: `[m, k] x [k, n]` each."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ DECODER = [(20, 400), (400, 400), (400, 784)]
 
 
 class Product(NamedTuple):
-    """One product; a transposed operand is stored the other way round, as it is in the backward pass."""
+    """One product; a transposed operand is stored transposed, as in the backward pass."""
 
     m: int
     k: int
@@ -17,17 +17,17 @@ class Product(NamedTuple):
 
     @property
     def left(self) -> tuple[int, int]:
-        """The left operand's stored shape."""
+        """Stored shape of the left operand."""
         return (self.k, self.m) if self.transpose_left else (self.m, self.k)
 
     @property
     def right(self) -> tuple[int, int]:
-        """The right operand's stored shape."""
+        """Stored shape of the right operand."""
         return (self.n, self.k) if self.transpose_right else (self.k, self.n)
 
 
 def training_step(batch: int) -> list[Product]:
-    """Return the products of one step: forward, weights' gradients, and inputs' gradients but the first layer's."""
+    """Return the products of one step: forward, weight gradients, and input gradients except for the first layer."""
     layers = ENCODER + DECODER
     forward = [Product(batch, inputs, units) for inputs, units in layers]
     weights = [Product(inputs, batch, units, transpose_left=True) for inputs, units in layers]
@@ -36,5 +36,5 @@ def training_step(batch: int) -> list[Product]:
 
 
 def decoder_pass(rows: int) -> list[Product]:
-    """Return the products of the decoder on this many latents."""
+    """Return the products of the decoder for this many latents."""
     return [Product(rows, inputs, units) for inputs, units in DECODER]

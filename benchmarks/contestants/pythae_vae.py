@@ -1,4 +1,4 @@
-"""pythae: its VAE with an encoder and a decoder of the same sizes, its BaseTrainer, its `get_nll`."""
+"""pythae: its VAE with an encoder and decoder of the same sizes, its BaseTrainer, and its `get_nll`."""
 
 import tempfile
 
@@ -14,12 +14,12 @@ from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
-# Samples of one example at once, get_nll's `batch_size`: tried in turn, and the fastest is measured.
+# Samples per example in one call, `batch_size` of get_nll: each is tried, and the fastest is measured.
 SAMPLES_AT_ONCE = (100, 500, 1000)
 
 
 class Encoder(BaseEncoder):
-    """The same encoder, as pythae wants it."""
+    """The same encoder in the form that pythae expects."""
 
     def __init__(self, weights: str) -> None:
         super().__init__()
@@ -32,22 +32,22 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """The same decoder, as pythae wants it."""
+    """The same decoder in the form that pythae expects."""
 
     def __init__(self, weights: str) -> None:
         super().__init__()
         self.network = mlp(weights, DECODER)
 
     def forward(self, z: torch.Tensor) -> ModelOutput:
-        """Return the probabilities that its "bce" takes."""
+        """Return the probabilities that its "bce" loss expects."""
         return ModelOutput(reconstruction=torch.sigmoid(self.network(z)))
 
 
 class BinarizingVAE(VAE):
-    """Dynamic binarization, a batch at a time; pythae has none."""
+    """Dynamic binarization per batch, which pythae does not have."""
 
     def forward(self, inputs: BaseDataset, **kwargs) -> ModelOutput:
-        """Binarize, then go on as pythae does."""
+        """Binarize, then continue as pythae does."""
         return super().forward({"data": torch.bernoulli(inputs["data"])}, **kwargs)
 
 
@@ -59,7 +59,9 @@ def new_model(task: Task, kind: type[VAE]) -> VAE:
 
 def training(task: Task) -> Measure:
     if task.dtype != "float32":
-        raise ValueError(f"pythae's amp option is for CUDA alone, and not for its bce loss; received {task.dtype}")
+        raise ValueError(
+            f"pythae supports amp only on CUDA and not with its bce loss: expected float32, received {task.dtype}"
+        )
     images = torch.from_numpy(np.load(task.images)).float() / 255
     folder = tempfile.TemporaryDirectory()
     config = BaseTrainerConfig(
@@ -74,7 +76,7 @@ def training(task: Task) -> Measure:
     epoch = 0
 
     def measure() -> dict[str, float]:
-        # One epoch of what its `train` repeats, without the copy of the model that `train` makes after each.
+        # One epoch of its `train`, without the model copy that `train` makes after each epoch.
         nonlocal epoch
         epoch += 1
         assert folder.name

@@ -1,4 +1,4 @@
-"""The picture of training speed: a panel for each case, bars with their spread, and the matmul limit as a line."""
+"""The plot of training speed: a panel per case, bars with their range, and the matmul limit as a line."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ OURS_COLOR, PEER_COLOR, LIMIT_COLOR = "#1f6f8b", "#b8c4ca", "#c0392b"
 
 
 def draw(found: dict[str, Any], ours: str, limits: list[str], path: Path) -> None:
-    """Write the picture of the figures that `benchmarks/training.py` found."""
+    """Plot the figures measured by `benchmarks/training.py`."""
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     for axis, case in zip(figure.subplots(2, 2).flat, found["cases"], strict=True):
         rates = case["steps_per_second"]
@@ -32,13 +32,13 @@ def draw(found: dict[str, Any], ours: str, limits: list[str], path: Path) -> Non
         axis.set_xlim(0, 1.05 * max(limit, *(rates[name]["most"] for name in names)))
         axis.set_ylim(-0.6, len(names) - 0.1)
         axis.set_title(f"batch {case['batch_size']:,}, {case['dtype']}", fontsize=10, loc="left")
-        axis.set_xlabel("training steps a second", fontsize=8)
+        axis.set_xlabel("training steps per second", fontsize=8)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     machine = found["machine"]
     figure.suptitle(
         f"Training a VAE 784-400-400-20 on MNIST: {machine['cpu']}, {machine['threads']} threads; "
-        f"median, least and most of {found['rounds']} rounds",
+        f"median and range of {found['rounds']} rounds",
         fontsize=10,
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The network and the loss in PyTorch, shared by its contestants."""
+"""The network and the loss in PyTorch, shared by the PyTorch contestants."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 def mlp(weights: str, network: str) -> nn.Sequential:
-    """Build `"encoder"` or `"decoder"` with the weights of the file."""
+    """Build `"encoder"` or `"decoder"` with the weights in the file."""
     parts: list[nn.Module] = []
     for kernel, bias in layers(weights, network):
         linear = nn.Linear(*kernel.shape)
@@ -34,7 +34,7 @@ class Network(nn.Module):
         return mean, log_variance
 
     def loss(self, x: torch.Tensor) -> torch.Tensor:
-        """Return minus the evidence lower bound, one sample, KL in closed form, mean over the batch."""
+        """Return the negative ELBO with one sample and a closed-form KL, averaged over the batch."""
         mean, log_variance = self.posterior(x)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         logits = self.decoder(z).float()

@@ -10,7 +10,7 @@ ENCODER, DECODER = "encoder", "decoder"
 def export(model, path: str | os.PathLike[str]) -> None:
     """Write kernels `[inputs, units]` and biases of both networks as `encoder_0_kernel`, ...
 
-    The encoder's last layer gives means, then log-variances; ours gives them in turn.
+    The last encoder layer outputs means, then log-variances; in keras_vae they are interleaved.
     """
     arrays = {}
     for name, conditional in ((ENCODER, model.encoder), (DECODER, model.decoder)):

@@ -1,4 +1,4 @@
-"""What every contestant's process shares: it prepares, says it is ready, then measures once a line that it is sent."""
+"""Code shared by all contestants: prepare, report ready, then measure once per line of input."""
 
 import json
 import os
@@ -10,19 +10,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Task:
-    """What a contestant is to do.
+    """The task of a contestant.
 
     Attributes:
-        job: `"training"` or `"log_likelihood"`; `keras_vae` alone also has `"memory"` and `"quality"`.
-        weights: Path of the `.npz` file of the weights to begin with, as `weights.export` writes it.
-        images: Path of the `.npy` file of the images, uint8 `[n, 784]`: bytes to train on, or 0 and 1.
-        batch_size: Examples in a batch.
+        job: `"training"` or `"log_likelihood"`; only `keras_vae` also has `"memory"` and `"quality"`.
+        weights: Path of the `.npz` file with the initial weights, as written by `weights.export`.
+        images: Path of the `.npy` file with the images, uint8 `[n, 784]`: bytes for training, or 0 and 1.
+        batch_size: Batch size.
         dtype: `"float32"` or `"bfloat16"`.
-        threads: Threads for each process.
-        compiled: For PyTorch: under `torch.compile`.
-        epochs: For `"quality"`.
-        num_samples: Importance samples for each example.
-        model: Path of the trained model, for `keras_vae` alone.
+        threads: Threads per process.
+        compiled: Whether to use `torch.compile`, for PyTorch.
+        epochs: Number of epochs, for `"quality"`.
+        num_samples: Importance samples per example.
+        model: Path of the trained model, for `keras_vae` only.
     """
 
     job: str
@@ -41,9 +41,9 @@ Measure = Callable[[], dict[str, Any]]
 
 
 def serve(**jobs: Callable[[Task], Measure]) -> None:
-    """Prepare the job of the task on the command line, then measure whenever asked, until stdin closes."""
+    """Prepare the task given on the command line, then measure on each request until stdin closes."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # progress bars and notes of the libraries go to the log
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # progress bars and library messages go to the log
 
     def answer(what: dict[str, Any]) -> None:
         answers.write(json.dumps(what) + "\n")

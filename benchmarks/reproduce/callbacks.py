@@ -1,4 +1,4 @@
-"""What happens after an epoch, beside what the package itself does."""
+"""Callbacks in addition to those of the package."""
 
 import time
 from collections.abc import Collection
@@ -9,31 +9,31 @@ import keras
 
 
 class Seconds(keras.callbacks.Callback):
-    """Add an epoch's seconds to its figures."""
+    """Add the duration of each epoch, in seconds, to its logs."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Note the moment."""
+        """Record the start time."""
         self.begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Add them."""
+        """Add the duration to the logs."""
         if logs is not None:
             logs["seconds"] = time.perf_counter() - self.begun
 
 
 class Keep(keras.callbacks.Callback):
-    """Save the model after certain epochs."""
+    """Save the model after the given epochs."""
 
     def __init__(self, folder: Path, epochs: Collection[int]) -> None:
         super().__init__()
         self.folder, self.epochs = folder, epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save it."""
+        """Save the model if this is one of the epochs."""
         if epoch + 1 in self.epochs:
             self.model.save(kept_path(self.folder, epoch + 1))
 
 
 def kept_path(folder: Path, epoch: int) -> Path:
-    """Return where the model of an epoch is kept."""
+    """Return the path of the model saved after an epoch."""
     return folder / f"kept-{epoch:05d}.keras"

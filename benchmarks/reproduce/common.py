@@ -1,10 +1,10 @@
-"""What all reproductions share: settings, training that resumes, pieces that are kept, a result written whole.
+"""What all reproductions share: settings, resumable training, saved pieces, and results written atomically.
 
-Beside each script lies a file of the same name, `.toml`: `[short]` is the schedule for two cores, `[full]` and `[try]`
-are what differs from it with a GPU and time, and in a trial of a minute. Its other tables are for `table.py`.
+Each script has a `.toml` file of the same name. `[short]` is the schedule for two cores. `[full]` and `[try]` list what
+differs from it: with a GPU and more time, and in a one-minute trial. The other tables are for `table.py`.
 
-What is finished is kept in `out/reproduce/<script>-<schedule>/`: each epoch's checkpoint, each measured piece. A run
-that was killed goes on from there when the same command is given again.
+Finished parts, such as the checkpoint of an epoch or a measured piece, are kept in
+`out/reproduce/<script>-<schedule>/`. If a run is killed, rerun the same command to resume it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-sys.path.append(str(Path(__file__).parents[1]))  # for what the other benchmarks measure
+sys.path.append(str(Path(__file__).parents[1]))  # to import from the other benchmarks
 
 import keras
 import numpy as np
@@ -33,10 +33,10 @@ from keras_vae.utils.locks import locked
 
 @contextlib.contextmanager
 def begin(script: str, description: str | None) -> Iterator[Work]:
-    """Read the command line and the settings, and hold the work folder for the length of the block."""
+    """Read the command line and the settings, and lock the work folder for the duration of the block."""
     arguments = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--schedule", default="short", choices=SCHEDULES)
-    arguments.add_argument("--try", dest="trial", action="store_true", help="a minute; writes nothing")
+    arguments.add_argument("--try", dest="trial", action="store_true", help="run for a minute and write nothing")
     options = arguments.parse_args()
     path = Path(script)
     schedule = "try" if options.trial else options.schedule
@@ -48,7 +48,7 @@ def begin(script: str, description: str | None) -> Iterator[Work]:
             folder = OUT / f"{path.stem}-{schedule}"
             make_folder(folder)
             if not held.enter_context(locked(folder)):
-                sys.exit(f"another process works in {folder}; wait for it")
+                sys.exit(f"{folder} is in use by another process. Wait until it has finished.")
             sweep(folder)
         _refuse_other_settings(folder / "settings.json", settings)
         keras.utils.set_random_seed(settings["seed"])
@@ -60,18 +60,19 @@ def _refuse_other_settings(path: Path, settings: dict[str, Any]) -> None:
     before = json.loads(path.read_text()) if path.exists() else settings
     others = [name for name in {**before, **settings} if before.get(name) != settings.get(name)]
     if others:
-        sys.exit(f"{path.parent} holds parts of a run with other {', '.join(others)}; move it away to begin anew")
+        names = ", ".join(others)
+        sys.exit(f"{path.parent} holds parts of a run with different {names}. Move the folder away to start a new run.")
     with whole(path) as unfinished:
         unfinished.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def mean_and_error(values: np.ndarray) -> dict[str, float]:
-    """Return the mean over examples, and its standard error."""
+    """Return the mean over examples and its standard error."""
     return {"mean": float(values.mean()), "standard_error": float(values.std(ddof=1) / np.sqrt(len(values)))}
 
 
 def held_out(examples: kv.data.Examples, count: int) -> tuple[kv.data.Examples, kv.data.Examples]:
-    """Return the training examples without their last ones, and those: the validation part."""
+    """Split off the last `count` training examples; return the other examples and this validation split."""
     cuts = slice(None, -count), slice(-count, None)
     parts = [
         (examples.images[cut], None if examples.labels is None else examples.labels[cut], examples.name) for cut in cuts

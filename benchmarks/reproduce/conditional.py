@@ -1,9 +1,9 @@
-"""A VAE that is given the class against one that is not, at equal epochs: Sohn, Lee & Yan (2015), on MNIST.
+"""A VAE conditioned on the class against an unconditional one after the same epochs: Sohn, Lee & Yan (2015), on MNIST.
 
-784-400-400-20 (benchmarks/ready_made.py compares all ready-made models so). log p(x|y) against log p(x), paired over
-the same test digits.
+Both use 784-400-400-20, as does benchmarks/ready_made.py, which compares all ready-made models. log p(x|y) and log p(x)
+are compared pairwise on the same test digits.
 
-    python benchmarks/reproduce/conditional.py      # some 10 minutes on two cores
+    python benchmarks/reproduce/conditional.py      # about 10 minutes on two cores
 """
 
 from functools import partial
@@ -36,7 +36,7 @@ def main() -> None:
             "unconditional": mean_and_error(-found["vae"]),
             "conditional": mean_and_error(-found["cvae"]),
             "gain": mean_and_error(found["cvae"] - found["vae"]),
-            # With p(y) = 1/10: what a code for the digit and its class costs.
+            # With p(y) = 1/10: the cost of encoding the digit and its class.
             "joint": mean_and_error(np.log(10.0) - found["cvae"]),
             "joint_gain": mean_and_error(found["cvae"] - np.log(10.0) - found["vae"]),
         }

@@ -1,12 +1,13 @@
 """Continuous Bernoulli against Bernoulli on gray MNIST: Loaiza-Ganem & Cunningham (2019).
 
-Two VAEs, 784-500-500-20, on (x + u)/256: one with the continuous Bernoulli likelihood, one with the Bernoulli's, whose
-density over [0, 1] lacks its normalizer. The second is scored in three ways, all with the normalizer: λ as it is; λ
-such that the mean is what the model says, exactly; and the same by the interpolation of the authors' published code, a
-straight line between 100 values of λ, the first of which spans means from 0 to 0.21. λ stays within [1e-4, 1 − 1e-4].
-That code also drops a tenth of the hidden units in training, so both is done, with and without.
+Two VAEs, 784-500-500-20, are trained on (x + u)/256: one with the continuous Bernoulli likelihood, and one with the
+Bernoulli formula, which lacks the normalizer that would make it a density on [0, 1]. The second model is scored in
+three ways, all with the normalizer: with λ unchanged; with the λ whose mean is exactly the mean that the model
+predicts; and with the same λ found by interpolation, as in the authors' published code, linearly between 100 values
+of λ, the first segment of which spans means from 0 to 0.21. λ is kept within [1e-4, 1 − 1e-4]. The authors' code also
+applies dropout of 0.1 to the hidden units, so we train with and without dropout.
 
-    python benchmarks/reproduce/continuous_bernoulli.py      # some 20 minutes on two cores
+    python benchmarks/reproduce/continuous_bernoulli.py      # about 20 minutes on two cores
 """
 
 from collections.abc import Sequence
@@ -24,28 +25,28 @@ from keras_vae.evaluation.latents.representation import representation
 from keras_vae.families.bernoulli import LogitsBernoulli
 from keras_vae.families.continuous_bernoulli import MAX_LOGIT
 
-# Each halves the interval: 18/2⁴⁰ is below float32's resolution.
+# Bisection steps; 18/2⁴⁰ is below the resolution of float32.
 HALVINGS = 40
 VALIDATION = (
-    "none: fixed epochs, no early stopping. Dropout is as in the authors' code, and was put in after a run without it; "
-    "both are shown"
+    "not used; fixed number of epochs, no early stopping. Dropout follows the authors' code and was added after a run "
+    "without it; both are shown"
 )
 
 
 @keras.saving.register_keras_serializable("reproduce")
 class UnnormalizedBernoulli(kv.families.ContinuousBernoulli):
-    """x log λ + (1 − x) log(1 − λ) of gray x: the Bernoulli's formula, which is no density here."""
+    """x log λ + (1 − x) log(1 − λ) for gray x: the Bernoulli formula, which is not a density here."""
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> tfd.Distribution:
-        """Build it from `logits`."""
+        """Build the distribution from `logits`."""
         return self.independent(LogitsBernoulli(parameters["logits"], self.variable_dtype))
 
 
 class ExactInverse(kv.families.ContinuousBernoulli):
-    """The continuous Bernoulli whose mean is sigmoid(logits), as near as λ's bounds allow."""
+    """The continuous Bernoulli with mean sigmoid(logits), as closely as the bounds on λ allow."""
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> tfd.Distribution:
-        """Build it from `logits`."""
+        """Build the distribution from `logits`."""
         mean = tf.sigmoid(parameters["logits"])
         low, high = -MAX_LOGIT * tf.ones_like(mean), MAX_LOGIT * tf.ones_like(mean)
         for _ in range(HALVINGS):
@@ -56,10 +57,10 @@ class ExactInverse(kv.families.ContinuousBernoulli):
 
 
 class InterpolatedInverse(kv.families.ContinuousBernoulli):
-    """The same by straight lines between the means of 100 equidistant λ in [0, 1.0001], as the authors' code has it."""
+    """As above, by linear interpolation between 100 equally spaced λ in [0, 1.0001], as in the authors' code."""
 
     def distribution(self, parameters: dict[str, tf.Tensor]) -> tfd.Distribution:
-        """Build it from `logits`."""
+        """Build the distribution from `logits`."""
         knots = np.linspace(0.0, 1.0001, 100)
         inside = knots[1:-1]
         means = np.concatenate([[0.0], inside / (2 * inside - 1) + 0.5 / np.arctanh(1 - 2 * inside), knots[-1:]])
@@ -112,7 +113,7 @@ def bound(model: kv.VAE, data: Any) -> float:
 
 
 def rescored(work: Work, model: kv.VAE, family: type[kv.families.Family], dropout: float) -> kv.VAE:
-    """Return the model with another likelihood on top of the same logits."""
+    """Return a model with the same weights and another likelihood."""
     other = build(work, family, dropout)
     other.set_weights(model.get_weights())
     return other

@@ -1,15 +1,16 @@
 """Gradient estimators for discrete latents on statically binarized MNIST: Jang, Gu & Poole (2017), Table 1.
 
-200 Bernoulli latents, and 20 of ten categories, with a learned prior; one linear layer each way. Score function: one
-sample, its baseline learned beside the model (NVIL, Mnih & Gregor 2014). Leave-one-out: the samples of one digit are
-each other's baseline. Gumbel-softmax: relaxed samples whose temperature falls from 1 to ½, as in the paper; and
-straight-through, where the decoder sees discrete samples in training too.
+The latents are 200 Bernoulli variables or 20 variables with ten categories each, with a learned prior; encoder and
+decoder have one linear layer each. Score function: one sample, with a baseline trained alongside the model (NVIL,
+Mnih & Gregor 2014). Leave-one-out: the samples of a digit serve as baselines for each other. Gumbel-softmax: relaxed
+samples, with a temperature annealed from 1 to ½ as in the paper. Straight-through: the decoder also sees discrete
+samples during training.
 
-As in the paper's section 4, each estimator has the learning rate that is best for it on a validation part, the last
-10,000 training digits, and all are scored by discrete samples, by the bound of 1,000 of them; the ELBO stands beside
-it.
+As in section 4 of the paper, each estimator uses the learning rate that works best for it on a validation split, the
+last 10,000 training digits. All are scored with discrete samples, by the bound with 1,000 samples; the ELBO is reported
+as well.
 
-    python benchmarks/reproduce/discrete_latents.py      # some 90 minutes on one core
+    python benchmarks/reproduce/discrete_latents.py      # about 90 minutes on one core
 """
 
 from functools import partial
@@ -21,7 +22,7 @@ from common import Work, begin, held_out, mean_and_error
 import keras_vae as kv
 from keras_vae.families import Bernoulli, GumbelSoftmax, OneHotCategorical, RelaxedBernoulli
 
-# As in the paper, from the best to the worst of its three.
+# From best to worst in the paper.
 ORDER = ("gumbel_softmax", "straight_through", "score_function")
 ESTIMATORS = ("score_function", "leave_one_out", "gumbel_softmax", "straight_through")
 RELAXED = ("gumbel_softmax", "straight_through")
@@ -63,7 +64,7 @@ def batches(work: Work, examples: kv.data.Examples) -> Any:
 
 
 def choose(work: Work, latents: str, estimator: str) -> tuple[float, dict[str, float]]:
-    """Return the rate with the best bound on the validation part, and the negative bounds of all."""
+    """Return the rate with the best bound on the validation split, and the negative bound of every rate."""
     fitted, validation = held_out(work.examples[0], work["validation_examples"])
     epochs, data = work["choice_epochs"], batches(work, validation)
     steps = epochs * -(-len(fitted) // work["batch_size"])
@@ -105,9 +106,9 @@ def main() -> None:
         )
         work.finish(
             figures,
-            f"the learning rate of each estimator, by the bound of {work['choice_samples']} samples on the last "
-            f"{work['validation_examples']:,} training digits after {work['choice_epochs']} epochs on the others "
-            f"({chosen})",
+            "used to choose the learning rate of each estimator, by the bound with "
+            f"{work['choice_samples']} samples on the last {work['validation_examples']:,} training digits after "
+            f"{work['choice_epochs']} epochs on the others ({chosen})",
         )
 
 

@@ -1,11 +1,12 @@
 """Linear VAEs against scikit-learn's probabilistic PCA (Tipping & Bishop 1999) and factor analysis.
 
-With a linear decoder and learned σ, x ~ N(b, WWᵀ + diag σ²) exactly: probabilistic PCA if all σ are one, which
-scikit-learn's PCA solves in closed form, and factor analysis if each pixel has its own, which scikit-learn fits by EM.
-8×8 digits, 5 latents; for factor analysis dequantized, (x + u)/17, because pixels that never vary would make its
-density infinite. The VAE for PCA is that of `benchmarks/linear_vae.py`.
+With a linear decoder and learned σ, x ~ N(b, WWᵀ + diag σ²) exactly. This is probabilistic PCA if all pixels share
+one σ, which scikit-learn's PCA solves in closed form, and factor analysis if each pixel has its own σ, which
+scikit-learn fits by EM. The data are 8×8 digits, with 5 latents. For factor analysis they are dequantized, (x +
+u)/17, because pixels that never vary would make the density infinite. The VAE for PCA is that of
+`benchmarks/linear_vae.py`.
 
-    python benchmarks/reproduce/factor_analysis.py      # some ten minutes on two cores
+    python benchmarks/reproduce/factor_analysis.py      # about 10 minutes on two cores
 """
 
 from typing import Any

@@ -1,12 +1,12 @@
-"""The variance of path gradients, and what comes of it: Roeder, Wu & Duvenaud (2017); Tucker et al. (2019).
+"""The variance of path gradients and its effect on training: Roeder, Wu & Duvenaud (2017); Tucker et al. (2019).
 
-Of the encoder's gradient on one batch of 100 digits, over many draws of the noise: the variance, summed over all the
-encoder's weights, and the signal-to-noise ratio |mean|/standard deviation, averaged over them. The model is
-784-200-200-50, tanh, dynamically binarized MNIST, trained by the ELBO, after the first epoch and after the last. Beside
-it the exactly known problem of benchmarks/estimators.py, at the exact posterior. Then: −log p(x) of models trained for
-equal epochs by each estimator.
+We measure the encoder's gradient on one batch of 100 digits over many draws of the noise: its variance, summed over
+all weights of the encoder, and its signal-to-noise ratio |mean|/standard deviation, averaged over the weights. The
+model is 784-200-200-50, tanh, trained with the ELBO on dynamically binarized MNIST, and is measured after the first
+and the last epoch. The exactly known problem of benchmarks/estimators.py gives the variance at the exact posterior.
+Finally, we compare −log p(x) of models trained with each estimator for the same number of epochs.
 
-    python benchmarks/reproduce/gradient_variance.py      # some 20 minutes on two cores
+    python benchmarks/reproduce/gradient_variance.py      # about 20 minutes on two cores
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def build(work: Work, objective: Callable[[], Objective]) -> kv.VAE:
 
 
 def spread(model: kv.VAE, objective: Objective, x: np.ndarray, draws: int) -> dict[str, float]:
-    """Return the variance of the encoder's gradient and its signal-to-noise ratio."""
+    """Return the variance and the signal-to-noise ratio of the encoder's gradient."""
     variables = model.encoder.trainable_variables
 
     @tf.function
@@ -64,7 +64,7 @@ def spread(model: kv.VAE, objective: Objective, x: np.ndarray, draws: int) -> di
         total, square = total + found, square + found**2
     mean = total / draws
     variance = (square / draws - mean**2) * draws / (draws - 1)
-    moving = variance > 0  # not those of pixels that are black in the whole batch
+    moving = variance > 0  # excludes weights of pixels that are black in the whole batch
     return {
         "variance": float(variance.sum()),
         "signal_to_noise": float(np.mean(np.abs(mean[moving]) / np.sqrt(variance[moving]))),

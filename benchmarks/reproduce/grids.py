@@ -1,4 +1,4 @@
-"""Figures of one kind in rows and columns, where nothing was published beside each."""
+"""Tables of figures of one kind in rows and columns, without published counterparts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,18 +6,19 @@ from typing import Any
 from rows import NOT_RUN, at, figure
 
 
-def grid(told: dict[str, Any], figures: dict[str, Any] | None) -> Iterator[str]:
-    """Return one of the page's tables.
+def grid(spec: dict[str, Any], figures: dict[str, Any] | None) -> Iterator[str]:
+    """Yield the lines of a table.
 
     Args:
-        told: `corner`, the first column's heading; `rows`, from what each is called to where its figures begin; and
-            `columns`, each with `what` it is called, the rest of the `figure`'s path, perhaps `spread` and `digits`.
-        figures: Of a run, or None without one.
+        spec: `corner`, the heading of the first column; `rows`, a mapping from the name of each row to the path where
+            its figures start; and `columns`, each with its name `what`, the rest of the path, `figure`, and optionally
+            `spread` and `digits`.
+        figures: Figures of a run, or None if there is none.
     """
-    columns = told["columns"]
-    yield f"| {' | '.join([told['corner'], *(column['what'] for column in columns)])} |"
+    columns = spec["columns"]
+    yield f"| {' | '.join([spec['corner'], *(column['what'] for column in columns)])} |"
     yield "|---" * (1 + len(columns)) + "|"
-    for name, begin in told["rows"].items():
+    for name, begin in spec["rows"].items():
         values = (NOT_RUN if figures is None else _cell(at(figures, begin), column) for column in columns)
         yield f"| {name} | {' | '.join(values)} |"
     yield ""

@@ -1,12 +1,13 @@
 """VAE and IWAE on dynamically binarized MNIST: Burda, Grosse & Salakhutdinov (2016), Table 1, one stochastic layer.
 
-784-200-200-50, tanh, Adam with ε = 1e-4, the decoder's last bias begun at the log-odds of the mean training digit, as
-in the paper and the authors' code; but batches of 100 and a cosine-shaped learning rate in place of 3,280 passes at
-batch 20. Its two ends are chosen for each k by the bound on a validation part, the last 10,000 training digits, after
-60 epochs on the others; then the model is trained on all 60,000. To show what longer training brings, whole schedules
-of several lengths are run, and the longest is measured along its way too.
+As in the paper and the authors' code, the network is 784-200-200-50, tanh, trained by Adam with ε = 1e-4, and the
+last bias of the decoder is initialized to the log-odds of the mean training digit. Unlike them, we use batch size 100
+and cosine decay of the learning rate instead of 3,280 epochs at batch size 20. For each k, the initial and final
+learning rates are chosen by the bound on a validation split, the last 10,000 training digits, after 60 epochs on the
+others. The model is then trained on all 60,000. To show the effect of longer training, we run complete schedules of
+several lengths, and also measure the longest one along the way.
 
-    python benchmarks/reproduce/iwae_table1.py      # some three hours on one core
+    python benchmarks/reproduce/iwae_table1.py      # about three hours on one core
 """
 
 from functools import partial
@@ -35,7 +36,7 @@ def build(work: Work, k: int, rates: list[float], source: kv.data.Examples, step
 
 
 def log_odds_of_the_mean(source: kv.data.Examples) -> np.ndarray:
-    """Return the logits at which a decoder that ignores z fits best; the mean is clipped as the authors do."""
+    """Return the best logits for a decoder that ignores z; the mean is clipped as in the authors' code."""
     mean = np.clip(np.mean(source.images / 255.0, axis=0), 0.001, 0.999)
     return np.log(mean / (1.0 - mean)).ravel()
 
@@ -48,7 +49,7 @@ def trained(
 
 
 def choose(work: Work, k: int) -> tuple[list[float], list[dict[str, Any]]]:
-    """Return the ends of the learning rate with the best bound on the validation part, and all bounds."""
+    """Return the initial and final learning rate with the best bound on the validation split, and all bounds."""
     if len(work["rates"]) == 1:
         return work["rates"][0], []
     fitted, validation = held_out(work.examples[0], work["validation_examples"])
@@ -138,8 +139,9 @@ def main() -> None:
             return
         work.finish(
             figures,
-            f"the ends of the learning rate, for each k, by the bound on the last {work['validation_examples']:,} "
-            f"training digits after {work['choice_epochs']} epochs on the others; then trained on all",
+            "used to choose the initial and final learning rate for each k, by the bound on the last "
+            f"{work['validation_examples']:,} training digits after {work['choice_epochs']} epochs on the others; the "
+            "final models were trained on all of them",
         )
 
 

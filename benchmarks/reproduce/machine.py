@@ -1,4 +1,4 @@
-"""What the seconds of a result hold for."""
+"""The machine and versions that a result was measured with."""
 
 import json
 import os
@@ -15,14 +15,14 @@ PACKAGES = ("keras-vae", "keras", "tensorflow", "tensorflow-probability", "numpy
 
 
 def machine() -> dict[str, Any]:
-    """Return the kind of processor, how many cores we may use, accelerators, and the load of the last 15 minutes."""
+    """Return the processor, the number of usable cores, the accelerators, and the 15-minute load average."""
     processors = Path("/proc/cpuinfo")
     lines = processors.read_text().splitlines() if processors.exists() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     devices = [tf.config.experimental.get_device_details(d) for d in tf.config.list_physical_devices("GPU")]
     return {
         "cpu": model,
-        # Not all of the machine's, if we are pinned to some.
+        # Fewer than the machine has if the process is pinned to some of them.
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "accelerators": [d.get("device_name", "unknown") for d in devices],
         "load": round(os.getloadavg()[2], 1),
@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
 
 
 def remember(path: Path) -> None:
-    """Add this machine to those that have worked on a run."""
+    """Add this machine to the list of machines that worked on a run."""
     before = remembered(path)
     kind = {key: value for key, value in machine().items() if key != "load"}
     if kind not in before:
@@ -39,10 +39,10 @@ def remember(path: Path) -> None:
 
 
 def remembered(path: Path) -> list[dict[str, Any]]:
-    """Return the machines that have worked on a run."""
+    """Return the machines that worked on a run."""
     return json.loads(path.read_text()) if path.exists() else []
 
 
 def versions() -> dict[str, str]:
-    """Return those of Python and the packages."""
+    """Return the versions of Python and the packages."""
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}

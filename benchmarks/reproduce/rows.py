@@ -1,4 +1,4 @@
-"""One row of the page: what was published, what we found, and whether what was wanted came out."""
+"""One row of the page: the published figure, our figure, and whether the target was reached."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ def at(figures: dict[str, Any], path: str) -> Any:
     """Return the figure at a path such as `gain.mean` or `bounds.0.bound`.
 
     Raises:
-        LookupError: If the run had none.
+        LookupError: If the run has no such figure.
     """
     found: Any = figures
     for part in path.split("."):
@@ -18,14 +18,14 @@ def at(figures: dict[str, Any], path: str) -> Any:
 
 
 def figure(value: float, digits: int, sign: str = "") -> str:
-    """Return a number in words: with so many decimals, or, if it is too small for them, in powers of ten."""
+    """Format a number with the given decimals, or in scientific notation if it is too small for them."""
     if isinstance(value, int):
         return f"{value:{sign}d}"
     return f"{value:{sign}.1e}" if 0 < abs(value) < 0.5 * 10**-digits else f"{value:{sign}.{digits}f}"
 
 
-def wanted(row: dict[str, Any]) -> str:
-    """Return what is wanted, in words; nothing where nothing is."""
+def target(row: dict[str, Any]) -> str:
+    """Return the target of a row as text, empty if it has none."""
     if "yes" in row:
         return "yes"
     if "between" in row:
@@ -35,7 +35,7 @@ def wanted(row: dict[str, Any]) -> str:
 
 
 def holds(row: dict[str, Any], ours: float, published: float | None) -> bool:
-    """Return whether it came out."""
+    """Return whether the target was reached."""
     if "yes" in row:
         return bool(ours)
     if "within" in row:
@@ -46,8 +46,8 @@ def holds(row: dict[str, Any], ours: float, published: float | None) -> bool:
 
 
 def cells(row: dict[str, Any], figures: dict[str, Any] | None) -> list[str]:
-    """Return what, published, ours, difference, wanted, and why they differ."""
-    digits, published, aim = row.get("digits", 1), row.get("published"), wanted(row)
+    """Return the cells: name, published, ours, difference, target, and why they differ."""
+    digits, published, aim = row.get("digits", 1), row.get("published"), target(row)
     if figures is None:
         return [row["what"], "" if published is None else f"{published:g}", NOT_RUN, "", aim, ""]
     theirs = "" if published is None else f"{published:g}"

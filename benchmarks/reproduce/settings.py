@@ -1,4 +1,4 @@
-"""Where things lie, and what the settings of a schedule are."""
+"""Paths, and the settings of a schedule."""
 
 import tomllib
 from pathlib import Path
@@ -12,29 +12,30 @@ SCHEDULES = ("short", "full")
 
 
 def tables(script: Path) -> dict[str, Any]:
-    """Return what the file beside a script holds."""
+    """Return the contents of the `.toml` file of a script."""
     return tomllib.loads(script.with_suffix(".toml").read_text())
 
 
 def settings_of(script: Path, schedule: str) -> dict[str, Any]:
-    """Return the settings of a schedule: those of `short`, and what differs.
+    """Return the settings of a schedule: those of `short`, updated with its own.
 
     Raises:
-        ValueError: If a schedule sets what `short` does not have.
+        ValueError: If a schedule has a setting that `short` lacks.
     """
     found = tables(script)
     unknown = found[schedule].keys() - found["short"].keys()
     if unknown:
-        raise ValueError(f"{script.stem}.toml: [{schedule}] sets {', '.join(sorted(unknown))}, which [short] lacks")
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"{script.stem}.toml: [{schedule}] sets {names}, which [short] lacks. Add it to [short].")
     return {**found["short"], **found[schedule]}
 
 
 def result_path(name: str, schedule: str) -> Path:
-    """Return where a script's result lies."""
+    """Return the path of a script's result."""
     return RESULTS / (f"{name}.json" if schedule == "short" else f"{name}_{schedule}.json")
 
 
 def command(name: str, schedule: str) -> str:
-    """Return what to type."""
+    """Return the command that runs a script."""
     plain = f"python benchmarks/reproduce/{name}.py"
     return plain if schedule == "short" else f"{plain} --schedule {schedule}"

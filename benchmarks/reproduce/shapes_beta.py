@@ -1,11 +1,11 @@
-"""Reconstruction against disentanglement over β, on drawn shapes whose factors are known: Higgins et al. (2017).
+"""Reconstruction against disentanglement as β varies, on drawn shapes with known factors: Higgins et al. (2017).
 
-The data are the package's own `shapes`: 10,368 images made by five factors; dSprites, its model, is seventy times
-larger. For each β three seeds of weights, order and noise: the seed matters as much as β. Reconstruction is
-E_q[log p(x|z)] of the test split; the metrics are taken on the whole grid, where the factors are independent, by the
-posterior's means.
+The data are the `shapes` of this package: 10,368 images generated from five factors. They are modeled on dSprites,
+which is seventy times larger. Each β is run with three seeds for weights, order, and noise, because the seed matters
+as much as β. Reconstruction is E_q[log p(x|z)] on the test split. The metrics use posterior means on the complete
+grid, where the factors are independent.
 
-    python benchmarks/reproduce/shapes_beta.py      # some 40 minutes on one core
+    python benchmarks/reproduce/shapes_beta.py      # about 40 minutes on one core
 """
 
 from functools import partial
@@ -43,7 +43,7 @@ def measure(work: Work, model: kv.VAE, seed: int) -> dict[str, float]:
 
 
 def over_seeds(rows: list[dict[str, float]]) -> dict[str, Any]:
-    """Return each figure's mean and standard deviation over seeds, and all values."""
+    """Return the mean and standard deviation of each figure over seeds, and all values."""
     found = {}
     for name in rows[0]:
         values = [row[name] for row in rows]
@@ -82,7 +82,7 @@ def main() -> None:
         figures: dict[str, Any] = {f"beta{beta}": over_seeds(found) for beta, found in rows.items()}
         with whole(work.picture("shapes_beta")) as unfinished:
             draw(figures, {"beta_vae": "β-VAE metric", "mig": "MIG"}).savefig(unfinished, dpi=150)
-        # Paired by seed: the same weights at the start, the same order of the images.
+        # Paired by seed: same initial weights, same order of the images.
         gains = [{name: b[name] - a[name] for name in a} for a, b in zip(rows[work["betas"][0]], rows[4], strict=True)]
         reconstructions = [found["reconstruction"]["mean"] for found in figures.values()]
         falls = reconstructions == sorted(reconstructions, reverse=True)

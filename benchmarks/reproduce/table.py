@@ -1,9 +1,9 @@
-"""Write docs/reproductions.md from the results that runs have left in benchmarks/results/reproduce/.
+"""Write docs/reproductions.md from the results of the runs in benchmarks/results/reproduce/.
 
 python benchmarks/reproduce/table.py
 
-No figure of ours is typed by hand: a row whose result does not exist is shown as not run. What is compared with what,
-and why the two differ, stands in the `.toml` beside each script.
+None of our figures is typed by hand: a row without a result is shown as not run. The `.toml` file next to each script
+says which figures are compared, and why they differ.
 """
 
 import json
@@ -21,30 +21,33 @@ HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "reproductions.md"
 HEAD = """# Reproductions
 
-Figures of papers beside ours; this page is written by `python benchmarks/reproduce/table.py` from the results of runs,
-and a row without a run says so. The *short* schedules are for two cores, the *full* ones for those with a GPU.
-How to run them: [benchmarks/reproduce](../benchmarks/reproduce/README.md). One seed, unless several are named:
-differences of a few tenths of a nat may be the seed's. ± is the standard error over test examples, unless it says
-otherwise. A difference is ours less the published figure. *Wanted* is from before the first run of a script; a variant
-that came after it is held to the same. What can hardly fail, such as a gap that is not negative, is checked, and not
-counted among the aims. Where a script was changed after its test figures had been seen, its section says how.
+This page compares published figures with ours. `python benchmarks/reproduce/table.py` generates it from the results of
+the runs, and marks rows that have not been run. The *short* schedules are for two cores, the *full* schedules need a
+GPU. [benchmarks/reproduce](../benchmarks/reproduce/README.md) explains how to run them.
+
+- Results are for one seed unless several are listed. A different seed may change them by a few tenths of a nat.
+- ± is the standard error over test examples unless stated otherwise.
+- *Difference* is our figure minus the published one.
+- *Target* was set before the first run of a script. Variants added later have the same target.
+- Rows that can hardly fail, such as a gap that is not negative, are checked but not counted as targets.
+- If a script was changed after its test figures had been seen, its section says how.
 """
 
 
 def scripts() -> list[tuple[Path, dict[str, Any]]]:
-    """Return each script and what the file beside it says, in the order of the numbers."""
+    """Return each script and the contents of its `.toml` file, in the order of the section numbers."""
     found = [(path.with_suffix(".py"), tables(path)) for path in HERE.glob("*.toml")]
     return sorted(found, key=lambda pair: pair[1]["paper"]["number"])
 
 
 def result(name: str, schedule: str) -> dict[str, Any] | None:
-    """Return what a run left, or None."""
+    """Return the result of a run, or None if there is none."""
     path = result_path(name, schedule)
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def spreads(name: str, found: dict[str, Any]) -> Iterator[str]:
-    """Return a table of figures by name, such as the variances of gradient estimators."""
+    """Return a table of figures by name, such as the variance of each gradient estimator."""
     columns = list(dict.fromkeys(key for row in found.values() if isinstance(row, dict) for key in row))
     title = name.replace("_", " ").capitalize()
     yield f"| {title} | {' | '.join(c.replace('_', ' ') for c in columns or ['variance'])} |"
@@ -56,43 +59,43 @@ def spreads(name: str, found: dict[str, Any]) -> Iterator[str]:
 
 
 def machine(found: dict[str, Any]) -> str:
-    """Return the kind of machine, in words."""
+    """Return a description of the machine."""
     kind = found["machine"]
-    # The kinds that worked on it, if the run was stopped and went on.
+    # A run that was interrupted may have continued on another machine.
     counts = sorted({each["cores"] for each in found.get("machines", [kind])})
     names = dict.fromkeys(each["cpu"] for each in found.get("machines", [kind]))
     cores = f"{' or '.join(map(str, counts))} core{'s' if counts != [1] else ''} of {' and '.join(names)}"
-    # A run alone keeps no more than its cores busy.
-    busy = ["busy with other work too"] if kind["load"] > 1.5 * kind["cores"] else []
+    # On its own, a run keeps no more than its cores busy.
+    busy = ["shared with other jobs"] if kind["load"] > 1.5 * kind["cores"] else []
     return ", ".join([cores, *kind["accelerators"], *busy])
 
 
 def minutes(seconds: float) -> str:
-    """Return a time for people."""
+    """Return a duration in readable form."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def words(settings: dict[str, Any]) -> str:
-    """Return settings as they are told."""
+    """Return the settings as text."""
     return ", ".join(f"{key} = {json.dumps(value)}" for key, value in settings.items())
 
 
 def folded(found: dict[str, Any]) -> Iterator[str]:
-    """Return what few will want to read: the settings of a run, and the warnings of its estimates."""
-    told = dict(found["warnings"])
+    """Return the collapsed details: the settings of a run and the warnings about its estimates."""
+    warned = dict(found["warnings"])
     for name, part in found["figures"].items():
         if isinstance(part, dict) and part.get("warnings"):
-            told[name.replace("_", ", ")] = part["warnings"]
-    lines = [f"- {name}: {warning}." for name, warnings in told.items() for warning in warnings]
-    what = f"Settings, and {len(lines)} warning{'s' if len(lines) > 1 else ''} of estimates" if lines else "Settings"
+            warned[name.replace("_", ", ")] = part["warnings"]
+    lines = [f"- {name}: {warning}." for name, warnings in warned.items() for warning in warnings]
+    what = f"Settings and {len(lines)} warning{'s' if len(lines) > 1 else ''} about estimates" if lines else "Settings"
     yield from (f"<details><summary>{what}</summary>", "", f"{words(found['settings'])}.", "")
     yield from ([*lines, ""] if lines else [])
     yield from ("</details>", "")
 
 
-def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
-    """Return a script's part of the page, under one schedule."""
-    paper, found = told["paper"], result(script.stem, schedule)
+def section(script: Path, spec: dict[str, Any], schedule: str) -> Iterator[str]:
+    """Return the section of a script for one schedule."""
+    paper, found = spec["paper"], result(script.stem, schedule)
     if schedule == "short":
         yield from (
             f"## {paper['number']}. {paper['title']}",
@@ -100,10 +103,11 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
             f"{paper['data']}. Published: {paper['source']}.",
             "",
         )
-        for key, words_before in (("other", "Other than there"), ("changed", "Changed after test figures were seen")):
+        notes = {"other": "Differences from the paper", "changed": "Changed after test figures were seen"}
+        for key, words_before in notes.items():
             yield from ([f"{words_before}: {paper[key]}.", ""] if key in paper else [])
     if found is None:
-        what = f"Full schedule ({words(told['full'])})" if schedule == "full" else "Short schedule"
+        what = f"Full schedule ({words(spec['full'])})" if schedule == "full" else "Short schedule"
         yield from (f"{what}: {NOT_RUN}. `{command(script.stem, schedule)}`", "")
         if schedule == "full":
             return
@@ -111,17 +115,17 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
         facts = f"seed {found['seed']}, {minutes(found['seconds'])} on {machine(found)}, {found['date']}"
         yield from (f"`{found['command']}`: {facts}. Validation split: {found['validation']}.", "")
         if settings_of(script, schedule) != found["settings"]:
-            yield from ("The settings have been changed since this run.", "")
+            yield from ("The settings have changed since this run.", "")
     figures = found and found["figures"]
-    yield "| | published | ours | difference | wanted | why they differ |"
+    yield "| | Published | Ours | Difference | Target | Why they differ |"
     yield "|---|---|---|---|---|---|"
-    for row in told["row"]:
-        *told_of, reason = cells(row, figures)
+    for row in spec["row"]:
+        *leading, reason = cells(row, figures)
         # Reasons are written for the short schedule.
-        escaped = (cell.replace("|", r"\|") for cell in (*told_of, reason if schedule == "short" else ""))
+        escaped = (cell.replace("|", r"\|") for cell in (*leading, reason if schedule == "short" else ""))
         yield f"| {' | '.join(escaped)} |"
     yield ""
-    for part in told.get("grid", ()):
+    for part in spec.get("grid", ()):
         yield from grid(part, figures)
     if found is None:
         return
@@ -134,16 +138,16 @@ def section(script: Path, told: dict[str, Any], schedule: str) -> Iterator[str]:
 
 
 def summary() -> Iterator[str]:
-    """Return the table of all scripts."""
-    yield "| | command | seed | time | machine | aims reached |"
+    """Return the summary table of all scripts."""
+    yield "| | Command | Seed | Time | Machine | Targets reached |"
     yield "|---|---|---|---|---|---|"
-    for script, told in scripts():
-        link = f"{told['paper']['number']}. {told['paper']['title']}"
+    for script, spec in scripts():
+        link = f"{spec['paper']['number']}. {spec['paper']['title']}"
         found = result(script.stem, "short")
         if found is None:
             yield f"| {link} | `{command(script.stem, 'short')}` | | | | {NOT_RUN} |"
             continue
-        answers = [cells(row, found["figures"])[4] for row in told["row"] if not row.get("check")]
+        answers = [cells(row, found["figures"])[4] for row in spec["row"] if not row.get("check")]
         reached = f"{sum(a.endswith(': yes') for a in answers)} of {sum(bool(a) for a in answers)}"
         facts = [f"`{found['command']}`", str(found["seed"]), minutes(found["seconds"]), machine(found), reached]
         yield f"| {link} | {' | '.join(facts)} |"
@@ -151,11 +155,11 @@ def summary() -> Iterator[str]:
 
 
 def page() -> str:
-    """Return docs/reproductions.md."""
+    """Return the text of docs/reproductions.md."""
     lines = [HEAD, *summary()]
-    for script, told in scripts():
+    for script, spec in scripts():
         for schedule in SCHEDULES:
-            lines += section(script, told, schedule)
+            lines += section(script, spec, schedule)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The model that three of the scripts train: binary digits, 784-200-200-50, tanh, as Burda et al. (2016) have it."""
+"""The model that three of the scripts train: binary digits, 784-200-200-50, tanh, as in Burda et al. (2016)."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ import keras_vae as kv
 
 
 def tanh_net(work: Work, posterior: kv.families.Family | None = None, **parts: Any) -> kv.VAE:
-    """Return a model of the widths of the settings, not compiled.
+    """Return an uncompiled model with the widths in the settings.
 
     Args:
         work: The run.
-        posterior: The encoder's family; by default a normal one.
-        **parts: Others of the VAE, such as `objective`.
+        posterior: Family of the encoder; normal by default.
+        **parts: Other parts of the VAE, such as `objective`.
     """
     hidden = work["hidden"]
     return kv.VAE(

@@ -1,10 +1,11 @@
 """The VampPrior against the standard normal prior at equal epochs: Tomczak & Welling (2018), one stochastic layer.
 
-As in the paper: gated layers of 300 and 300 units, 40 latents, 500 pseudo-inputs, Adam, batches of 100, and a KL whose
-weight rises from 0 to 1 over the first epochs. Other than there: pseudo-inputs begin at training digits, dynamic
-binarization alone, a fixed number of epochs, and no early stopping. The difference is paired over the same test digits.
+As in the paper: gated layers of 300 and 300 units, 40 latents, 500 pseudo-inputs, Adam, batch size 100, and a KL weight
+that rises from 0 to 1 over the first epochs. Unlike the paper: pseudo-inputs are initialized to training digits, only
+dynamic binarization is used, and the number of epochs is fixed, with no early stopping. Differences are paired over the
+same test digits.
 
-    python benchmarks/reproduce/vamp_prior.py      # some 90 minutes on two cores
+    python benchmarks/reproduce/vamp_prior.py      # about 90 minutes on two cores
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ class GatedMLP(keras.Model):
         self.gates = [keras.layers.Dense(u, activation="sigmoid") for u in self.units]
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Apply the layers in turn."""
+        """Apply the layers in order."""
         features = self.flatten(inputs)
         for value, gate in zip(self.values, self.gates, strict=True):
             features = value(features) * gate(features)

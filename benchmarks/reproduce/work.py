@@ -1,4 +1,4 @@
-"""One run of a script: training that resumes, pieces that are kept, a result written whole."""
+"""One run of a script: resumable training, saved pieces, and a result written atomically."""
 
 import datetime
 import functools
@@ -21,9 +21,9 @@ import keras_vae as kv
 from keras_vae.training.callbacks import Progress
 from keras_vae.utils.files import make_folder, whole
 
-# Examples in a trial.
+# Number of examples in a trial.
 TRIED = 500
-NOTHING_CHOSEN = "none: fixed epochs, no early stopping, nothing chosen by its result"
+NOTHING_CHOSEN = "not used; fixed number of epochs, no early stopping, no choice based on it"
 
 
 @dataclass
@@ -31,12 +31,12 @@ class Work:
     """One run of a script.
 
     Attributes:
-        name: The script's.
+        name: Name of the script.
         schedule: `"short"`, `"full"` or `"try"`.
-        settings: Those of the schedule.
-        folder: Where finished parts are kept.
-        seconds: Of each part, whenever it was run.
-        warnings: Of estimates of log p(x), by their names.
+        settings: Settings of the schedule.
+        folder: Folder of the finished parts.
+        seconds: Duration of each part, including those of earlier runs.
+        warnings: Warnings about estimates of log p(x), by name.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Work:
 
     @functools.cached_property
     def examples(self) -> tuple[kv.data.Examples, kv.data.Examples]:
-        """Training and test examples; a few of each in a trial."""
+        """Training and test examples; only a few in a trial."""
         part = f"[:{TRIED}]" if self.schedule == "try" else ""
         train, test = (kv.data.read(self["data"], split + part) for split in ("train", "test"))
         return train, test
 
     def piece(self, name: str, measure: Callable[[], Any]) -> Any:
-        """Return what `measure` found, which JSON can hold: measured once, then read from the folder."""
+        """Return the JSON-compatible result of `measure`, which runs once and is then read from the folder."""
         path = self.folder / f"{name}.json"
         if not path.exists():
             print(f"{self.name}: {name}", file=sys.stderr)
@@ -70,7 +70,7 @@ class Work:
         return kept["found"]
 
     def log_likelihood(self, name: str, model: kv.VAE, data: Any, num_samples: int) -> np.ndarray:
-        """Return log p(x) of each example by importance sampling, in nats; its warnings go into the result."""
+        """Estimate log p(x) of each example by importance sampling, in nats, and record the warnings."""
 
         def measure() -> dict[str, Any]:
             found = kv.evaluation.log_likelihood(model, data, num_samples, seed=self["seed"])
@@ -97,15 +97,15 @@ class Work:
         seed: int | None = None,
         **pipeline: Any,
     ) -> kv.VAE:
-        """Return the model after so many epochs of `fit`, going on from the last one that was finished.
+        """Train for the given number of epochs, resuming after the last finished one, and return the model.
 
         Args:
-            name: Its folder's.
-            build: Makes and compiles the model.
+            name: Name of the model's folder.
+            build: Builds and compiles the model.
             source: As in `keras_vae.data.epochs`.
-            epochs: In all.
-            keep: Epochs whose model is kept, for `kept`.
-            seed: Of weights and data; by default that of the settings.
+            epochs: Total number of epochs.
+            keep: Epochs after which the model is saved for `kept`.
+            seed: Seed of weights and data; by default the seed in the settings.
             **pipeline: As in `keras_vae.data.epochs`.
         """
         folder = self.folder / name
@@ -118,7 +118,7 @@ class Work:
             settings = {"batch_size": self["batch_size"], "seed": seed, **pipeline}
             batches, steps = kv.data.epochs(source, "train", start_epoch=epoch, **settings)
             callbacks = [
-                Seconds(),  # first: what it finds goes into the history
+                Seconds(),  # first, so that the duration goes into the history
                 kv.training.HistoryFile(folder / "history.json", epoch),
                 Keep(folder, keep),
                 kv.training.Checkpoint(folder / "checkpoints"),
@@ -132,20 +132,20 @@ class Work:
         return model
 
     def kept(self, name: str, epoch: int) -> kv.VAE:
-        """Return the model as it was after an epoch."""
+        """Return the model saved after an epoch."""
         return keras.saving.load_model(kept_path(self.folder / name, epoch))
 
     def picture(self, name: str) -> Path:
-        """Return where a picture goes; those of a trial are thrown away."""
+        """Return the path of a picture; those of a trial are discarded."""
         folder = self.folder if self.schedule == "try" else PICTURES
         return folder / (f"{name}_full.png" if self.schedule == "full" else f"{name}.png")
 
     def finish(self, figures: dict[str, Any], validation: str = NOTHING_CHOSEN) -> None:
-        """Write the result, whole, and show it.
+        """Print the result and write it atomically.
 
         Args:
-            figures: By name, nested; log-likelihoods in nats per example.
-            validation: How a validation split was used.
+            figures: Nested figures by name; log-likelihoods in nats per example.
+            validation: How the validation split was used.
         """
         result = {
             "name": self.name,
@@ -156,7 +156,7 @@ class Work:
             "seconds": round(sum(self.seconds.values())),
             "seconds_of_each_part": {name: round(value, 1) for name, value in self.seconds.items()},
             "machine": machine(),
-            # All that worked on it: a run can be stopped, and go on elsewhere.
+            # A run can be interrupted and continued on another machine.
             "machines": remembered(self.folder / "machines.json"),
             "versions": versions(),
             "validation": validation,
@@ -166,7 +166,7 @@ class Work:
         }
         print(json.dumps(result, indent=1, allow_nan=False))
         if self.schedule == "try":
-            print("A trial: nothing was written.", file=sys.stderr)
+            print("This was a trial: nothing was written.", file=sys.stderr)
             return
         path = result_path(self.name, self.schedule)
         make_folder(path.parent)

@@ -1,12 +1,12 @@
-"""Loads a PredictionService from a process of its own, and prints what it saw as JSON.
+"""Put load on a PredictionService from a separate process, and print the results as JSON.
 
-Started by `benchmarks/serving.py`; by hand:
+`benchmarks/serving.py` starts this script. To run it by hand:
 
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 64 --seconds 5
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 1 --seconds 5 --rate 500
 
-Closed loop: each client sends its next request when it has its answer. Open loop (`--rate`, requests a second in
-all): requests are sent on schedule whatever comes back, and a latency counts from the scheduled moment.
+Closed loop: each client sends its next request after it has received a response. Open loop (`--rate`, requests a
+second in all): requests are sent on schedule regardless of the responses, and latency counts from the scheduled time.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def request_bytes(model: str, rows: int) -> bytes:
 
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
-    # Bytes in and out: the generator's own work must not be what is measured.
+    # Send and receive bytes, so that the measurement does not include work of the load generator.
     channels = [
         grpc.aio.insecure_channel(
             options.server,

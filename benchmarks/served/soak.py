@@ -1,12 +1,13 @@
-"""A soak: anything that can be sent, besides ordinary traffic, while a new version comes every two minutes.
+"""A soak test: arbitrary requests and ordinary traffic, with a new version every two minutes.
 
-A server process serves an exported model and two tiny ones with batching, REST and metrics. From this process come
-the requests of the property tests (`tests/serving/fuzzing*.py`), never the same twice, each answer checked; some are
-cancelled; a client asks for images all the while, and must get the same ones for the same seeds, whichever version
-answers. Memory, open handles and threads of the server are read from /proc each second, so it needs Linux.
+A server process serves an exported model and two tiny ones with batching, REST, and metrics. This process sends the
+requests of the property tests (`tests/serving/fuzzing*.py`), never the same one twice, and checks each response. Some
+requests are cancelled. A client continuously requests images and must get the same images for the same seeds,
+regardless of the version that responds. Memory, open handles, and threads of the server are read from /proc every
+second, so this script needs Linux.
 
-They count as flat if the straight line fitted to the last two thirds of the time rises by less than 5% of their mean
-there, or by less than one handle or thread.
+Each of these counts as flat if a straight line, fitted to the last two thirds of the time, rises by less than 5% of the
+mean there, or by less than one handle or thread.
 
     python benchmarks/served/soak.py                  # 15 minutes on two cores
 """
@@ -39,7 +40,7 @@ import serving
 from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parents[1]
-sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too
+sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # this script sends their requests
 
 from fuzzing import Call, info_calls, predict_calls, valid_calls
 from fuzzing_damage import in_batches, with_damage
@@ -62,7 +63,7 @@ Round = Callable[[Server, int], None]
 
 
 class Soak:
-    """Traffic of several kinds at once, and what is seen of the server meanwhile."""
+    """Several kinds of concurrent traffic, and observations of the server."""
 
     def __init__(self, server: Server, minutes: float) -> None:
         self.server = server
@@ -76,19 +77,19 @@ class Soak:
 
     @property
     def is_on(self) -> bool:
-        """Whether there is time left, and a server."""
+        """Whether time is left and the server is running."""
         return time.monotonic() < self.end and self.server.process.poll() is None
 
     @contextmanager
     def reported(self, what: str) -> Iterator[None]:
-        """Keeps a failure for the end: what comes after it is of interest too."""
+        """Record a failure and continue, because later events are of interest too."""
         try:
             yield
         except Exception as error:
             self.failures.append(f"{what}: {type(error).__name__}: {error}"[:2000])
 
     def send_anything(self, kinds: dict[str, Round]) -> None:
-        """Sends a round of each kind in turn."""
+        """Send a round of each kind in turn."""
         for number in itertools.count(1):
             for name, send in kinds.items():
                 if not self.is_on:
@@ -98,12 +99,12 @@ class Soak:
                 self.rounds[name] += 1
 
     def ask_for_images(self) -> None:
-        """Asks for the same seeds over gRPC, and looks at the metrics."""
+        """Request the same seeds over gRPC, and check the metrics."""
         with serving.Client(f"127.0.0.1:{self.server.port}", model="digits", timeout=60) as client:
             first = client.generate(seeds=SEEDS).mean
             while self.is_on:
                 with self.reported("images"):
-                    # Rows of others in the batch change the rounding.
+                    # Other rows in the batch change the rounding.
                     np.testing.assert_allclose(client.generate(seeds=SEEDS).mean, first, atol=1e-5)
                     self.images += len(SEEDS)
                 if self.images % (100 * len(SEEDS)) == 0:
@@ -111,7 +112,7 @@ class Soak:
                         assert ask(self.server.rest_port, METRICS_PATH).status == 200
 
     def publish_versions(self, exported: Path, base_path: Path, pause: float) -> None:
-        """Makes new versions appear, and removes the oldest."""
+        """Publish new versions and remove the oldest."""
         for version in itertools.count(2):
             due = self.begun + pause * (version - 1)
             while self.is_on and time.monotonic() < due:
@@ -123,7 +124,7 @@ class Soak:
             shutil.rmtree(base_path / str(version - KEPT_VERSIONS), ignore_errors=True)
 
     def watch(self) -> None:
-        """Samples what the server takes up, each second."""
+        """Sample the server's resource usage every second."""
         with tqdm(total=round(self.end - self.begun), unit="s") as bar:
             while self.is_on:
                 with suppress(FileNotFoundError):  # it has died
@@ -171,7 +172,7 @@ KINDS: dict[str, Round] = {"gRPC": grpc_round, "stopped": stopped_round, "REST":
 
 
 def judge(samples: np.ndarray) -> dict[str, dict]:
-    """Fits a line to the last two thirds of each."""
+    """Fit a line to the last two thirds of each series."""
     late = samples[samples[:, 0] >= samples[-1, 0] / 3]
     seconds = late[:, 0]
     judged = {}
@@ -194,7 +195,7 @@ def draw(samples: np.ndarray, versions: list[float], path: Path) -> None:
         panel.set(ylabel=name, ylim=(0, 1.15 * values.max()))
         for moment in versions:
             panel.axvline(moment / 60, color="0.85", linewidth=0.8, zorder=0)
-    panels[0].set_title("The server under anything that can be sent; grey: a new version appears", fontsize=10)
+    panels[0].set_title("Server under arbitrary requests; gray: a new version appears", fontsize=10)
     panels[-1].set_xlabel("minutes")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -1,6 +1,6 @@
-"""Where one Predict request spends its time: medians of stages measured apart, and the round trip they are part of.
+"""Where a Predict request spends its time: medians of the stages, measured separately, and of the round trip.
 
-The server runs in this process for the stages, and as a process of its own for the round trip of one client.
+For the stages, the server runs in this process; for the round trip of one client, in a separate process.
 
     python benchmarks/served/stages.py          # about a minute
 """

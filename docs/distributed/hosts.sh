@@ -1,11 +1,11 @@
 #!/bin/sh
-# Train on several hosts over ssh, one worker on each; a worker that ends badly is started again.
+# Train on several hosts over ssh, with one worker per host. A worker that fails is restarted.
 #
 #     sh hosts.sh "host1:12345 host2:12345" --run /shared/runs/first --epochs 20
 #
-# The first argument names the workers, the others go to `keras-vae train`. Every host needs keras-vae on its PATH, the
-# data, and --run on a file system that all share. In the environment: KERAS_VAE and SSH replace the commands, TRIES (20)
-# is how often a worker is started, PAUSE (5) how many seconds apart.
+# The first argument lists the workers; the others are passed to `keras-vae train`. Every host needs keras-vae on its
+# PATH, the data, and --run on a shared file system. Environment variables: KERAS_VAE and SSH replace the commands,
+# TRIES (20) is the maximum number of starts of a worker, PAUSE (5) the seconds between them.
 set -u
 addresses=$1
 shift
@@ -15,7 +15,7 @@ for word in "$@"; do
     words="$words '$(printf %s "$word" | sed "s/'/'\\\\''/g")'"
 done
 
-# Run worker $2, at address $1, until it ends well.
+# Run worker $2 at address $1 until it succeeds.
 worker() {
     try=1
     while [ "$try" -le "${TRIES:-20}" ]; do
@@ -23,7 +23,7 @@ worker() {
         child=$!
         trap 'kill $child; exit 130' INT TERM
         wait "$child" && return 0
-        echo "worker $2 at $1 did not end well, try $try" >&2
+        echo "worker $2 at $1 failed, try $try" >&2
         try=$((try + 1))
         sleep "${PAUSE:-5}"
     done

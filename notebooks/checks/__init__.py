@@ -1,8 +1,8 @@
-"""Self-checks of the assignment's tasks: each calls what the student wrote, and says what is right or wrong.
+"""Self-checks for the tasks of the assignment: each calls the student's code and reports whether it is correct.
 
-A check compares with TensorFlow Probability or with finite differences, and, where the result is wrong, with what the
-usual mistakes would give, so that it can name the mistake. It prints nothing and raises nothing: it returns a `Report`,
-which a notebook shows.
+A check compares the result with TensorFlow Probability or finite differences. If it is wrong, the check also compares
+it with the results of common mistakes to identify the mistake. A check neither prints nor raises: it returns a
+`Report`, which the notebook displays.
 """
 
 from checks.densities import log_bernoulli, log_normal

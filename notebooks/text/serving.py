@@ -1,10 +1,11 @@
 # %% [markdown]
 # # From a trained model to a server
 #
-# A VAE is trained, exported, and served by a process of its own. Python then asks it over gRPC to encode, decode,
-# generate and score. The questions on the way: does the server answer as the model in memory does, is one seed one
-# image, what happens to rubbish, and what happens when a new version is exported. At the end stands the same call
-# against TensorFlow Serving in Docker, which is shown and not run.
+# This notebook trains a VAE, exports it, and serves it from a separate process. Python then calls the server over
+# gRPC to encode, decode, generate, and score. Along the way, we check whether the server returns the same results as
+# the model in memory, whether the same seed gives the same image, what happens to invalid requests, and what happens
+# when a new version is exported. The last section shows the same call with TensorFlow Serving in Docker, which is not
+# run here.
 
 # %%
 import os
@@ -40,8 +41,8 @@ folder = Path(work.name)
 # %% [markdown]
 # ## Train and export
 #
-# The usual Bernoulli VAE on 4,000 binarised digits, $D = 784$ pixels and $K = 20$ latents, trained briefly. A model
-# server watches a folder that holds one numbered directory a version; `export` writes the first.
+# We briefly train the usual Bernoulli VAE on 4,000 binarized digits with $D = 784$ pixels and $K = 20$ latents. A
+# model server watches a folder with one numbered directory per version; `export` writes the first version.
 
 # %%
 train = kv.data.load("mnist_5k", split="train", batch_size=100, likelihood="bernoulli")
@@ -49,7 +50,7 @@ test = kv.data.load("mnist_5k", split="test", batch_size=100, likelihood="bernou
 vae = kv.models.vae((28, 28, 1), latent_size=20, seed=0)
 vae.compile(optimizer=keras.optimizers.Adam(1e-3))
 history = vae.fit(train, validation_data=test, epochs=15, verbose=0).history
-print(f"bound on the test digits: {history['val_bound'][-1]:.1f} nats a digit")
+print(f"bound on the test digits: {history['val_bound'][-1]:.1f} nats per digit")
 
 models = folder / "models" / "digits"
 vae.export(models / "1")
@@ -58,9 +59,9 @@ for path in sorted(models.rglob("*")):
     print(f"{path.relative_to(folder).as_posix():<65}{size}")
 
 # %% [markdown]
-# This is a SavedModel: the graph, its weights, and example requests that a server answers once for itself before it
-# takes traffic. No class of `keras_vae` is needed to run it. What can be asked of it are its *signatures*, here read
-# from the files:
+# This is a SavedModel: the graph, its weights, and warm-up requests that a server runs once before it accepts
+# traffic. Running it does not require any class from `keras_vae`. Its *signatures* define the available calls. Here
+# they are read from the files:
 
 # %%
 loaded = tf.saved_model.load(str(models / "1"))
@@ -76,20 +77,20 @@ for name, function in loaded.signatures.items():
         print(f"{'':<9}-> {shapes(function.structured_outputs)}")
 
 # %% [markdown]
-# `encode` gives the mean $m(x)$ and the scale $s(x)$ of $q_\phi(z|x)$, `decode` the pixels' means $\rho(z)$ and the
-# logits behind them, `generate` takes only seeds, and `score` gives a lower bound on $\log p_\theta(x)$ in nats.
-# Every tensor has a free first dimension, the batch.
+# `encode` returns the mean $m(x)$ and the scale $s(x)$ of $q_\phi(z|x)$. `decode` returns the pixel means $\rho(z)$
+# and the corresponding logits. `generate` takes only seeds. `score` returns a lower bound on $\log p_\theta(x)$ in
+# nats. The first dimension of every tensor is the batch, and its size is not fixed.
 #
 # ## Start the server
 #
-# In a terminal it would be
+# In a terminal, run
 #
 # ```sh
 # keras-vae serve --model_name=digits --model_base_path=models/digits --port=8500 --rest_api_port=8501
 # ```
 #
-# `python -m serving` is the same command. The cell below runs it with ports that happen to be free, and waits until
-# the model is available. If the server ends instead, the error shows what it had to say.
+# `python -m serving` is the same command. The next cell runs it on free ports and waits until the model is available.
+# If the server exits instead, the error includes its log.
 
 
 # %%
@@ -103,7 +104,7 @@ def start():
     command = [sys.executable, "-m", "serving", "--model_name=digits", f"--model_base_path={models}"]
     with open(folder / "server.log", "w") as log:
         process = subprocess.Popen([*command, f"--port={port}", f"--rest_api_port={rest_port}"], stdout=log, stderr=log)
-    atexit.register(process.kill)  # no server outlives the notebook, whatever fails in it
+    atexit.register(process.kill)  # stop the server even if the notebook fails
     for _ in range(60):
         try:
             client.wait_until_ready(1)
@@ -121,7 +122,7 @@ server = start()
 client.status()
 
 # %% [markdown]
-# Version 1 is available. The client can ask what it may be asked; an unknown dimension is `?`.
+# Version 1 is available. The client can list the signatures; an unknown dimension is shown as `?`.
 
 # %%
 for name, signature in sorted(client.metadata().items()):
@@ -130,8 +131,8 @@ for name, signature in sorted(client.metadata().items()):
 # %% [markdown]
 # ## Generate, encode, decode, score
 #
-# NumPy arrays go in and come out. Forty digits from the seeds 0 to 39; one sees the decoder's means, not samples of
-# $p_\theta(x|z)$:
+# Inputs and outputs are NumPy arrays. Generate forty digits from seeds 0 to 39. The images are the decoder's means,
+# not samples from $p_\theta(x|z)$:
 
 # %%
 images, z = client.generate(40, seed=0)
@@ -145,10 +146,11 @@ def show(images, title):
     plt.axis("off")
 
 
-show(images, "generated over gRPC from the seeds 0 to 39")
+show(images, "generated over gRPC from seeds 0 to 39")
 
 # %% [markdown]
-# Test digits go there and come back. Does the server say what the model in memory says? The largest differences:
+# Next, encode and decode test digits. Does the server return the same results as the model in memory? These are the
+# largest differences:
 
 # %%
 x = next(iter(test))[:64].numpy()
@@ -170,25 +172,25 @@ compare("generate; vae.sample", images, vae.sample(40, seed=0))
 compare("score, 64 samples, in nats", client.score(x), vae.score(x, np.arange(64)), atol=1e-2)
 
 # %%
-show(np.concatenate([x[:10], decoded[:10]]), "test digits, and what comes back for them through m(x)")
+show(np.concatenate([x[:10], decoded[:10]]), "test digits and their reconstructions from m(x)")
 
 # %% [markdown]
-# `score` puts a number on how well a picture fits the model. The same digits, mirrored top to bottom, and in
-# negative:
+# `score` measures how well an image fits the model. Compare the digits with vertically mirrored and with inverted
+# ones:
 
 # %%
-for what, pixels in (("digits", x), ("mirrored", x[:, ::-1]), ("negative", 1 - x)):
+for what, pixels in (("digits", x), ("mirrored", x[:, ::-1]), ("inverted", 1 - x)):
     nats = client.score(pixels)
     print(f"{what:<12} bound on log p(x): mean {nats.mean():8.1f}, lowest {nats.min():8.1f}, highest {nats.max():8.1f}")
 
 # %% [markdown]
-# In nats. The negatives stand far apart from everything. Mirrored digits score lower on average, but the ranges
-# overlap: some digits are hardly changed by the mirror, and some digits as they are have a low bound.
+# The scores are in nats. Inverted digits are far from all others. Mirrored digits score lower on average, but the
+# ranges overlap: mirroring hardly changes some digits, and some original digits have a low bound.
 #
-# ## What goes over the wire
+# ## The wire format
 #
-# `Client` is a convenience. Below it lies one protocol-buffer message, which any language with gRPC can send; in
-# Python its class comes from the package `tensorflow-serving-api`:
+# `Client` is a convenience. A call is a single protocol buffer message, which any language with gRPC can send. In
+# Python, its class comes from the package `tensorflow-serving-api`:
 
 # %%
 request = predict_pb2.PredictRequest()
@@ -199,11 +201,11 @@ channel = grpc.insecure_channel(f"127.0.0.1:{port}")
 stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 response = stub.Predict(request, timeout=10)
 print(request)
-print(f"{request.ByteSize()} bytes out, {response.ByteSize()} bytes back:", sorted(response.outputs))
+print(f"{request.ByteSize()} bytes sent, {response.ByteSize()} bytes received:", sorted(response.outputs))
 
 # %% [markdown]
-# The answer is mostly the image, 784 times 4 bytes. The same by REST, as JSON, which needs nothing but the standard
-# library, or `curl`:
+# The response is mostly the image, 784 times 4 bytes. The same call over REST uses JSON and needs only the standard
+# library or `curl`:
 
 # %%
 url = f"http://127.0.0.1:{rest_port}/v1/models/digits:predict"
@@ -211,13 +213,13 @@ body = json.dumps({"signature_name": "generate", "instances": [7]}).encode()
 with urllib.request.urlopen(url, data=body, timeout=10) as reply:
     text = reply.read()
 row = json.loads(text)["predictions"][0]
-print(f"{len(body)} bytes out, {len(text)} bytes back:", sorted(row))
+print(f"{len(body)} bytes sent, {len(text)} bytes received:", sorted(row))
 
 # %% [markdown]
-# ## One seed, one image
+# ## Same seed, same image
 #
-# A seed fixes $z$ to the last bit, and the image up to rounding (1e-5): alone or among others, in this process or on
-# a server, before and after a restart. First the ways that need no restart, for seed 7:
+# A seed determines $z$ exactly and the image up to rounding (1e-5): alone or in a batch, in this process or on a
+# server, before and after a restart. First, compare the calls for seed 7 that need no restart:
 
 # %%
 alone = client.generate(seeds=[7])
@@ -229,18 +231,18 @@ from_files = loaded.signatures["generate"](seed=tf.constant([7], tf.int64))
 def same(what, image, z):
     bits = np.array_equal(np.asarray(z, np.float32).view(np.int32), alone.z.view(np.int32))
     difference = np.abs(np.asarray(image, np.float32) - alone.mean).max()
-    print(f"{what:<32} z: {'same bits' if bits else 'OTHER BITS'}   image: largest difference {difference:.1e}")
+    print(f"{what:<32} z: {'same bits' if bits else 'DIFFERENT BITS'}   image: largest difference {difference:.1e}")
 
 
-same("asked once more", *client.generate(seeds=[7]))
+same("second call", *client.generate(seeds=[7]))
 same("one row of 64", among.mean[7:8], among.z[7:8])
-same("the bare message", *(tf.make_ndarray(response.outputs[name]) for name in ("mean", "z")))
+same("plain message", *(tf.make_ndarray(response.outputs[name]) for name in ("mean", "z")))
 same("REST", [row["mean"]], [row["z"]])
-same("the SavedModel in this process", from_files["mean"], from_files["z"])
-same("the model in memory", in_memory["mean"], in_memory["z"])
+same("SavedModel in this process", from_files["mean"], from_files["z"])
+same("model in memory", in_memory["mean"], in_memory["z"])
 
 # %% [markdown]
-# Now the server is stopped and started anew. The client stays as it is and connects again by itself.
+# Now stop and restart the server. The same client reconnects automatically.
 
 # %%
 server.terminate()
@@ -250,26 +252,27 @@ after = client.generate(seeds=[7])
 same("after a restart", *after)
 
 # %% [markdown]
-# The promise is for one release of TensorFlow; another may draw other numbers. Not tried here: a server on another
-# machine, and one that joins requests of several clients into one batch (`--enable_batching`).
+# This guarantee holds for one release of TensorFlow; another release may generate different numbers. Two cases are not
+# tested here: a server on another machine, and one that combines requests of several clients into a batch
+# (`--enable_batching`).
 #
-# ## Rubbish
+# ## Invalid requests
 #
-# A request that does not fit is refused in words. `Client` knows the signatures and refuses before anything is sent;
-# without it, the server refuses with a gRPC status.
+# An invalid request is rejected with an explanation. `Client` knows the signatures and raises an error before sending
+# anything. Without it, the server returns a gRPC error status.
 
 
 # %%
-def refused(ask):
+def show_error(ask):
     try:
         ask()
         print("answered")
     except ValueError as error:
         print("not sent:", error, "\n")
     except ServingError as error:
-        print("refused by the server:", error, "\n")
+        print("rejected by the server:", error, "\n")
     except grpc.RpcError as error:
-        print(f"refused by the server: {error.code().name}:", error.details(), "\n")
+        print(f"rejected by the server: {error.code().name}:", error.details(), "\n")
 
 
 def raw(signature, **inputs):
@@ -280,46 +283,46 @@ def raw(signature, **inputs):
     return stub.Predict(request, timeout=10)
 
 
-refused(lambda: client.encode(x[:, :27]))
-refused(lambda: client.predict("dream", {"x": x}))
-refused(lambda: raw("encode", x=x[:, :27]))
-refused(lambda: raw("encode", z=z))
-refused(lambda: raw("generate", seed=[0.5]))
+show_error(lambda: client.encode(x[:, :27]))
+show_error(lambda: client.predict("dream", {"x": x}))
+show_error(lambda: raw("encode", x=x[:, :27]))
+show_error(lambda: raw("encode", z=z))
+show_error(lambda: raw("generate", seed=[0.5]))
 
 # %% [markdown]
-# Right shapes with wrong numbers are refused too, where the model cannot have been trained on them. Two such mistakes,
-# a pixel that is NaN, and grey levels from 0 to 255 for a model of binary pixels:
+# Inputs with valid shapes are also rejected if their values cannot occur in the model's training data. Two examples
+# are a NaN pixel, and gray levels from 0 to 255 for a model of binary pixels:
 
 # %%
-spoilt = x[:2].copy()
-spoilt[0, 14, 14] = np.nan
-refused(lambda: client.encode(spoilt))
-refused(lambda: client.score(255 * x[:2]))
+invalid = x[:2].copy()
+invalid[0, 14, 14] = np.nan
+show_error(lambda: client.encode(invalid))
+show_error(lambda: client.score(255 * x[:2]))
 
 # %% [markdown]
-# ## A new version, while the server runs
+# ## Deploy a new version
 #
-# The model is trained for another 15 epochs and exported as version 2. Nobody tells the server: it looks into the
-# folder once a second. The new version is loaded, and answers the recorded requests, before the old one goes. All the
-# while the client keeps asking.
+# Train the model for another 15 epochs and export it as version 2. The server finds it without being notified, because
+# it checks the folder once a second. It loads the new version and runs its warm-up requests before it unloads the old
+# one. Meanwhile, the client keeps sending requests.
 
 # %%
 history = vae.fit(train, validation_data=test, epochs=15, verbose=0).history
-print(f"bound on the test digits: {history['val_bound'][-1]:.1f} nats a digit")
+print(f"bound on the test digits: {history['val_bound'][-1]:.1f} nats per digit")
 vae.export(models / "2")
 
 states, answered, begun = [client.status()], 0, time.monotonic()
 while states[-1] != {2: "AVAILABLE", 1: "END"} and time.monotonic() - begun < 60:
-    raw("generate", seed=np.array([0]))  # sent once, no second try; a refusal would end this cell
+    raw("generate", seed=np.array([0]))  # no retry: an error would stop this cell
     answered += 1
     if (state := client.status()) != states[-1]:
         states.append(state)
 print(*states, sep="\n")
-print(answered, "requests meanwhile, all of them answered")
+print(answered, "requests in the meantime, all answered")
 
 # %% [markdown]
-# The lines with braces are the states as the client saw them, one after another. Seed 7 again: its $z$ is the same,
-# because the prior has no weights; its image is not, because the decoder has learnt.
+# The lines with braces are the states that the client saw, in order. For seed 7, $z$ is the same because the prior
+# has no weights. The image differs because the decoder has changed.
 
 # %%
 newer = client.generate(10, seed=0)
@@ -327,21 +330,21 @@ same("seed 7, version 2", newer.mean[7:8], newer.z[7:8])
 show(np.concatenate([images[:10], newer.mean]), "seeds 0 to 9: version 1 above, version 2 below")
 
 # %% [markdown]
-# The same ten seeds give much the same shapes, most of them sharper. By default a server keeps only the newest
-# version, so a client that insists on version 1 is refused:
+# The same ten seeds give similar shapes, most of them sharper. By default, a server keeps only the latest version, so
+# a client that requests version 1 gets an error:
 
 # %%
 with Client(f"127.0.0.1:{port}", model="digits", version=1) as pinned:
-    refused(lambda: pinned.generate(1))
+    show_error(lambda: pinned.generate(1))
 
 # %% [markdown]
-# To keep both, a file for `--model_config_file` lists them with `model_version_policy { specific { versions: 1
-# versions: 2 } }`, and labels such as `stable` and `canary` may point at them; `docs/serving.md` has the steps.
+# To keep both, list them in a file for `--model_config_file` with `model_version_policy { specific { versions: 1
+# versions: 2 } }`. Labels such as `stable` and `canary` can refer to them. See `docs/serving.md` for the steps.
 #
-# ## Stop
+# ## Stop the server
 #
-# SIGTERM is how an operating system or a container runtime asks a process to end. The server lets requests in flight
-# finish, and ends with 0.
+# Operating systems and container runtimes send SIGTERM to ask a process to stop. The server finishes the requests in
+# progress and exits with code 0.
 
 # %%
 client.close()
@@ -352,8 +355,8 @@ print("exit code", server.wait(30))
 # %% [markdown]
 # ## In production: TensorFlow Serving
 #
-# The server above stands in, on a laptop, for TensorFlow Serving, which reads the same folder and speaks the same
-# protocol. `bundle`, or `keras-vae bundle models/digits --to bundles/digits`, writes what it needs there:
+# On a laptop, the server above replaces TensorFlow Serving, which reads the same folder and uses the same protocol.
+# `bundle`, or `keras-vae bundle models/digits --to bundles/digits`, writes the files that TensorFlow Serving needs:
 
 # %%
 written = bundle(models, folder / "bundles" / "digits")
@@ -362,20 +365,20 @@ for path in sorted(path for path in written.rglob("*") if path.is_file()):
 print([line.strip() for line in (written / "docker-compose.yaml").read_text().splitlines() if "image:" in line])
 
 # %% [markdown]
-# Then, on a machine with Docker,
+# Then, on a machine with Docker, run
 #
 # ```sh
 # docker compose --file bundles/digits/docker-compose.yaml up --detach --wait
 # ```
 #
-# or by hand, with the exported folder itself:
+# or use the exported folder directly:
 #
 # ```sh
 # docker run --rm -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 \
 #     -v "$PWD/models/digits:/models/digits" -e MODEL_NAME=digits -t tensorflow/serving:2.21.0
 # ```
 #
-# and the call is the one made above:
+# The call is the same as above:
 #
 # ```python
 # with Client("127.0.0.1:8500", model="digits") as client:
@@ -383,5 +386,5 @@ print([line.strip() for line in (written / "docker-compose.yaml").read_text().sp
 #     images, z = client.generate(64, seed=0)
 # ```
 #
-# **These three are shown and were not run**: no Docker daemon was at hand where this notebook was made. Everything
-# else above was run, against the local server.
+# **These three snippets were not run**, because no Docker daemon was available where this notebook was created. All
+# other cells were run against the local server.
