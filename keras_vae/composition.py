@@ -60,8 +60,8 @@ class Composition(ObjectiveTrainer):
         condition = None if self.condition is None else (None, self.condition.size)
         if not self.encoder.built:
             self.encoder.build(tuple(input_shape), condition)
-        if self.prior.conditional or not self.prior.built:
-            self.prior.build(condition)
+        own = self.prior.conditional or not self.prior.built
+        self.prior.build(condition if own else (None, *self.prior.decoder_input_shape))
         if not self.decoder.built:
             self.decoder.build((None, *self.prior.decoder_input_shape), condition)
         for layer in self.objective_layers:

@@ -77,6 +77,18 @@ class Conditional(keras.layers.Layer):
             self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
             self.head.build((None, math.prod(features.shape[1:])))
 
+    # What `keras.Model.summary` reads.
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The network and the output layer."""
+        return [self.network, self.head]
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of events."""
+        return (None, *self.family.event_shape)
+
     def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
         """Return the family's parameters."""
         return self.family(self.unconstrained(inputs, condition, training))
@@ -288,6 +300,16 @@ class ChainEncoder(LatentEncoder):
         for link in self.links.values():
             link.build(shape, condition_shape)
             shape = (None, *link.family.event_shape)
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The links."""
+        return list(self.links.values())
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of the last group."""
+        return self.layers[-1].output_shape
 
     def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
         """Return the parameters of the first group."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_vae.composition import Composition
 from keras_vae.export import export_saved_model
+from keras_vae.export.signatures import signatures
 from keras_vae.inference import per_row
 from keras_vae.trainer import input_checks
 from keras_vae.utils import files
@@ -204,25 +205,56 @@ class VAE(Composition):
         with files.whole(filepath, overwrite=overwrite) as unfinished:
             super().save(unfinished, **kwargs)
 
-    def export(self, filepath: str | Path, format: str = "tf_saved_model", *, score_samples: int = 64) -> Path:
+    def summary(self, expand_nested: bool = True, **kwargs: Any) -> None:
+        """Print the parts, their shapes and their networks; arguments as in `keras.Model.summary`.
+
+        Args:
+            expand_nested: Whether to show the networks inside encoder, decoder and prior. Defaults to True.
+            **kwargs: As in `keras.Model.summary`.
+        """
+        super().summary(expand_nested=expand_nested, **kwargs)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> keras.layers.Layer:
+        """Return a layer by name or index, as `keras.Model.get_layer`.
+
+        The names `"encoder"`, `"decoder"` and `"prior"` stand for the model's parts, whatever names Keras gave them.
+        """
+        if index is None and name in ("encoder", "decoder", "prior"):
+            return getattr(self, name)
+        return super().get_layer(name, index)
+
+    def export(
+        self,
+        filepath: str | Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        *,
+        score_samples: int = 64,
+    ) -> Path:
         """Write a SavedModel for TensorFlow Serving, with signatures for the encoder and the decoder.
 
         | signature | inputs | outputs |
         |---|---|---|
         | `generate` (and `serving_default`) | `seed` [batch] int64 | `mean` [batch, *event], `z` [batch, *latent] |
+        | `draw` | `seed` [batch] int64 | `draw` [batch, *event], x ~ p(x given z), and `z` |
         | `encode` | `x` [batch, *event] | `mean`, `scale` [batch, *latent] |
         | `decode` | `z` [batch, *latent] | `mean` [batch, *event] and the likelihood's parameters |
         | `reconstruct` | `x` | `mean` [batch, *event] |
         | `score` | `x`, `seed` | `log_likelihood_bound` [batch], in nats |
 
-        Those of a conditional model take `condition` as well: [batch] int64 labels, or [batch, size] vectors.
+        Those of a conditional model take `condition` as well: [batch] int64 labels, or [batch, size] vectors. With
+        several groups of latents, `z`, `mean` and `scale` are one tensor for each group: `z/<group>` and so on.
 
-        Row i of an answer depends on row i of the request alone. The directory appears whole or not at all,
-        after it has been loaded back and compared with this model; warm-up requests are written with it.
+        Row i of an answer depends on row i of the request alone. The directory appears whole or not at all, after it
+        has been loaded back and compared with this model; warm-up requests are written with it.
 
         Args:
             filepath: `<base path>/<version>`, such as `"models/digits/1"`.
             format: `"tf_saved_model"`, the only one.
+            verbose: Whether to print the path and the signatures. Defaults to False.
+            input_signature: Must be None. Keras traces `call` with it; the signatures here are several, and each has
+                its inputs and a batch of any size.
             score_samples: Importance samples behind `score`.
 
         Returns:
@@ -234,5 +266,16 @@ class VAE(Composition):
             keras_vae.export.ExportMismatchError: If the export does not answer as this model does.
         """
         if format != "tf_saved_model":
-            raise ValueError(f"VAE.export: format must be 'tf_saved_model'; received {format!r}")
-        return export_saved_model(self, filepath, score_samples)
+            raise ValueError(
+                f"VAE.export: unknown format: expected 'tf_saved_model', received {format!r}. For the model alone, use "
+                "VAE.save."
+            )
+        if input_signature is not None:
+            raise ValueError(
+                f"VAE.export: expected input_signature=None, received {input_signature!r}: every signature has its own "
+                "inputs, with a batch of any size. To export `call` alone, use keras.export.ExportArchive."
+            )
+        written = export_saved_model(self, filepath, score_samples)
+        if verbose:
+            print(f"Saved signatures {', '.join(signatures(self, 1))} at '{written}'.")
+        return written

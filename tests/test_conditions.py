@@ -69,7 +69,10 @@ def test_log_likelihood_is_of_x_given_y(trained, two_classes):
     # 64 pixels that are 0.9 against 0.1 likely are 64 · 0.8 · log 9 = 112 nats; a strange z makes up for half of it.
     assert right.mean - wrong.mean > 40
     seeds = np.arange(5)
-    assert np.all(trained.score(x[:5], seeds=seeds, num_samples=20, condition=y[:5]) > trained.score(x[:5], seeds=seeds, num_samples=20, condition=1 - y[:5]))
+    assert np.all(
+        trained.score(x[:5], seeds=seeds, num_samples=20, condition=y[:5])
+        > trained.score(x[:5], seeds=seeds, num_samples=20, condition=1 - y[:5])
+    )
 
 
 @pytest.mark.parametrize("network", [kv.networks.MLP, kv.networks.ConvEncoder])
@@ -97,7 +100,9 @@ def test_one_row_gets_the_same_latent_in_any_batch(trained):
     seeds, labels = np.array([7, 8, 9]), np.array([1, 0, 1])
     together = trained.generate(seeds, condition=labels)["z"].numpy()
     for i in range(3):
-        np.testing.assert_array_equal(trained.generate(seeds[i : i + 1], condition=labels[i : i + 1])["z"][0], together[i])
+        np.testing.assert_array_equal(
+            trained.generate(seeds[i : i + 1], condition=labels[i : i + 1])["z"][0], together[i]
+        )
 
 
 def test_one_condition_for_all_rows(trained, two_classes):
@@ -105,8 +110,13 @@ def test_one_condition_for_all_rows(trained, two_classes):
     np.testing.assert_array_equal(trained.encode(x, condition=1)["mean"], trained.encode(x, condition=ones)["mean"])
     np.testing.assert_array_equal(trained.decode(z, condition=1)["mean"], trained.decode(z, condition=ones)["mean"])
     np.testing.assert_array_equal(trained.reconstruct(x, condition=1), trained.reconstruct(x, condition=ones))
-    np.testing.assert_array_equal(trained.generate(seeds, condition=1)["z"], trained.generate(seeds, condition=ones)["z"])
-    np.testing.assert_array_equal(trained.score(x, seeds=seeds, num_samples=2, condition=1), trained.score(x, seeds=seeds, num_samples=2, condition=ones))
+    np.testing.assert_array_equal(
+        trained.generate(seeds, condition=1)["z"], trained.generate(seeds, condition=ones)["z"]
+    )
+    np.testing.assert_array_equal(
+        trained.score(x, seeds=seeds, num_samples=2, condition=1),
+        trained.score(x, seeds=seeds, num_samples=2, condition=ones),
+    )
 
 
 @pytest.mark.parametrize("bad", [2, -1, 1.5, [0, 1], [[0], [1], [1]], np.eye(2)[[0, 1, 1]], float("nan")])

@@ -36,6 +36,9 @@ class Prior(keras.layers.Layer):
         self.event_shape = as_shape(event_shape, type(self).__name__)
         self.built = True
 
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create nothing: the constructor made the weights. Keras notes the shape for `summary`."""
+
     def distribution(
         self,
         condition: tf.Tensor | None = None,
@@ -73,6 +76,11 @@ class Prior(keras.layers.Layer):
     def decoder_input_shape(self) -> tuple[int, ...]:
         """The shape of what the decoder is given for one x."""
         return self.event_shape
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of what the decoder is given, as `keras.Model.summary` shows it."""
+        return (None, *self.decoder_input_shape)
 
     def begin(
         self,

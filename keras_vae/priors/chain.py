@@ -78,6 +78,11 @@ class Chain(Prior):
         return {name: _values(link).support for name, link in self.links.items()}
 
     @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The links, as `keras.Model.summary` shows them."""
+        return list(self.links.values())
+
+    @property
     def decoder_input_shape(self) -> tuple[int, ...]:
         """The shape of one latent of the last group."""
         return self.shapes[self.groups[-1]]
@@ -85,9 +90,8 @@ class Chain(Prior):
     def build(self, condition_shape: Sequence[int | None] | None = None) -> None:
         """Create the weights of all links."""
         first, *others = self.links.values()
-        if first.conditional and condition_shape is not None:
-            first.build(condition_shape)
         shape = (None, *first.event_shape)
+        first.build(condition_shape if first.conditional else shape)
         for link in others:
             link.build(shape, condition_shape)
             shape = (None, *link.family.event_shape)
