@@ -36,7 +36,7 @@ class Prior(keras.layers.Layer):
         self.event_shape = as_shape(event_shape, type(self).__name__)
         self.built = True
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Create nothing: the constructor made the weights. Keras notes the shape for `summary`."""
 
     def distribution(

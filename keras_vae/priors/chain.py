@@ -58,7 +58,7 @@ class Chain(Prior):
                 "none that depends on x alone. Use StandardNormal, Learned or a flow."
             )
         super().__init__(first.event_shape, **kwargs)
-        self.links = links
+        self.links: dict[str, Any] = links
         self.conditional = first.conditional
         self.built = False
 
