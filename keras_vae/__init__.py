@@ -23,16 +23,18 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         schedules,
         training,
     )
-    from keras_vae.encoder_decoder import Decoder, Encoder
+    from keras_vae.encoder_decoder import ChainEncoder, Decoder, Encoder, LatentEncoder
     from keras_vae.priors.conditional import ConditionalPrior
     from keras_vae.trainer.finite_check import NotFiniteError
     from keras_vae.vae import VAE
 
     __all__ = [
         "VAE",
+        "ChainEncoder",
         "ConditionalPrior",
         "Decoder",
         "Encoder",
+        "LatentEncoder",
         "NotFiniteError",
         "conditions",
         "data",

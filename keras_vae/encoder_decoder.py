@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,9 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.utils import replicas
+
+# The name of the only group of latents of a model that has one; it shows in no result.
+ONLY = "z"
 
 
 class Conditional(keras.layers.Layer):
@@ -73,6 +76,18 @@ class Conditional(keras.layers.Layer):
         else:
             self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
             self.head.build((None, math.prod(features.shape[1:])))
+
+    # What `keras.Model.summary` reads.
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The network and the output layer."""
+        return [self.network, self.head]
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of events."""
+        return (None, *self.family.event_shape)
 
     def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
         """Return the family's parameters."""
@@ -150,8 +165,58 @@ class Conditional(keras.layers.Layer):
         return cls(**{**config, **parts})
 
 
+class LatentEncoder(keras.layers.Layer):
+    """What a model asks of its encoder: q of each group of latents, given x and the groups drawn before it.
+
+    `Encoder` has one group, `ChainEncoder` a chain of them; for another structure, subclass this.
+
+    Attributes:
+        families: The family of each group by name, in the order in which the groups are drawn.
+        shares_path: Whether q of a group also depends on the prior's path before it, as in a ladder, where posterior
+            and prior share a deterministic top-down network. The groups must then come in the prior's order.
+    """
+
+    families: Mapping[str, Family]
+    shares_path: bool = False
+
+    def read(self, x: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Any:
+        """Return what the groups need of x: a nest of tensors, each `[batch, ...]`.
+
+        Args:
+            x: `[batch, *event]`.
+            condition: y as the networks see it, `[batch, size]`.
+            training: Passed on to networks.
+        """
+        raise NotImplementedError
+
+    def parameters(
+        self,
+        name: str,
+        evidence: Any,
+        earlier: Mapping[str, tf.Tensor],
+        path: Any,
+        condition: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Parameters, Any]:
+        """Return the parameters of q of a group, and the evidence for the groups after it.
+
+        Args:
+            name: The group.
+            evidence: What `read` returned, or, if the encoder has a recurrent state, this method for the group before.
+            earlier: z of the groups drawn before, each `[samples, batch, *latent]`, or `[batch, *latent]`.
+            path: The prior's path before the group, if `shares_path`; otherwise None.
+            condition: y as the networks see it, `[batch, size]`.
+            training: Passed on to networks.
+
+        Returns:
+            The family's parameters, each `[batch, ...]` for the first group and with the leading axes of `earlier` for
+            others; and the evidence, which an encoder without a state returns as it was.
+        """
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable("keras_vae")
-class Encoder(Conditional):
+class Encoder(Conditional, LatentEncoder):
     """The approximate posterior q(z|x): a network on x and a family over z.
 
     Args:
@@ -166,6 +231,120 @@ class Encoder(Conditional):
         >>> q.batch_shape, q.event_shape
         (TensorShape([8]), TensorShape([20]))
     """
+
+    @property
+    def families(self) -> Mapping[str, Family]:  # type: ignore[override]
+        """The family of the only group."""
+        return {ONLY: self.family}
+
+    def read(self, x: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
+        """Return the parameters of q(z|x), each `[batch, ...]`."""
+        return self(x, condition, training=training)
+
+    def parameters(
+        self,
+        name: str,
+        evidence: Any,
+        earlier: Mapping[str, tf.Tensor],
+        path: Any,
+        condition: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Parameters, Any]:
+        """Return the parameters that `read` returned."""
+        return evidence, evidence
+
+
+@keras.saving.register_keras_serializable("keras_vae")
+class ChainEncoder(LatentEncoder):
+    """A chain of encoders, q(z1|x) q(z2|z1) and so on (Burda, Grosse & Salakhutdinov 2016, equation 4).
+
+    Args:
+        links: An `Encoder` for each group, by the group's name, in the order in which they are drawn. The first reads
+            x, each other the group before it.
+
+    Raises:
+        TypeError: If a link is no `Encoder`.
+        ValueError: If there are no links.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> encoder = kv.ChainEncoder(
+        ...     {
+        ...         "z1": kv.Encoder(kv.networks.MLP([64]), kv.families.Normal(20)),
+        ...         "z2": kv.Encoder(kv.networks.MLP([32]), kv.families.Normal(10)),
+        ...     }
+        ... )
+        >>> list(encoder.families)
+        ['z1', 'z2']
+    """
+
+    def __init__(self, links: Mapping[str, Encoder], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, link in links.items():
+            if not isinstance(link, Encoder):
+                raise TypeError(
+                    f"ChainEncoder: link {name!r} has the wrong type: expected a keras_vae.Encoder, received {link!r}."
+                )
+        if not links:
+            raise ValueError("ChainEncoder: links is empty: expected an Encoder for each group of latents.")
+        self.links = dict(links)
+
+    @property
+    def families(self) -> Mapping[str, Family]:  # type: ignore[override]
+        """The family of each group."""
+        return {name: link.family for name, link in self.links.items()}
+
+    def build(self, inputs_shape: Sequence[int | None], condition_shape: Sequence[int | None] | None = None) -> None:
+        """Create the weights of all links."""
+        shape = tuple(inputs_shape)
+        for link in self.links.values():
+            link.build(shape, condition_shape)
+            shape = (None, *link.family.event_shape)
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """The links."""
+        return list(self.links.values())
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of the last group."""
+        return self.layers[-1].output_shape
+
+    def call(self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
+        """Return the parameters of the first group."""
+        return self.read(inputs, condition, training)
+
+    def read(self, x: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Parameters:
+        """Return the parameters of the first group, each `[batch, ...]`."""
+        return next(iter(self.links.values()))(x, condition, training=training)
+
+    def parameters(
+        self,
+        name: str,
+        evidence: Any,
+        earlier: Mapping[str, tf.Tensor],
+        path: Any,
+        condition: tf.Tensor | None = None,
+        training: bool | None = None,
+    ) -> tuple[Parameters, Any]:
+        """Return the parameters of a group's link, given the group before it."""
+        names = list(self.links)
+        place = names.index(name)
+        if place == 0:
+            return evidence, evidence
+        return self.links[name](earlier[names[place - 1]], condition, training=training), evidence
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        links = [[name, keras.saving.serialize_keras_object(link)] for name, link in self.links.items()]
+        return {**super().get_config(), "links": links}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ChainEncoder":
+        """Rebuild from `get_config`."""
+        links = {name: keras.saving.deserialize_keras_object(link) for name, link in config["links"]}
+        return cls(**{**config, "links": links})
 
 
 @keras.saving.register_keras_serializable("keras_vae")

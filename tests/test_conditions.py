@@ -44,9 +44,9 @@ def test_samples_are_of_the_class_asked_for(trained):
 def test_a_condition_reaches_encoder_decoder_and_prior(trained, two_classes):
     x, z, seeds = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3)
     zero, one = np.zeros(3, int), np.ones(3, int)
-    assert np.any(trained.encode(x, zero)["mean"] != trained.encode(x, one)["mean"])
-    assert np.any(trained.decode(z, zero)["mean"] != trained.decode(z, one)["mean"])
-    assert np.any(trained.generate(seeds, zero)["z"] != trained.generate(seeds, one)["z"])
+    assert np.any(trained.encode(x, condition=zero)["mean"] != trained.encode(x, condition=one)["mean"])
+    assert np.any(trained.decode(z, condition=zero)["mean"] != trained.decode(z, condition=one)["mean"])
+    assert np.any(trained.generate(seeds, condition=zero)["z"] != trained.generate(seeds, condition=one)["z"])
 
 
 def test_datasets_generators_and_arrays_alike(trained, two_classes):
@@ -55,7 +55,7 @@ def test_datasets_generators_and_arrays_alike(trained, two_classes):
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(50)
     assert trained.evaluate(batches, verbose=0) == wanted
     assert trained.evaluate(((x[i : i + 50], y[i : i + 50]) for i in range(0, 200, 50)), verbose=0) == wanted
-    reconstructed = trained.reconstruct(x, y).numpy()
+    reconstructed = trained.reconstruct(x, condition=y).numpy()
     np.testing.assert_allclose(trained.predict(batches, verbose=0), reconstructed, rtol=1e-5)
     np.testing.assert_allclose(trained.predict([x, y], verbose=0), reconstructed, rtol=1e-5)
 
@@ -69,7 +69,10 @@ def test_log_likelihood_is_of_x_given_y(trained, two_classes):
     # 64 pixels that are 0.9 against 0.1 likely are 64 · 0.8 · log 9 = 112 nats; a strange z makes up for half of it.
     assert right.mean - wrong.mean > 40
     seeds = np.arange(5)
-    assert np.all(trained.score(x[:5], seeds, 20, y[:5]) > trained.score(x[:5], seeds, 20, 1 - y[:5]))
+    assert np.all(
+        trained.score(x[:5], seeds=seeds, num_samples=20, condition=y[:5])
+        > trained.score(x[:5], seeds=seeds, num_samples=20, condition=1 - y[:5])
+    )
 
 
 @pytest.mark.parametrize("network", [kv.networks.MLP, kv.networks.ConvEncoder])
@@ -95,29 +98,36 @@ def test_any_keras_model_takes_the_condition_as_channels(two_classes):
 
 def test_one_row_gets_the_same_latent_in_any_batch(trained):
     seeds, labels = np.array([7, 8, 9]), np.array([1, 0, 1])
-    together = trained.generate(seeds, labels)["z"].numpy()
+    together = trained.generate(seeds, condition=labels)["z"].numpy()
     for i in range(3):
-        np.testing.assert_array_equal(trained.generate(seeds[i : i + 1], labels[i : i + 1])["z"][0], together[i])
+        np.testing.assert_array_equal(
+            trained.generate(seeds[i : i + 1], condition=labels[i : i + 1])["z"][0], together[i]
+        )
 
 
 def test_one_condition_for_all_rows(trained, two_classes):
     x, z, seeds, ones = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3), np.ones(3, int)
-    np.testing.assert_array_equal(trained.encode(x, 1)["mean"], trained.encode(x, ones)["mean"])
-    np.testing.assert_array_equal(trained.decode(z, 1)["mean"], trained.decode(z, ones)["mean"])
-    np.testing.assert_array_equal(trained.reconstruct(x, 1), trained.reconstruct(x, ones))
-    np.testing.assert_array_equal(trained.generate(seeds, 1)["z"], trained.generate(seeds, ones)["z"])
-    np.testing.assert_array_equal(trained.score(x, seeds, 2, 1), trained.score(x, seeds, 2, ones))
+    np.testing.assert_array_equal(trained.encode(x, condition=1)["mean"], trained.encode(x, condition=ones)["mean"])
+    np.testing.assert_array_equal(trained.decode(z, condition=1)["mean"], trained.decode(z, condition=ones)["mean"])
+    np.testing.assert_array_equal(trained.reconstruct(x, condition=1), trained.reconstruct(x, condition=ones))
+    np.testing.assert_array_equal(
+        trained.generate(seeds, condition=1)["z"], trained.generate(seeds, condition=ones)["z"]
+    )
+    np.testing.assert_array_equal(
+        trained.score(x, seeds=seeds, num_samples=2, condition=1),
+        trained.score(x, seeds=seeds, num_samples=2, condition=ones),
+    )
 
 
 @pytest.mark.parametrize("bad", [2, -1, 1.5, [0, 1], [[0], [1], [1]], np.eye(2)[[0, 1, 1]], float("nan")])
 def test_no_method_answers_for_a_bad_condition(trained, two_classes, bad):
     x, z, seeds = two_classes[0][:3], np.zeros([3, 2], np.float32), np.arange(3)
     for call in (
-        lambda: trained.encode(x, bad),
-        lambda: trained.decode(z, bad),
-        lambda: trained.reconstruct(x, bad),
-        lambda: trained.generate(seeds, bad),
-        lambda: trained.score(x, seeds, 2, bad),
+        lambda: trained.encode(x, condition=bad),
+        lambda: trained.decode(z, condition=bad),
+        lambda: trained.reconstruct(x, condition=bad),
+        lambda: trained.generate(seeds, condition=bad),
+        lambda: trained.score(x, seeds=seeds, num_samples=2, condition=bad),
         lambda: trained.posterior(x, condition=bad),
         lambda: trained.log_weights(x, 2, condition=bad),
         lambda: trained.sample(3, condition=bad),

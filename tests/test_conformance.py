@@ -235,7 +235,7 @@ def test_mixed_bfloat16_trains_with_densities_in_float32(name, binary_images):
     steps(vae, x, y)
     assert loss_now(vae, x, y) < before
     assert vae.encoder.network.compute_dtype == "bfloat16"
-    one = vae.infer(tf.constant(x[:2]), None if y is None else y[:2])
+    one = vae.infer(tf.constant(x[:2]), condition=None if y is None else y[:2])
     assert one.posterior.dtype == one.prior.dtype == tf.float32
     assert one.log_weights(one.sample(1, tf.constant([1, 2]))).dtype == tf.float32
 
@@ -253,12 +253,12 @@ def test_save_and_load_to_the_last_bit(name, binary_images, tmp_path):
         np.testing.assert_array_equal(mine, theirs)
     given = {} if y is None else {"condition": y[0]}
     np.testing.assert_array_equal(loaded.sample(4, seed=2, **given), vae.sample(4, seed=2, **given))
-    np.testing.assert_array_equal(loaded.reconstruct(x[:4], *_first(y)), vae.reconstruct(x[:4], *_first(y)))
+    np.testing.assert_array_equal(loaded.reconstruct(x[:4], **_first(y)), vae.reconstruct(x[:4], **_first(y)))
     assert loss_now(loaded, x, y) == loss_now(vae, x, y)
 
 
 def _first(y):
-    return [] if y is None else [y[:4]]
+    return {} if y is None else {"condition": y[:4]}
 
 
 @every
@@ -302,7 +302,9 @@ def _compare(vae, client, x, y):
     np.testing.assert_allclose(encoded.scale, vae.encode(x, **local)["scale"], **close)
     np.testing.assert_allclose(client.decode(served.z, **local), generated["mean"], **close)
     np.testing.assert_allclose(client.reconstruct(x, **local), vae.reconstruct(x, **local), **close)
-    np.testing.assert_allclose(client.score(x, seeds, **local), vae.score(x, seeds, 4, **local), rtol=1e-3)
+    np.testing.assert_allclose(
+        client.score(x, seeds, **local), vae.score(x, seeds=seeds, num_samples=4, **local), rtol=1e-3
+    )
 
 
 @every
@@ -324,7 +326,7 @@ def test_bad_input_is_refused(name, binary_images):
     with pytest.raises(ValueError, match="nan"):
         vae.fit(np.full_like(x, np.nan), y, verbose=0)
     local = {} if y is None else {"condition": y[:2]}
-    for ask in (vae.encode, vae.reconstruct, lambda x, **given: vae.score(x, np.arange(len(x)), **given)):
+    for ask in (vae.encode, vae.reconstruct, lambda x, **given: vae.score(x, seeds=np.arange(len(x)), **given)):
         with pytest.raises(ValueError, match=r"found the value -?nan"):
             ask(np.full_like(x[:2], np.nan), **local)
     with pytest.raises(ValueError, match=rf"wanted \(batch, 8, 8, {x.shape[-1]}\)"):

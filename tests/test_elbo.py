@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 import keras_vae as kv
-from keras_vae.objectives.kl import closed_form_kl
+from keras_vae.inference.kl import closed_form_kl
 from tests import linear_gaussian
 
 

@@ -148,10 +148,10 @@ def test_score_is_the_importance_weighted_bound(binary_images):
     vae.fit(binary_images, epochs=20, verbose=0)
     x = binary_images[:6]
     seeds = tf.constant([0, 1, 2, 3, 4, 5])
-    scores = vae.score(x, seeds, 2000)
+    scores = vae.score(x, seeds=seeds, num_samples=2000)
     wanted = kv.evaluation.log_likelihood(vae, x, 5000, verbose=False).per_example
     np.testing.assert_allclose(scores, wanted, atol=0.3)  # two estimates of the same value
-    np.testing.assert_allclose(vae.score(x[2:3], seeds[2:3], 2000)[0], scores[2], rtol=1e-4)
+    np.testing.assert_allclose(vae.score(x[2:3], seeds=seeds[2:3], num_samples=2000)[0], scores[2], rtol=1e-4)
 
 
 def test_a_plain_keras_model_can_be_the_network(binary_images):
@@ -335,7 +335,7 @@ def test_encode_reconstruct_and_score_compile_under_xla():
     # XLA may draw other numbers of the same seed, so that only what draws none can be compared.
     for ask in (lambda x: vae.encode(x)["mean"], vae.reconstruct):
         np.testing.assert_allclose(tf.function(ask, jit_compile=True)(x), ask(x), rtol=1e-4, atol=1e-5)
-    for ask in (vae.encode, vae.reconstruct, lambda x: vae.score(x, tf.range(5), 4)):
+    for ask in (vae.encode, vae.reconstruct, lambda x: vae.score(x, seeds=tf.range(5), num_samples=4)):
         for value in tf.nest.flatten(tf.function(ask, jit_compile=True)(x)):
             assert np.all(np.isfinite(value))
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"found the value\] \[0.3\] \[a Bernoulli"):

@@ -139,7 +139,7 @@ def _pictures(material: Material) -> Iterator[Section]:
     condition = None if material.model.condition is None else y
     samples = material.model.sample(len(x), seed=material.seed, condition=condition)
     yield Section("Samples from the model", pictures=[one_canvas(tile(_shown(samples)), "means of p(x|z), z ~ p(z)")])
-    reconstructions = material.model.reconstruct(x, condition)
+    reconstructions = material.model.reconstruct(x, condition=condition)
     canvas = tile(pairs(_shown(x), _shown(reconstructions)), columns=10)
     yield Section("Reconstructions", pictures=[one_canvas(canvas, "x, and to its right its mean reconstruction")])
 

@@ -1,6 +1,6 @@
 """Estimators of a bound's gradient: one a file."""
 
-from keras_vae.estimators.base import Aggregate, Estimator, Integrand, with_gradient_of
+from keras_vae.estimators.base import Aggregate, Estimate, Estimator, LogWeight, with_gradient_of
 from keras_vae.estimators.leave_one_out import LeaveOneOut
 from keras_vae.estimators.nvil import NVIL
 from keras_vae.estimators.registry import as_estimator
@@ -11,9 +11,10 @@ __all__ = [
     "NVIL",
     "Aggregate",
     "DoublyReparameterized",
+    "Estimate",
     "Estimator",
-    "Integrand",
     "LeaveOneOut",
+    "LogWeight",
     "Reparameterized",
     "StickingTheLanding",
     "as_estimator",

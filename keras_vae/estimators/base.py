@@ -9,35 +9,46 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family
+from keras_vae.inference import Densities, Draws, Inference
 
 
 @dataclass(frozen=True, eq=False)
-class Integrand:
-    """The log-weight log w(z) = joint(z) − entropy_weight · log q(z|x), whose mean or log-mean-exp is a bound.
+class LogWeight:
+    """A log-weight, log w(z) = model − entropy_weight · log q, whose mean or log-mean-exp over samples is a bound.
 
     Attributes:
-        x: The batch, `[batch, *event]`.
-        z: Samples of q(z|x), `[samples, batch, *latent]`; with gradients if the family's samples have them.
-        joint: The function from z to the model's part, log p(x|z) + β log p(z), `[samples, batch]`; or to
-            log p(x|z), where the KL is taken in closed form.
-        log_posterior: The function from z to log q(z|x), `[samples, batch]`.
-        entropy_weight: β, or 0 where the KL is taken in closed form.
+        model: log p(x|z) + β log p(z), `[samples, batch]`, in nats; without the prior of groups whose KL is taken in
+            closed form.
+        score: log q(z|x), `[samples, batch]`, of all groups: what z was drawn by. None where the estimator follows
+            the samples instead.
+        entropy: log q, `[samples, batch]`, of the groups whose KL is not taken in closed form; None if there are none.
+        entropy_weight: β.
     """
 
-    x: tf.Tensor
-    z: tf.Tensor
-    joint: Callable[[tf.Tensor], tf.Tensor]
-    log_posterior: Callable[[tf.Tensor], tf.Tensor]
-    entropy_weight: Any
+    model: tf.Tensor
+    score: tf.Tensor | None
+    entropy: tf.Tensor | None
+    entropy_weight: Any = 1.0
 
     @property
-    def closed_form(self) -> bool:
-        """Whether the KL is taken in closed form, outside."""
-        return isinstance(self.entropy_weight, float) and self.entropy_weight == 0.0
+    def value(self) -> tf.Tensor:
+        """Log w, `[samples, batch]`."""
+        return self.model if self.entropy is None else self.model - self.entropy_weight * self.entropy
 
-    def log_weights(self, joint: tf.Tensor, log_posterior: tf.Tensor) -> tf.Tensor:
-        """Return log w of its two parts."""
-        return joint if self.closed_form else joint - self.entropy_weight * log_posterior
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A bound, and a surrogate for its gradient.
+
+    Attributes:
+        value: The bound, `[batch]`, in nats.
+        surrogate: What to differentiate, `[batch]`; its value means nothing.
+        densities: The densities at the samples behind them.
+    """
+
+    value: tf.Tensor
+    surrogate: tf.Tensor
+    densities: Densities
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,13 @@ class Estimator:
     Attributes:
         analytic_kl: Whether it may take the KL in closed form.
         along_samples: Whether it follows log q(z|x) along the path of z.
+        detached: Whether it needs samples that carry no gradient.
         layers: Keras layers with weights that it trains, such as a baseline.
     """
 
     analytic_kl: bool = True
     along_samples: bool = False
+    detached: bool = False
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
@@ -80,7 +93,7 @@ class Estimator:
 
         Args:
             owner: The objective's name, for the message.
-            family: The posterior's family.
+            family: The family of a group of the posterior.
             posterior: One of its distributions.
             num_samples: How many samples the bound takes.
             path_power: The bound's; see `Aggregate`.
@@ -90,8 +103,23 @@ class Estimator:
         """
         raise NotImplementedError
 
-    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the bound, `[batch]`, and a surrogate, `[batch]`: only the surrogate's gradient is meant."""
+    def estimate(
+        self,
+        inference: Inference,
+        draws: Draws,
+        weigh: Callable[[Densities], LogWeight],
+        aggregate: Aggregate,
+        training: bool | None,
+    ) -> Estimate:
+        """Estimate the bound and its gradient.
+
+        Args:
+            inference: The model at a batch of x.
+            draws: Samples of q(z|x), without gradients if the estimator is `detached`.
+            weigh: The log-weight as a function of densities.
+            aggregate: How the log-weights of several samples make one bound.
+            training: Whether the bound is trained on.
+        """
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.estimators.base import Aggregate, Estimator, Integrand
+from keras_vae.estimators.base import Aggregate, Estimate, Estimator, LogWeight
 from keras_vae.families.base import Family
+from keras_vae.inference import Densities, Draws, Inference
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -19,6 +20,8 @@ class LeaveOneOut(Estimator):
     For any posterior, discrete or not. At least two samples.
     """
 
+    detached = True
+
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
         """Refuse a single sample, and a relaxed posterior."""
         refuse_relaxed(owner, self, family)
@@ -28,28 +31,32 @@ class LeaveOneOut(Estimator):
                 f"received {num_samples}. For one sample use estimator='nvil'"
             )
 
-    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def estimate(
+        self,
+        inference: Inference,
+        draws: Draws,
+        weigh: Callable[[Densities], LogWeight],
+        aggregate: Aggregate,
+        training: bool | None,
+    ) -> Estimate:
         """Return the bound and the score function's surrogate."""
-        return score_function(integrand, aggregate, aggregate.leave_one_out)
+        densities = inference.densities(draws)
+        log_weight = weigh(densities)
+        signal = aggregate.leave_one_out(tf.stop_gradient(log_weight.value))
+        return Estimate(*score_function(log_weight, aggregate, signal), densities)
 
 
-def score_function(
-    integrand: Integrand, aggregate: Aggregate, signals: Callable[[tf.Tensor], tf.Tensor]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the bound and a surrogate whose gradient by q is the signals times the scores.
+def score_function(log_weight: LogWeight, aggregate: Aggregate, signal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the bound, `[batch]`, and a surrogate whose gradient by q is the signals times the scores.
 
     Args:
-        integrand: The log-weight.
+        log_weight: At samples without gradients.
         aggregate: The bound.
-        signals: The function from log-weights to learning signals, both `[samples, batch]`.
+        signal: The learning signal of each sample, `[samples, batch]`.
     """
-    z = tf.stop_gradient(integrand.z)
-    joint, log_posterior = integrand.joint(z), integrand.log_posterior(z)
-    log_weights = integrand.log_weights(joint, log_posterior)
-    weights = tf.stop_gradient(aggregate.weights(log_weights))
-    signal = tf.stop_gradient(signals(tf.stop_gradient(log_weights)))
-    surrogate = tf.reduce_sum(weights * joint + signal * log_posterior, axis=0)
-    return aggregate.value(log_weights), surrogate
+    weights = tf.stop_gradient(aggregate.weights(log_weight.value))
+    surrogate = tf.reduce_sum(weights * log_weight.model + tf.stop_gradient(signal) * log_weight.score, axis=0)
+    return aggregate.value(log_weight.value), surrogate
 
 
 def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:

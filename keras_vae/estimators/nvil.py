@@ -1,15 +1,17 @@
 """The score function with an input-dependent baseline."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.estimators.base import Aggregate, Estimator, Integrand
+from keras_vae.estimators.base import Aggregate, Estimate, Estimator, LogWeight
 from keras_vae.estimators.leave_one_out import refuse_relaxed, score_function
 from keras_vae.families.base import Family
+from keras_vae.inference import Densities, Draws, Inference
 from keras_vae.networks import MLP
 from keras_vae.utils import replicas
 from keras_vae.utils.distributions import density_dtype
@@ -36,6 +38,8 @@ class NVIL(Estimator):
         >>> objective = kv.objectives.ELBO(estimator=NVIL(kv.networks.MLP([50], activation="tanh")))
     """
 
+    detached = True
+
     def __init__(self, network: keras.layers.Layer | None = None) -> None:
         if isinstance(network, dict):
             network = keras.saving.deserialize_keras_object(network)
@@ -54,17 +58,22 @@ class NVIL(Estimator):
                 f"{owner}: NVIL's baseline is for the ELBO; for this bound use estimator='leave_one_out' (VIMCO)"
             )
 
-    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def estimate(
+        self,
+        inference: Inference,
+        draws: Draws,
+        weigh: Callable[[Densities], LogWeight],
+        aggregate: Aggregate,
+        training: bool | None,
+    ) -> Estimate:
         """Return the bound and the surrogate, the baseline's own training included."""
-        baseline = self.baseline(integrand.x, training=training)
-        found = []
-
-        def signals(log_weights: tf.Tensor) -> tf.Tensor:
-            found.append(self.baseline.center(log_weights - tf.stop_gradient(baseline), training))
-            return found[0] / tf.cast(tf.shape(log_weights)[0], log_weights.dtype)
-
-        value, surrogate = score_function(integrand, aggregate, signals)
-        return value, surrogate + tf.reduce_mean(tf.stop_gradient(found[0]), axis=0) * baseline
+        densities = inference.densities(draws)
+        log_weight = weigh(densities)
+        baseline = self.baseline(inference.x, training=training)
+        centered = self.baseline.center(tf.stop_gradient(log_weight.value) - tf.stop_gradient(baseline), training)
+        signal = centered / tf.cast(tf.shape(centered)[0], centered.dtype)
+        value, surrogate = score_function(log_weight, aggregate, signal)
+        return Estimate(value, surrogate + tf.reduce_mean(tf.stop_gradient(centered), axis=0) * baseline, densities)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

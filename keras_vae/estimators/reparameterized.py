@@ -1,11 +1,15 @@
 """Gradients along the samples' path: reparameterized, sticking the landing, doubly reparameterized."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.estimators.base import Aggregate, Estimator, Integrand, samples_carry_gradients
+from keras_vae.estimators.base import Aggregate, Estimate, Estimator, LogWeight, samples_carry_gradients
 from keras_vae.families.base import Family
+from keras_vae.inference import Densities, Draws, Inference
+from keras_vae.inference.densities import total
 from keras_vae.utils.deprecation import also_loads
 
 
@@ -33,20 +37,25 @@ class Reparameterized(Estimator):
                 "discrete model. Use ELBO, or the exact family with estimator='leave_one_out'"
             )
 
-    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def estimate(
+        self,
+        inference: Inference,
+        draws: Draws,
+        weigh: Callable[[Densities], LogWeight],
+        aggregate: Aggregate,
+        training: bool | None,
+    ) -> Estimate:
         """Return the bound twice: its own gradient is the estimate."""
-        joint = integrand.joint(integrand.z)
-        if not integrand.closed_form:
-            joint = integrand.log_weights(joint, integrand.log_posterior(integrand.z))
-        value = aggregate.value(joint)
-        return value, value
+        densities = inference.densities(draws)
+        value = aggregate.value(weigh(densities).value)
+        return Estimate(value, value, densities)
 
 
 class PathEstimator(Estimator):
     """∇_φ Σ_s v_s log w(z_s(φ)), log q's own parameters held fixed; v_s = w̃_s to the aggregate's power.
 
-    The gradient by log w's sample is taken first and then sent down the path, so that any posterior can be used:
-    a flow's weights need not be frozen.
+    log w is differentiated by the sample alone, which holds q's parameters still, a flow's weights and the maps between
+    groups of latents included; that gradient is then sent down the samples' path.
     """
 
     analytic_kl = False
@@ -64,18 +73,29 @@ class PathEstimator(Estimator):
         if path_power != self.power:
             raise ValueError(f"{owner}: {type(self).__name__} would bias this bound's gradient. {self.elsewhere}")
 
-    def bound(self, integrand: Integrand, aggregate: Aggregate, training: bool | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def estimate(
+        self,
+        inference: Inference,
+        draws: Draws,
+        weigh: Callable[[Densities], LogWeight],
+        aggregate: Aggregate,
+        training: bool | None,
+    ) -> Estimate:
         """Return the bound and the path's surrogate."""
-        z = tf.stop_gradient(integrand.z)
+        z = tf.nest.map_structure(tf.stop_gradient, draws.z)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
-            joint = integrand.joint(z)
-            log_weights = integrand.log_weights(joint, integrand.log_posterior(z))
-        by_sample = tf.stop_gradient(tape.gradient(log_weights, z))
+            densities = inference.densities(Draws(z))
+            log_weight = weigh(densities)
+            log_weights = log_weight.value
+        slopes = tape.gradient(log_weights, z, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        path = total(
+            tf.reduce_sum(tf.stop_gradient(slopes[name]) * draws.z[name], axis=tuple(range(2, len(value.shape))))
+            for name, value in z.items()
+        )
         weights = tf.stop_gradient(aggregate.weights(log_weights))
-        path = tf.reduce_sum(by_sample * integrand.z, axis=tuple(range(2, len(z.shape))))
-        surrogate = tf.reduce_sum(weights * joint + weights**self.power * path, axis=0)
-        return aggregate.value(log_weights), surrogate
+        surrogate = tf.reduce_sum(weights * log_weight.model + weights**self.power * path, axis=0)
+        return Estimate(aggregate.value(log_weights), surrogate, densities)
 
 
 @keras.saving.register_keras_serializable("keras_vae")

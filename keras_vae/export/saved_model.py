@@ -66,7 +66,7 @@ def verify(directory: Path, live: dict[str, Signature], requests: dict[str, Tens
     """
     loaded = tf.saved_model.load(str(directory)).signatures
     for name, inputs in requests.items():
-        wanted = tf.function(live[name].function)(**inputs)
+        wanted = tf.function(live[name].function)(*(inputs[spec.name] for spec in live[name].inputs))
         found = loaded[name](**inputs)
         if set(found) != set(wanted):
             raise ExportMismatchError(f"{name} answers {sorted(found)}, the live model {sorted(wanted)}")

@@ -24,49 +24,86 @@ class Signature:
 def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
     """Return the endpoints by name; the first becomes `serving_default`.
 
-    Row i of each answer depends on row i of the request alone.
+    Row i of each answer depends on row i of the request alone. Of a model with several groups of latents, z is served
+    as one tensor for each group, named `z/<group>`, and so are the means and scales of `encode`.
 
     Args:
         model: A `keras_vae.VAE`.
         score_samples: Importance samples behind `score`.
     """
+    groups = model.latents
     x = tf.TensorSpec([None, *model.event_shape], tf.float32, name="x")
-    z = tf.TensorSpec([None, *model.latent_shape], tf.float32, name="z")
     seed = tf.TensorSpec([None], tf.int64, name="seed")
+    z = by_group({name: tf.TensorSpec([None, *shape], tf.float32) for name, shape in groups.shapes.items()}, "z", model)
+    z_inputs = tuple(tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in z.items())
     given: tuple[tf.TensorSpec, ...] = ()
     if model.condition is not None:
         given = (tf.TensorSpec([None, *model.condition.shape], model.condition.dtype, name="condition"),)
+
+    def generate(seed: tf.Tensor, *condition: tf.Tensor) -> Tensors:
+        found = model.generate(seed, condition=_only(condition))
+        return {"mean": found["mean"], **by_group(found["z"], "z", model)}
+
+    def draw(seed: tf.Tensor, *condition: tf.Tensor) -> Tensors:
+        found = model.generate(seed, condition=_only(condition), draws=True)
+        return {"draw": found["draw"], **by_group(found["z"], "z", model)}
+
+    def encode(x: tf.Tensor, *condition: tf.Tensor) -> Tensors:
+        found = model.encode(x, condition=_only(condition))
+        return {**by_group(found["mean"], "mean", model), **by_group(found["scale"], "scale", model)}
+
+    def decode(*inputs: tf.Tensor) -> Tensors:
+        latents = dict(zip(groups.names, inputs[: len(z)], strict=True))
+        found = model.decode(groups.pack(latents), condition=_only(inputs[len(z) :]))
+        return _per_row(found, tf.shape(inputs[0])[0])
+
+    def reconstruct(x: tf.Tensor, *condition: tf.Tensor) -> Tensors:
+        return {"mean": model.reconstruct(x, condition=_only(condition))}
+
+    def score(x: tf.Tensor, seed: tf.Tensor, *condition: tf.Tensor) -> Tensors:
+        bound = model.score(x, seeds=seed, num_samples=score_samples, condition=_only(condition))
+        return {"log_likelihood_bound": bound}
+
     return {
-        "generate": Signature((seed, *given), lambda seed, condition=None: model.generate(seed, condition)),
-        "encode": Signature((x, *given), lambda x, condition=None: model.encode(x, condition)),
-        "decode": Signature(
-            (z, *given), lambda z, condition=None: _per_row(model.decode(z, condition), tf.shape(z)[0])
-        ),
-        "reconstruct": Signature((x, *given), lambda x, condition=None: {"mean": model.reconstruct(x, condition)}),
-        "score": Signature(
-            (x, seed, *given),
-            lambda x, seed, condition=None: {"log_likelihood_bound": model.score(x, seed, score_samples, condition)},
-        ),
+        "generate": Signature((seed, *given), generate),
+        "draw": Signature((seed, *given), draw),
+        "encode": Signature((x, *given), encode),
+        "decode": Signature((*z_inputs, *given), decode),
+        "reconstruct": Signature((x, *given), reconstruct),
+        "score": Signature((x, seed, *given), score),
     }
+
+
+def by_group(values: Any, name: str, model: Any) -> dict[str, Any]:
+    """Return values by their served names: `<name>/<group>`, or simply the name for one group of latents."""
+    if not model.latents.several:
+        return {name: next(iter(values.values())) if isinstance(values, dict) else values}
+    return {f"{name}/{group}": values[group] for group in model.latents.names}
 
 
 def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
     """Return an ordinary request of `batch` rows for each signature, x drawn from the model itself."""
     seed = tf.range(batch, dtype=tf.int64)
     y = None if model.condition is None else tf.zeros([batch, *model.condition.shape], model.condition.dtype)
-    z = model.generate(seed, y)["z"]
+    z = model.generate(seed, condition=y)["z"]
     x = model.likelihood(z, condition=y).sample(seed=tf.constant([0, batch], tf.int32))
     if model.observed_family.support is OPEN_UNIT_INTERVAL:
         x = tf.clip_by_value(x, _EDGE, 1.0 - _EDGE)  # samples may round to 0 and 1
-    x, z = tf.cast(x, tf.float32), tf.cast(z, tf.float32)
+    x = tf.cast(x, tf.float32)
     given = {} if y is None else {"condition": y}
+    latents = {name: tf.cast(value, tf.float32) for name, value in by_group(z, "z", model).items()}
     return {
         "generate": {"seed": seed, **given},
+        "draw": {"seed": seed, **given},
         "encode": {"x": x, **given},
-        "decode": {"z": z, **given},
+        "decode": {**latents, **given},
         "reconstruct": {"x": x, **given},
         "score": {"x": x, "seed": seed, **given},
     }
+
+
+def _only(condition: tuple[tf.Tensor, ...]) -> tf.Tensor | None:
+    return condition[0] if condition else None
 
 
 def _per_row(outputs: Tensors, batch: tf.Tensor) -> Tensors:

@@ -1,36 +1,38 @@
 """What all objectives share."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
 from keras_vae.estimators import Aggregate, Estimator
-from keras_vae.inference import Inference
+from keras_vae.families.base import Family
+from keras_vae.inference import Densities, Draws, Inference, LatentGroups
+from keras_vae.inference.densities import total
 
 Terms = dict[str, tf.Tensor]
 
 
-def refuse_jumps(owner: str, inference: Inference) -> None:
+def refuse_jumps(owner: str, family: Family) -> None:
     """Refuse to follow log q(z|x) along samples where it jumps.
 
     Raises:
         ValueError: If it does.
     """
-    if inference.family.jumps:
+    if family.jumps:
         raise ValueError(
-            f"{owner}: log q(z|x) of {type(inference.family).__name__} jumps where its pieces meet, and a gradient "
-            "along samples misses the jumps; wanted the KL in closed form, as ELBO and InfoVAE take it with estimator "
+            f"{owner}: log q(z|x) of {type(family).__name__} jumps where its pieces meet, and a gradient "
+            "along samples misses the jumps: expected a KL in closed form. Use ELBO or InfoVAE with estimator "
             "'reparameterized' and the prior Uniform or Learned(PiecewiseConstant(...)), or estimator='leave_one_out' "
-            "or 'nvil'"
+            "or 'nvil'."
         )
 
 
 class LatentVariableModel(Protocol):
     """What an objective asks of a model."""
 
-    def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
+    def infer(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
         """Return q(z|x), p(z) and p(x|z) at a batch of x."""
 
 
@@ -77,11 +79,18 @@ class Objective:
             ValueError: If they cannot be combined; it names what can.
         """
 
-    def _check_estimator(self, inference: Inference, aggregate: Aggregate, closed_form: bool = False) -> None:
+    def metric_names(self, groups: LatentGroups) -> tuple[str, ...]:
+        """Return the terms that are reported: `metrics`, and of several groups of latents the KL of each."""
+        return (*self.metrics, *(f"kl/{name}" for name in groups.names)) if groups.several else self.metrics
+
+    def _check_estimator(self, inference: Inference, aggregate: Aggregate, closed_form: Collection[str] = ()) -> None:
+        """Check the estimator against each group; `closed_form` names those whose KL is taken in closed form."""
         owner = type(self).__name__
-        self.estimator.check(owner, inference.family, inference.posterior, self.num_samples, aggregate.path_power)
-        if self.estimator.along_samples and not closed_form:
-            refuse_jumps(owner, inference)
+        posterior = inference.densities(one_draw(inference)).posterior
+        for name, family in inference.model.encoder.families.items():
+            self.estimator.check(owner, family, posterior[name], self.num_samples, aggregate.path_power)
+            if self.estimator.along_samples and name not in closed_form:
+                refuse_jumps(owner, family)
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
@@ -96,3 +105,26 @@ class Objective:
     def from_config(cls, config: dict[str, Any]) -> "Objective":
         """Rebuild from `get_config`."""
         return cls(**config)
+
+
+def one_draw(inference: Inference) -> Draws:
+    """Return one draw of the latents, for looking at the distributions of a model that is not trained yet."""
+    return inference.draw(1, tf.constant([0, 0], tf.int32))
+
+
+def kl_of_groups(densities: Densities, closed_form: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Return the KL of each group, `[batch]`, in nats: in closed form where it is given, otherwise from the samples."""
+    found = {}
+    for name in densities.posterior:
+        if name in closed_form:
+            kl = closed_form[name]
+            found[name] = kl if kl.shape.rank == 1 else tf.reduce_mean(kl, axis=0)
+        else:
+            found[name] = tf.reduce_mean(densities.log_posterior[name] - densities.log_prior[name], axis=0)
+    return found
+
+
+def kl_terms(groups: LatentGroups, kl: Mapping[str, tf.Tensor]) -> Terms:
+    """Return `kl`, and of several groups also `kl/<group>`, each `[batch]`."""
+    each = {f"kl/{name}": kl[name] for name in groups.names} if groups.several else {}
+    return {"kl": total(kl.values()), **each}

@@ -47,6 +47,12 @@ class BetaTC(Objective):
 
     def check(self, inference: Inference) -> None:
         """Refuse posteriors and priors that do not factorize, and relaxed ones."""
+        if inference.groups.several:
+            raise ValueError(
+                "BetaTC: expected a model with one group of latents, received the groups "
+                f"{', '.join(inference.groups.names)}: the latents of a later group depend on those of an earlier one. "
+                "Use ELBO or InfoVAE."
+            )
         entangled = factors(inference.posterior) is None or factors(inference.prior) is None
         if entangled or inference.family.relaxed:
             raise ValueError(
@@ -55,7 +61,7 @@ class BetaTC(Objective):
                 "example, Normal and StandardNormal"
             )
         Reparameterized().check("BetaTC", inference.family, inference.posterior, 1, 1)
-        refuse_jumps("BetaTC", inference)
+        refuse_jumps("BetaTC", inference.family)
 
     def __call__(
         self,
@@ -66,7 +72,7 @@ class BetaTC(Objective):
         condition: Any = None,
     ) -> Terms:
         """Return `loss`, `bound` (the ELBO), and the terms of the split, each `[batch]`."""
-        inference = model.infer(x, condition, training=training)
+        inference = model.infer(x, condition=condition, training=training)
         z = inference.sample(1, seed)
         reconstruction = inference.log_likelihood(z)[0]
         log_posterior, log_prior = inference.posterior.log_prob(z)[0], inference.prior.log_prob(z)[0]

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.estimators import Estimator, Integrand, as_estimator, with_gradient_of
-from keras_vae.inference import Inference
+from keras_vae.estimators import Estimator, LogWeight, as_estimator, with_gradient_of
+from keras_vae.inference import Densities, Draws, Inference
+from keras_vae.inference.densities import total
 from keras_vae.objectives.aggregates import MEAN
-from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
-from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
+from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, kl_of_groups, kl_terms, one_draw
 from keras_vae.schedules.base import as_schedule, deserialize, non_negative, serialize
 from keras_vae.utils import replicas
 from keras_vae.utils.arguments import positive_integer
@@ -66,18 +66,23 @@ class ELBO(Objective):
 
     def check(self, inference: Inference) -> None:
         """Refuse what the estimator, or free bits, cannot go with."""
-        closed_form = self.estimator.analytic_kl and closed_form_kl(inference.posterior, inference.prior) is not None
-        self._check_estimator(inference, MEAN, closed_form)
-        if self.free_bits:
-            if not self.estimator.analytic_kl:
+        densities = inference.densities(one_draw(inference))
+        self._check_estimator(inference, MEAN, self._closed_form(densities))
+        if not self.free_bits:
+            return
+        if not self.estimator.analytic_kl:
+            raise ValueError(
+                f"ELBO: free_bits={self.free_bits} needs the KL in closed form, which "
+                f"{type(self.estimator).__name__} does not use. Use estimator='reparameterized'."
+            )
+        for name, kl in densities.kl_per_latent.items():
+            if kl is None:
+                of_group = f" of the group {name!r}" if inference.groups.several else ""
                 raise ValueError(
-                    f"ELBO: free_bits needs the KL in closed form, which {_name(self.estimator)} does not use"
-                )
-            if kl_per_latent(inference.posterior, inference.prior) is None:
-                raise ValueError(
-                    f"ELBO: free_bits={self.free_bits} is given to each latent, but the KL of "
-                    f"{type(inference.family).__name__} to this prior is no sum over latents; wanted a posterior and a "
-                    "prior that factorize, such as Normal and StandardNormal. Or warm up beta instead"
+                    f"ELBO: free_bits={self.free_bits} is given to each latent: expected a posterior and a prior that "
+                    f"factorize, such as Normal and StandardNormal; received "
+                    f"{type(inference.model.encoder.families[name]).__name__}{of_group}, whose KL to this prior is "
+                    "not a sum over latents. Use them, or warm up beta instead."
                 )
 
     def __call__(
@@ -89,45 +94,68 @@ class ELBO(Objective):
         condition: Any = None,
     ) -> Terms:
         """Return `loss`, `bound`, `reconstruction` = E_q[log p(x|z)] and `kl`, each `[batch]`."""
-        inference = model.infer(x, condition, training=training)
-        return self.terms(inference, x, inference.sample(self.num_samples, seed, relaxed=bool(training)), training)
+        inference = model.infer(x, condition=condition, training=training)
+        relaxed = bool(training)
+        draws = inference.draw(self.num_samples, seed, relaxed=relaxed, detached=self.estimator.detached)
+        return self.terms(inference, draws, training=training)
 
-    def terms(self, inference: Inference, x: tf.Tensor, z: tf.Tensor, training: bool | None) -> Terms:
-        """Return the terms at samples z, `[samples, batch, *latent]`."""
-        beta = tf.cast(as_schedule(self.beta, "beta")(inference.step), z.dtype)
-        kl = closed_form_kl(inference.posterior, inference.prior) if self.estimator.analytic_kl else None
-        found: dict[str, tf.Tensor] = {}
+    def terms(self, inference: Inference, z: Any, *, training: bool | None = None) -> Terms:
+        """Return the terms at given samples.
 
-        def joint(z: tf.Tensor) -> tf.Tensor:
-            found["reconstruction"] = log_likelihood = inference.log_likelihood(z)
-            if kl is not None:
-                return log_likelihood
-            found["prior"] = log_prior = inference.prior.log_prob(z)
-            return log_likelihood + beta * log_prior
+        Args:
+            inference: The model at a batch of x.
+            z: Samples of q(z|x), each `[samples, batch, *latent]`, bare or by group.
+            training: As in a call.
+        """
+        draws = z if isinstance(z, Draws) else Draws(inference.groups.unpack(z))
+        dtype = next(iter(draws.z.values())).dtype
+        beta = tf.cast(as_schedule(self.beta, "beta")(inference.step), dtype)
+        estimate = self.estimator.estimate(
+            inference, draws, lambda densities: self._log_weight(densities, beta), MEAN, training
+        )
+        closed_form = self._closed_form(estimate.densities)
+        kl = kl_of_groups(estimate.densities, closed_form)
+        reconstruction = tf.reduce_mean(estimate.densities.log_likelihood, axis=0)
+        loss = -with_gradient_of(estimate.value, estimate.surrogate)
+        outside = [name for name, value in closed_form.items() if value.shape.rank == 1]
+        if outside:
+            loss = beta * total(self._charged(estimate.densities, name) for name in outside) + loss
+        each = kl_terms(inference.groups, kl)
+        return {"loss": loss, "bound": reconstruction - each["kl"], "reconstruction": reconstruction, **each}
 
-        def log_posterior(z: tf.Tensor) -> tf.Tensor:
-            found["posterior"] = inference.posterior.log_prob(z)
-            return found["posterior"]
+    def _closed_form(self, densities: Densities) -> dict[str, tf.Tensor]:
+        """Return the KL of the groups for which it is taken in closed form."""
+        if not self.estimator.analytic_kl:
+            return {}
+        return {name: kl for name, kl in densities.kl.items() if kl is not None}
 
-        integrand = Integrand(x, z, joint, log_posterior, 0.0 if kl is not None else beta)
-        value, surrogate = self.estimator.bound(integrand, MEAN, training)
-        reconstruction = tf.reduce_mean(found["reconstruction"], axis=0)
-        if kl is None:
-            kl = tf.reduce_mean(found["posterior"] - found["prior"], axis=0)
-            loss = -with_gradient_of(value, surrogate)
-        else:
-            loss = beta * self._priced(inference, kl) - with_gradient_of(value, surrogate)
-        return {"loss": loss, "bound": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+    def _log_weight(self, densities: Densities, beta: tf.Tensor) -> LogWeight:
+        """Return log p(x|z) − β KL, but for the closed forms that do not depend on z, which are added outside."""
+        closed_form = self._closed_form(densities)
+        sampled = [name for name in densities.posterior if name not in closed_form]
+        model = densities.log_likelihood
+        for name in sampled:
+            model = model + beta * densities.log_prior[name]
+        for name, kl in closed_form.items():
+            if kl.shape.rank == 2:
+                model = model - beta * self._charged(densities, name)
+        entropy = total(densities.log_posterior[name] for name in sampled) if sampled else None
+        score = total(densities.log_posterior.values()) if self.estimator.detached else None
+        return LogWeight(model, score, entropy, beta)
 
-    def _priced(self, inference: Inference, kl: tf.Tensor) -> tf.Tensor:
-        """Return the KL as it enters the loss."""
+    def _charged(self, densities: Densities, name: str) -> tf.Tensor:
+        """Return the KL of a group as it enters the loss, `[batch]` or `[samples, batch]`."""
+        kl = densities.kl[name]
+        assert kl is not None, "only of groups with a closed form"
         if not self.free_bits:
             return kl
-        by_latent = kl_per_latent(inference.posterior, inference.prior)
+        by_latent = densities.kl_per_latent[name]
+        assert by_latent is not None, "refused by check"
         # The larger of λ and the batch's mean, as an example's share of it, so that the batch's mean is right.
         free = tf.cast(self.free_bits, kl.dtype)
-        priced = tf.where(replicas.mean(by_latent) > free, by_latent, free)
-        return tf.reduce_sum(priced, axis=tuple(range(1, len(priced.shape))))
+        of_examples = by_latent if kl.shape.rank == 1 else tf.reduce_mean(by_latent, axis=0)
+        priced = tf.where(replicas.mean(of_examples) > free, by_latent, free)
+        return tf.reduce_sum(priced, axis=tuple(range(kl.shape.rank, len(priced.shape))))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -137,7 +165,3 @@ class ELBO(Objective):
             "free_bits": self.free_bits,
             "estimator": keras.saving.serialize_keras_object(self.estimator),
         }
-
-
-def _name(estimator: Estimator) -> str:
-    return type(estimator).__name__

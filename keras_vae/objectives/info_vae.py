@@ -1,5 +1,6 @@
 """The InfoVAE objective with the maximum mean discrepancy."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -7,8 +8,15 @@ import tensorflow as tf
 
 from keras_vae.estimators import Reparameterized
 from keras_vae.inference import Inference
-from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, refuse_jumps
-from keras_vae.objectives.kl import closed_form_kl
+from keras_vae.objectives.base import (
+    LatentVariableModel,
+    Objective,
+    Terms,
+    kl_of_groups,
+    kl_terms,
+    one_draw,
+    refuse_jumps,
+)
 from keras_vae.schedules.base import non_negative
 from keras_vae.utils import replicas
 
@@ -48,14 +56,16 @@ class InfoVAE(Objective):
 
     def check(self, inference: Inference) -> None:
         """Refuse posteriors whose samples carry no gradient, and relaxed ones."""
-        if inference.family.relaxed:
-            raise ValueError(
-                f"InfoVAE: relaxed samples of {type(inference.family).__name__} and the prior's exact ones never "
-                "agree; wanted a reparameterized posterior, such as Normal"
-            )
-        Reparameterized().check("InfoVAE", inference.family, inference.posterior, 1, 1)
-        if closed_form_kl(inference.posterior, inference.prior) is None:
-            refuse_jumps("InfoVAE", inference)
+        densities = inference.densities(one_draw(inference))
+        for name, family in inference.model.encoder.families.items():
+            if family.relaxed:
+                raise ValueError(
+                    f"InfoVAE: expected a posterior with exact reparameterized samples, such as Normal, received "
+                    f"{type(family).__name__}: its relaxed samples and the prior's exact ones never agree. Use ELBO."
+                )
+            Reparameterized().check("InfoVAE", family, densities.posterior[name], 1, 1)
+            if densities.kl[name] is None:
+                refuse_jumps("InfoVAE", family)
 
     def __call__(
         self,
@@ -66,21 +76,20 @@ class InfoVAE(Objective):
         condition: Any = None,
     ) -> Terms:
         """Return `loss`, `bound` (the ELBO), `reconstruction`, `kl`, and `mmd`, the same for all, each `[batch]`."""
-        inference = model.infer(x, condition, training=training)
-        z = inference.sample(1, seed)
-        reconstruction = inference.log_likelihood(z)[0]
-        kl = closed_form_kl(inference.posterior, inference.prior)
-        if kl is None:
-            kl = (inference.posterior.log_prob(z) - inference.prior.log_prob(z))[0]
-        mmd = tf.broadcast_to(self._mmd(inference, z[0], seed), tf.shape(kl))
-        loss = (1.0 - self.alpha) * kl + (self.alpha + self.lambda_ - 1.0) * mmd - reconstruction
-        return {"loss": loss, "bound": reconstruction - kl, "reconstruction": reconstruction, "kl": kl, "mmd": mmd}
+        inference = model.infer(x, condition=condition, training=training)
+        densities = inference.densities(inference.draw(1, seed))
+        closed_form = {name: kl for name, kl in densities.kl.items() if kl is not None}
+        kl = kl_terms(inference.groups, kl_of_groups(densities, closed_form))
+        reconstruction = densities.log_likelihood[0]
+        mmd = tf.broadcast_to(self._mmd(inference, densities.z, seed), tf.shape(reconstruction))
+        loss = (1.0 - self.alpha) * kl["kl"] + (self.alpha + self.lambda_ - 1.0) * mmd - reconstruction
+        return {"loss": loss, "bound": reconstruction - kl["kl"], "reconstruction": reconstruction, "mmd": mmd, **kl}
 
-    def _mmd(self, inference: Inference, z: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(z)[0]
-        prior = inference.sample_prior(count, tf.random.experimental.stateless_fold_in(seed, 1))
-        mine, theirs = (replicas.gather(tf.reshape(sample, [count, -1])) for sample in (z, prior))
-        return squared_mmd(mine, theirs)
+    def _mmd(self, inference: Inference, z: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+        prior = inference.sample_prior(tf.random.experimental.stateless_fold_in(seed, 1))
+        mine = inference.groups.flatten({name: value[0] for name, value in z.items()})
+        theirs = inference.groups.flatten(prior)
+        return squared_mmd(replicas.gather(mine), replicas.gather(theirs))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

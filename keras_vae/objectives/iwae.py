@@ -6,10 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_vae.estimators import Estimator, Integrand, as_estimator, with_gradient_of
-from keras_vae.inference import Inference
+from keras_vae.estimators import Estimator, LogWeight, as_estimator, with_gradient_of
+from keras_vae.inference import Densities, Inference
+from keras_vae.inference.densities import total
 from keras_vae.objectives.aggregates import LOG_MEAN_EXP
-from keras_vae.objectives.base import LatentVariableModel, Objective, Terms
+from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, kl_of_groups, kl_terms
 from keras_vae.utils.arguments import positive_integer
 
 
@@ -57,24 +58,14 @@ class IWAE(Objective):
         condition: Any = None,
     ) -> Terms:
         """Return `loss` = −`bound`, `bound`, and of the ELBO `reconstruction` and `kl`, each `[batch]`."""
-        inference = model.infer(x, condition, training=training)
-        z = inference.sample(self.num_samples, seed)
-        found: dict[str, tf.Tensor] = {}
-
-        def joint(z: tf.Tensor) -> tf.Tensor:
-            found["reconstruction"], found["prior"] = inference.log_likelihood(z), inference.prior.log_prob(z)
-            return found["reconstruction"] + found["prior"]
-
-        def log_posterior(z: tf.Tensor) -> tf.Tensor:
-            found["posterior"] = inference.posterior.log_prob(z)
-            return found["posterior"]
-
-        value, surrogate = self.estimator.bound(Integrand(x, z, joint, log_posterior, 1.0), LOG_MEAN_EXP, training)
+        inference = model.infer(x, condition=condition, training=training)
+        draws = inference.draw(self.num_samples, seed, detached=self.estimator.detached)
+        estimate = self.estimator.estimate(inference, draws, _log_weight, LOG_MEAN_EXP, training)
         return {
-            "loss": -with_gradient_of(value, surrogate),
-            "bound": value,
-            "reconstruction": tf.reduce_mean(found["reconstruction"], axis=0),
-            "kl": tf.reduce_mean(found["posterior"] - found["prior"], axis=0),
+            "loss": -with_gradient_of(estimate.value, estimate.surrogate),
+            "bound": estimate.value,
+            "reconstruction": tf.reduce_mean(estimate.densities.log_likelihood, axis=0),
+            **kl_terms(inference.groups, kl_of_groups(estimate.densities, {})),
         }
 
     def get_config(self) -> dict[str, Any]:
@@ -83,3 +74,8 @@ class IWAE(Objective):
             "num_samples": self.num_samples,
             "estimator": keras.saving.serialize_keras_object(self.estimator),
         }
+
+
+def _log_weight(densities: Densities) -> LogWeight:
+    log_posterior = total(densities.log_posterior.values())
+    return LogWeight(densities.log_joint, log_posterior, log_posterior)

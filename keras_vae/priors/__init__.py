@@ -2,6 +2,8 @@
 
 from keras_vae.priors.autoregressive import Autoregressive
 from keras_vae.priors.base import Prior
+from keras_vae.priors.chain import Chain
+from keras_vae.priors.conditional import ConditionalPrior
 from keras_vae.priors.learned import Learned
 from keras_vae.priors.masked_autoregressive_flow import MaskedAutoregressiveFlow
 from keras_vae.priors.real_nvp import RealNVP
@@ -11,6 +13,8 @@ from keras_vae.priors.vamp import VampPrior
 
 __all__ = [
     "Autoregressive",
+    "Chain",
+    "ConditionalPrior",
     "Learned",
     "MaskedAutoregressiveFlow",
     "Prior",

@@ -1,12 +1,13 @@
 """What all priors share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.encoder_decoder import ONLY
 from keras_vae.families.support import REAL, Support
 from keras_vae.utils.arguments import as_shape
 from keras_vae.utils.distributions import density_dtype
@@ -35,6 +36,9 @@ class Prior(keras.layers.Layer):
         self.event_shape = as_shape(event_shape, type(self).__name__)
         self.built = True
 
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Create nothing: the constructor made the weights. Keras notes the shape for `summary`."""
+
     def distribution(
         self,
         condition: tf.Tensor | None = None,
@@ -49,6 +53,70 @@ class Prior(keras.layers.Layer):
             training: Passed on to networks.
         """
         raise NotImplementedError
+
+    # A prior over several groups of latents overrides what follows. Its path is what the groups drawn so far have made
+    # of it: a nest of tensors, or for one group simply its distribution.
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """The names of the groups, in the order in which the prior draws them."""
+        return (ONLY,)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of one latent of each group."""
+        return dict.fromkeys(self.groups, self.event_shape)
+
+    @property
+    def supports(self) -> dict[str, Support]:
+        """The values that each group may have."""
+        return dict.fromkeys(self.groups, self.support)
+
+    @property
+    def decoder_input_shape(self) -> tuple[int, ...]:
+        """The shape of what the decoder is given for one x."""
+        return self.event_shape
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of a batch of what the decoder is given, as `keras.Model.summary` shows it."""
+        return (None, *self.decoder_input_shape)
+
+    def begin(
+        self,
+        condition: tf.Tensor | None = None,
+        posterior: Posterior | None = None,
+        training: bool | None = None,
+    ) -> Any:
+        """Return the path before the first group; arguments as in `distribution`."""
+        return self.distribution(condition, posterior, training)
+
+    def group(self, name: str, path: Any, training: bool | None = None) -> tfd.Distribution:
+        """Return p of a group given the groups before it.
+
+        Args:
+            name: The group.
+            path: The path before it.
+            training: Passed on to networks.
+
+        Returns:
+            A distribution with batch shape `[]`, `[batch]` if it depends on the condition, or the leading axes of the
+            groups before it.
+        """
+        return path
+
+    def extend(self, name: str, path: Any, z: tf.Tensor, training: bool | None = None) -> Any:
+        """Return the path after a group, given its z, `[..., batch, *latent]`."""
+        return path
+
+    def decoder_input(self, path: Any, z: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return what the decoder is given, `[..., batch, *decoder_input_shape]`.
+
+        Args:
+            path: The path after the last group; None for one group.
+            z: By group.
+        """
+        return z[ONLY]
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

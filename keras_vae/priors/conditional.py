@@ -42,9 +42,10 @@ class ConditionalPrior(Prior):
         self.layer = layer
         self.support = family.support
 
-    def build(self, condition_shape: Sequence[int | None]) -> None:
-        """Create the weights for conditions of this size."""
-        self.layer.build(tuple(condition_shape))
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+        """Create the weights for conditions of this shape, `[batch, size]`."""
+        if input_shape is not None:
+            self.layer.build(tuple(input_shape))
 
     def distribution(
         self,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_vae.conditions import Condition
 from keras_vae.data import packed
 from keras_vae.families import Family
-from keras_vae.inference import Inference
+from keras_vae.inference import Inference, LatentGroups
 from keras_vae.objectives import Objective
 from keras_vae.trainer import compiled_steps, input_checks
 from keras_vae.trainer.compiled_steps import steps_at_once
@@ -85,9 +85,19 @@ class ObjectiveTrainer(keras.Model):
         """The likelihood's family, whose event shape and support the data must have."""
         raise NotImplementedError
 
-    def infer(self, x: tf.Tensor, condition: Any = None, training: bool | None = None) -> Inference:
-        """Return the distributions at a batch of x."""
+    @property
+    def latents(self) -> LatentGroups:
+        """The names and shapes of the groups of latents."""
         raise NotImplementedError
+
+    def infer(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return the model at a batch of x."""
+        raise NotImplementedError
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The objective's terms that are reported."""
+        return self.objective.metric_names(self.latents)
 
     def check_objective(self) -> None:
         """Refuse an objective that gives no right gradient for this model.
@@ -102,7 +112,7 @@ class ObjectiveTrainer(keras.Model):
             )
         x = tf.zeros([1, *self.observed_family.event_shape], self.observed_family.variable_dtype)
         y = None if self.condition is None else tf.zeros([1, *self.condition.shape], self.condition.dtype)
-        self.objective.check(self.infer(x, y))
+        self.objective.check(self.infer(x, condition=y))
 
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
@@ -124,10 +134,10 @@ class ObjectiveTrainer(keras.Model):
         self._own_pace = "steps_per_execution" in kwargs
         self.check_objective()  # another one may have been set
         with self.distribute_strategy.scope():
-            self._meters = Meters(self.objective.metrics)
+            self._meters = Meters(self.metric_names)
             self.optimizer.build(self.trainable_variables)
             scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
-            self._soundness = Soundness(self.objective.metrics, self.trainable_variables, scaled)
+            self._soundness = Soundness(self.metric_names, self.trainable_variables, scaled)
         # TPUs compile the whole step anyway.
         self._update_weights = Update(self.optimizer, self.trainable_variables, plain=self.run_eagerly)
 

@@ -39,7 +39,7 @@ class Pictures(keras.callbacks.Callback):
             {} if self.condition is None else {"condition": np.resize(self.condition, (64, *self.condition.shape[1:]))}
         )
         samples = np.asarray(self.model.sample(64, seed=0, **given))
-        reconstructions = np.asarray(self.model.reconstruct(self.x, self.condition))
+        reconstructions = np.asarray(self.model.reconstruct(self.x, condition=self.condition))
         with self.writer.as_default(step=epoch + 1):
             tf.summary.image("samples", np.clip(tile(samples), 0, 1)[None])
             tf.summary.image("reconstructions", np.clip(tile(pairs(self.x, reconstructions)), 0, 1)[None])

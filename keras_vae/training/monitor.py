@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.inference.kl import kl_per_latent
 from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
-from keras_vae.objectives.kl import kl_per_latent
 from keras_vae.plots import draw_kl
 from keras_vae.trainer.input_checks import guarded_pair
 from keras_vae.utils.arguments import positive_integer
@@ -112,7 +112,9 @@ class Monitor(keras.callbacks.Callback):
         sums = []
         for start in range(0, len(self.x), _ROWS):
             part = slice(start, start + _ROWS)
-            inference = self.model.infer(self.x[part], None if self.condition is None else self.condition[part])
+            inference = self.model.infer(
+                self.x[part], condition=None if self.condition is None else self.condition[part]
+            )
             kl = kl_per_latent(inference.posterior, inference.prior)
             if kl is None:
                 return None

@@ -22,12 +22,13 @@ class Rows:
     count: tf.Tensor
     total: tf.Tensor
 
-    def spread(self, value: tf.Tensor) -> tf.Tensor:
-        """Return `[total, ...]` with this replica's rows, `[count, ...]`, in their place and some of them elsewhere."""
+    def spread(self, value: tf.Tensor, axis: int = 0) -> tf.Tensor:
+        """Return `[..., total, ...]`: this replica's `[..., count, ...]` in their place, and some of them elsewhere."""
         # A replica may have no row at all; then zeros stand in, and nobody reads them.
-        padded = tf.pad(value, [[0, 1], *([[0, 0]] * (len(value.shape) - 1))])
+        padding = [[0, int(place == axis)] for place in range(len(value.shape))]
         places = tf.math.floormod(tf.range(self.total) - self.start, tf.maximum(self.count, 1))
-        return tf.ensure_shape(tf.gather(padded, places), [None, *value.shape[1:]])
+        spread = tf.gather(tf.pad(value, padding), places, axis=axis)
+        return tf.ensure_shape(spread, [*value.shape[:axis], None, *value.shape[axis + 1 :]])
 
     def own(self, value: tf.Tensor, axis: int = 0) -> tf.Tensor:
         """Return this replica's rows of `[..., total, ...]`."""
@@ -58,20 +59,24 @@ def rows(per_example: tf.Tensor) -> Rows | None:
     return Rows(tf.reduce_sum(counts[: others[0]]), count, tf.reduce_sum(counts))
 
 
-def in_place(draw: Callable[[Callable[[tf.Tensor], tf.Tensor]], tf.Tensor], where: Rows | None, axis: int) -> tf.Tensor:
+def in_place(
+    draw: Callable[[Callable[[tf.Tensor], tf.Tensor]], Any], where: Rows | None, axis: int, parameters_axis: int = 0
+) -> Any:
     """Draw at random for this replica's rows as one device would, which draws for all rows of the global batch.
 
     Stateless noise depends on an element's place in the tensor that is drawn. So each replica draws a tensor with a row
     for every example of the global batch, and keeps its own; the rows of others are drawn from whatever parameters.
 
     Args:
-        draw: Given the function that spreads parameters `[batch, ...]` over the global batch, draws.
+        draw: Given the function that spreads parameters `[batch, ...]` over the global batch, draws a nest of tensors.
         where: This replica's rows; None if there is one replica.
         axis: The axis of rows in what is drawn.
+        parameters_axis: The axis of rows in the parameters.
     """
     if where is None:
         return draw(lambda value: value)
-    return where.own(draw(where.spread), axis)
+    drawn = draw(lambda value: where.spread(value, parameters_axis))
+    return tf.nest.map_structure(lambda part: where.own(part, axis), drawn)
 
 
 def at_least_one(rows: tf.Tensor | None) -> tf.Tensor | None:

@@ -1,10 +1,20 @@
 """Seeds: all noise is a function of named integers, so that it can be repeated anywhere."""
 
+from numbers import Integral
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 # One stream of noise for each use, so that no two uses share their numbers.
-TRAIN, TEST, GENERATE, SCORE, EVALUATE = range(5)
+TRAIN, TEST, GENERATE, SCORE, EVALUATE, DRAW = range(6)
+
+
+def stateless(seed: Any) -> tf.Tensor:
+    """Return a stateless seed, `[2]` int32, of an integer of up to 64 bits; one that is stateless already as it is."""
+    if isinstance(seed, Integral) and not isinstance(seed, bool):
+        return tf.bitcast(tf.constant(int(seed), tf.int64), tf.int32)
+    return tf.convert_to_tensor(seed)
 
 
 def draw() -> int:

@@ -11,12 +11,12 @@ import scipy.stats
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.inference import Inference
+from tests.stub_parts import StubModel
 
 X, SIGMA = 0.8, 0.6
 
 
-class Toy:
+class Toy(StubModel):
     """A model for objectives.
 
     Args:
@@ -27,17 +27,11 @@ class Toy:
     """
 
     def __init__(self, family, prior, values, weights):
-        self.family, self.prior, self.values, self.weights = family, prior, values, weights
-
-    def infer(self, x, condition=None, training=None):
-        parameters = self.family(self.values)
-
-        def log_likelihood(z):
+        def likelihood(z):
             flat = tf.reshape(z, [*z.shape[:2], -1])
-            return tfd.Normal(tf.reduce_sum(flat * self.weights, axis=-1), SIGMA).log_prob(X)
+            return tfd.Independent(tfd.Normal(tf.reduce_sum(flat * weights, axis=-1)[..., None], SIGMA), 1)
 
-        posterior = self.family.distribution(parameters)
-        return Inference(self.family, parameters, posterior, self.prior, log_likelihood, tf.constant(0))
+        super().__init__(family, values, prior, likelihood)
 
 
 def gradients(objective, family, prior, values, weights, rows, seed=(1, 2)):

@@ -153,7 +153,7 @@ def test_examples_leave_the_search_when_they_have_settled():
 
     def begin(x, y, noise):
         encoder, values, _ = start(x, y, noise)
-        return encoder, values + far, optimizer._look(vae.infer(x, y), values + far, noise)
+        return encoder, values + far, optimizer._look(vae.infer(x, condition=y), values + far, noise)
 
     def go_on(x, y, values, *others):
         rows.append(len(values))

@@ -34,8 +34,8 @@ def ask(vae: kv.VAE, asked: Figures) -> Figures:
     given: dict[str, Any] = {} if y is None else {"condition": y}
     vae.run_eagerly = True  # one batch each: tracing would take longer
     answers = {
-        "log_weights": vae.log_weights(x, _WEIGHT_SAMPLES, tf.constant(_NOISE), **given),
-        "score": vae.score(x, _SEEDS, _SCORE_SAMPLES, **given),
+        "log_weights": vae.log_weights(x, _WEIGHT_SAMPLES, seed=tf.constant(_NOISE), **given),
+        "score": vae.score(x, seeds=_SEEDS, num_samples=_SCORE_SAMPLES, **given),
         "reconstruct": vae.reconstruct(x, **given),
         **_named("encode", vae.encode(x, **given)),
         **_named("decode", vae.decode(z, **given)),
@@ -47,7 +47,7 @@ def ask(vae: kv.VAE, asked: Figures) -> Figures:
     answers = {name: np.array(value, np.float64) for name, value in answers.items()}
     # Whether the optimizer's state belongs to the right weights shows in the next step alone.
     vae.fit(x, y, batch_size=len(x), epochs=1, shuffle=False, verbose=0)
-    after = vae.log_weights(x, _WEIGHT_SAMPLES, tf.constant(_NOISE), **given)
+    after = vae.log_weights(x, _WEIGHT_SAMPLES, seed=tf.constant(_NOISE), **given)
     return {**answers, "log_weights_after_a_step": np.array(after, np.float64)}
 
 

@@ -10,6 +10,7 @@ import keras_vae as kv
 from keras_vae.objectives import ELBO, IWAE, BetaTC, InfoVAE, closed_form_kl, kl_per_latent
 from keras_vae.objectives.info_vae import squared_mmd
 from tests import linear_gaussian
+from tests.stub_parts import StubModel
 
 SEED = tf.constant([1, 2])
 
@@ -100,17 +101,13 @@ def test_total_correlation_against_two_normals():
     means = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=count).astype(np.float32)
     spread = 0.3
 
-    class Model:
-        def infer(self, x, condition=None, training=None):
-            family = kv.families.Normal(2)
-            values = tf.stack([x, tf.fill(x.shape, np.float32(2 * np.log(spread)))], axis=-1)
-            parameters = family(values)
-            prior = kv.priors.StandardNormal(2).distribution()
-            posterior = family.distribution(parameters)
-            likelihood = lambda z: tf.zeros(z.shape[:2])  # noqa: E731
-            return kv.vae.Inference(family, parameters, posterior, prior, likelihood, tf.constant(0))
-
-    found = terms(Model(), BetaTC(count, beta=3.0), tf.constant(means))
+    x = tf.constant(means)
+    values = tf.stack([x, tf.fill(x.shape, np.float32(2 * np.log(spread)))], axis=-1)
+    prior = kv.priors.StandardNormal(2).distribution()
+    # A likelihood of 1 for all z.
+    uniform = lambda z: tfd.Independent(tfd.Uniform(-100 + 0 * z, -99 + 0 * z), 1)  # noqa: E731
+    model = StubModel(kv.families.Normal(2), values, prior, uniform)
+    found = terms(model, BetaTC(count, beta=3.0), tf.fill(x.shape, -99.5))
     variance = 1 + spread**2
     wanted = -0.5 * np.log(1 - (correlation / variance) ** 2)
     # The error of a kernel estimate with 4,000 kernels of width 0.3, and of a mean of 4,000.

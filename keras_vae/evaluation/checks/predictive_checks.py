@@ -250,7 +250,7 @@ def _compare(
         prior = model.prior_distribution(condition=y)
         z = draw_from_prior(prior, [count], tf.shape(x)[0], of_z)
     else:
-        z = model.infer(x, y).sample(count, of_z)
+        z = model.infer(x, condition=y).sample(count, of_z)
     likelihood = model.likelihood(z, condition=y)
     replicated = tf.ensure_shape(likelihood.sample(seed=of_x), [None, None, *model.event_shape])
     shape = tf.shape(replicated)[:2]

@@ -305,7 +305,7 @@ def _ranks(
     prior = model.prior_distribution(condition=y)
     truth = draw_from_prior(prior, [], count, of_z)
     x = model.likelihood(truth, condition=y).sample(seed=of_x)
-    inference = model.infer(x, y)
+    inference = model.infer(x, condition=y)
 
     def quantities(z: tf.Tensor) -> tf.Tensor:
         joint = inference.log_likelihood(z) + inference.prior.log_prob(z)

@@ -251,7 +251,7 @@ def inference_gaps(
 
     @tf.function(reduce_retracing=True)
     def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
-        inference = model.infer(x, y)
+        inference = model.infer(x, condition=y)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
         bounds = _bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
         if estimate is not None:

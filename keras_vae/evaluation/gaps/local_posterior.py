@@ -127,7 +127,7 @@ class LocalOptimizer:
         self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         model = self.model
-        inference = model.infer(x, y)
+        inference = model.infer(x, condition=y)
         encoder = values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
         if self.family is not inference.family:
             moments = inference.family.mean(inference.parameters), inference.family.scale(inference.parameters)
@@ -157,7 +157,7 @@ class LocalOptimizer:
         noise: tf.Tensor,
         look_noise: tf.Tensor,
     ) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor, tf.Tensor]:
-        inference = self.model.infer(x, y)
+        inference = self.model.infer(x, condition=y)
 
         def one_step(
             step: tf.Tensor, values: tf.Tensor, first: tf.Tensor, second: tf.Tensor, total: tf.Tensor

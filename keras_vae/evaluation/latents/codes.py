@@ -47,7 +47,7 @@ def codes(
         >>> codes(vae, (np.ones([10, 4], "float32"), np.arange(10)), verbose=False).means.shape
         (10, 2)
     """
-    encode = tf.function(lambda x, y: model.encode(x, y), reduce_retracing=True)
+    encode = tf.function(lambda x, y: model.encode(x, condition=y), reduce_retracing=True)
     means, scales, beside = [], [], []
     for batch in through(model, data, measure=measure, batch_size=batch_size, labels=labels, verbose=verbose):
         found = encode(batch.x, batch.condition)

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 from keras_vae.evaluation.result import Result, Row, plain
+from keras_vae.inference.kl import closed_form_kl, kl_per_latent
 from keras_vae.latent.activity import active
-from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
 from keras_vae.plots.drawing import number
 from keras_vae.plots.training import bars
 from keras_vae.utils import seeds as streams
@@ -261,7 +261,7 @@ def rate_distortion(
 
 def _measured(model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor) -> dict[str, Any]:
     """Return all that one batch says; `z` and its densities are of the first sample alone."""
-    inference = model.infer(x, y)
+    inference = model.infer(x, condition=y)
     posterior, prior = inference.posterior, inference.prior
 
     def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -166,7 +166,7 @@ def prepare(
     model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor, settings: Settings
 ) -> tuple[annealing.Path, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return the path, where its chains start, its step sizes, and a seed for the chains."""
-    inference = model.infer(x, y)
+    inference = model.infer(x, condition=y)
     path = annealing.path(inference, settings.leapfrog_steps, settings.from_posterior)
     count = tf.shape(x)[0]
     trial_start, trial, start, noise = tf.unstack(tf.random.experimental.stateless_split(seed, 4))

@@ -187,7 +187,7 @@ def bidirectional(
         # Numbers of the seed's own, so that no two seeds share an x.
         seeds = np.random.default_rng([seed, first]).integers(2**62, size=len(places))
         beside = None if y is None else tf.constant(y[places])
-        z = model.generate(seeds, beside)["z"]
+        z = model.generate(seeds, condition=beside)["z"]
         noise = streams.fold(seed, streams.EVALUATE, first)
         found.append([part.numpy() for part in bounds(z, beside, noise, tf.constant(settings.steps))])
     lower, upper, x, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))

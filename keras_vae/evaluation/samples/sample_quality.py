@@ -230,6 +230,6 @@ def _draw(model: VAE, count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -
     of_z, of_x = (tf.random.experimental.stateless_fold_in(noise, i) for i in range(2))
     prior = model.prior_distribution(condition=y)
     z = draw_from_prior(prior, [], count, of_z)
-    parameters = model.decode(z, y)
+    parameters = model.decode(z, condition=y)
     mean = parameters.pop("mean")
     return model.observed_family.distribution(parameters).sample(seed=of_x), mean

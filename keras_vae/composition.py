@@ -1,0 +1,275 @@
+"""Composing a model of encoder, decoder, prior and objective, and its distributions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.conditions import Condition
+from keras_vae.encoder_decoder import Decoder, LatentEncoder
+from keras_vae.families import Family
+from keras_vae.inference import Inference, LatentGroups
+from keras_vae.inference.inference import begin_prior, sample_prior
+from keras_vae.objectives import ELBO, Objective
+from keras_vae.priors import Prior, StandardNormal
+from keras_vae.trainer.objective_trainer import ObjectiveTrainer
+from keras_vae.utils import replicas
+from keras_vae.utils import seeds as streams
+
+_PARTS = ("encoder", "decoder", "prior", "objective", "condition")
+
+
+class Composition(ObjectiveTrainer):
+    """Four parts that make a model, checked against each other; `keras_vae.VAE` adds what users do with it.
+
+    Args and errors: see `keras_vae.VAE`.
+    """
+
+    def __init__(
+        self,
+        encoder: LatentEncoder,
+        decoder: Decoder,
+        prior: Prior | None = None,
+        objective: Objective | None = None,
+        condition: Condition | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _check_kinds(encoder, decoder, prior, objective, condition)
+        if prior is None and len(encoder.families) == 1:
+            (family,) = encoder.families.values()
+            prior = StandardNormal(family.event_shape)
+        if prior is None:
+            raise ValueError(
+                f"VAE: the encoder has the groups of latents {', '.join(encoder.families)}, and no prior is given. Use "
+                "a prior over the same groups, such as keras_vae.priors.Chain."
+            )
+        _check_latents(encoder, prior, condition)
+        super().__init__(ELBO() if objective is None else objective, seed, **kwargs)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior
+        self.condition = condition
+        self.build((None, *self.event_shape))
+        self.check_objective()
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Create all weights; the parts know their shapes, so the constructor calls it."""
+        condition = None if self.condition is None else (None, self.condition.size)
+        if not self.encoder.built:
+            self.encoder.build(tuple(input_shape), condition)
+        own = self.prior.conditional or not self.prior.built
+        self.prior.build(condition if own else (None, *self.prior.decoder_input_shape))
+        if not self.decoder.built:
+            self.decoder.build((None, *self.prior.decoder_input_shape), condition)
+        for layer in self.objective_layers:
+            if layer.built:
+                raise ValueError(
+                    "VAE: the objective's baseline already belongs to another model. Give this one its own objective."
+                )
+            layer.build(tuple(input_shape))
+        self.built = True
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """The shape of one x."""
+        return self.decoder.family.event_shape
+
+    @property
+    def latents(self) -> LatentGroups:
+        """The names and shapes of the groups of latents."""
+        return LatentGroups({name: family.event_shape for name, family in self.encoder.families.items()})
+
+    @property
+    def latent_shape(self) -> Any:
+        """The shape of one z: a tuple, or for several groups a dict of tuples."""
+        return self.latents.shape
+
+    @property
+    def observed_family(self) -> Family:
+        """The likelihood's family."""
+        return self.decoder.family
+
+    # Distributions. In all of them, `condition` is y, for a model that has one.
+
+    def posterior(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> tfd.Distribution:
+        """Return q(z|x), batch shape `[batch]`, for x `[batch, *event]` and one group of latents; see `infer`."""
+        return self.infer(x, condition=condition, training=training).posterior
+
+    def likelihood(self, z: Any, *, condition: Any = None, training: bool | None = None) -> tfd.Distribution:
+        """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
+        given, encoded = self._decoder_input(z, condition, training)
+        return self.decoder.distribution(given, encoded, training=training)
+
+    def prior_distribution(self, *, condition: Any = None, training: bool | None = None) -> tfd.Distribution:
+        """Return p(z) for one group of latents: batch shape `[]`, or `[batch]` if it depends on the condition."""
+        if self.latents.several:
+            raise ValueError(
+                "VAE.prior_distribution: expected a model with one group of latents, received the groups "
+                f"{', '.join(self.latents.names)}. Use sample_prior(count), or infer(x).densities(z).log_prior."
+            )
+        return begin_prior(self, self._encoded(condition), training)
+
+    def infer(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return the model at a batch of x: samples of q(z|x), and the densities that every bound is made of.
+
+        Args:
+            x: `[batch, *event]`.
+            condition: y, `[batch, ...]`.
+            training: Passed on to the networks.
+
+        Example:
+            >>> import numpy as np
+            >>> import keras_vae as kv
+            >>> vae = kv.models.vae((8,), latent_size=2, hidden=[16])
+            >>> inference = vae.infer(np.ones([5, 8], "float32"))
+            >>> inference.log_weights(inference.sample(3, seed=0)).shape  # log p(x, z) − log q(z|x)
+            TensorShape([3, 5])
+        """
+        x = tf.convert_to_tensor(x)
+        encoded = self._encoded(condition, x, self.event_shape)
+        evidence = self.encoder.read(x, encoded, training)
+        return Inference(
+            model=self,
+            x=x,
+            condition=encoded,
+            evidence=evidence,
+            step=tf.convert_to_tensor(self._steps),
+            training=training,
+            rows=replicas.rows(tf.nest.flatten(evidence)[0]),
+        )
+
+    def log_weights(
+        self,
+        x: tf.Tensor,
+        num_samples: int = 1,
+        *,
+        seed: int | tf.Tensor | None = None,
+        condition: Any = None,
+        training: bool | None = None,
+    ) -> tf.Tensor:
+        """Return log p(x, z) − log q(z|x) for z ~ q(z|x), `[num_samples, batch]`, in nats.
+
+        The mean is the ELBO, the log-mean-exp the importance-weighted bound (Burda, Grosse & Salakhutdinov 2016,
+        equation 8).
+
+        Args:
+            x: `[batch, *event]`.
+            num_samples: How many z for each x.
+            seed: Integer. Derived from the model's own by default, so that the result repeats.
+            condition: y, `[batch, ...]`.
+            training: Passed on to the networks.
+        """
+        inference = self.infer(x, condition=condition, training=training)
+        noise = streams.fold(self.seed, streams.EVALUATE) if seed is None else seed
+        return inference.log_weights(inference.sample(num_samples, noise))
+
+    def sample_prior(self, count: int | tf.Tensor, *, seed: int | tf.Tensor, condition: Any = None) -> Any:
+        """Draw z ~ p(z), `[count, *latent]`, bare or by group.
+
+        Args:
+            count: How many; for a prior that depends on the condition, as many as y has rows.
+            seed: Integer.
+            condition: y, `[count, ...]`.
+        """
+        path = begin_prior(self, self._encoded(condition))
+        return self.latents.pack(sample_prior(self.prior, path, [], count, streams.stateless(seed)))
+
+    def _encoded(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
+        """Return y as the networks see it, checked against the batch axis of x or z, if that is given."""
+        if self.condition is None:
+            if condition is not None:
+                raise ValueError("VAE: received a condition, but the model has none. Build it with VAE(condition=...).")
+            return None
+        if condition is None:
+            raise ValueError(
+                f"VAE: the model has a condition: expected condition=y, {self.condition.support.wanted}, received None."
+            )
+        if given is None:
+            return self.condition.encode(self.condition.checked(condition, None))
+        given = tf.convert_to_tensor(given)
+        axis = given.shape.rank - len(event_shape) - 1
+        rows = tf.shape(given)[axis] if axis >= 0 else None
+        return self.condition.encode(self.condition.checked(condition, rows))
+
+    def _decoder_input(self, z: Any, condition: Any, training: bool | None = None) -> tuple[Any, tf.Tensor | None]:
+        """Return what the decoder is given at z, and y as it sees it."""
+        by_group = self.latents.unpack(z)
+        name, value = next(iter(by_group.items()))
+        encoded = self._encoded(condition, value, self.latents.shapes[name])
+        if not self.latents.several:
+            return value, encoded
+        path = begin_prior(self, encoded, training)
+        for name in self.prior.groups:
+            path = self.prior.extend(name, path, by_group[name], training)
+        return self.prior.decoder_input(path, by_group), encoded
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        parts = {name: getattr(self, name) for name in _PARTS}
+        serialized = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
+        return {**super().get_config(), **serialized, "seed": self.seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Composition":
+        """Rebuild from `get_config`."""
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
+            for name in _PARTS
+            if name in config
+        }
+        return cls(**{**config, **parts})
+
+
+def _check_kinds(encoder: Any, decoder: Any, prior: Any, objective: Any, condition: Any) -> None:
+    for name, part, kind in (
+        ("encoder", encoder, LatentEncoder),
+        ("decoder", decoder, Decoder),
+        ("prior", prior, Prior | None),
+        ("objective", objective, Objective | None),
+        ("condition", condition, Condition | None),
+    ):
+        if not isinstance(part, kind):
+            expected = getattr(kind, "__name__", str(kind).replace("keras_vae.", ""))
+            raise TypeError(f"VAE: {name} has the wrong type: expected a keras_vae {expected}, received {part!r}.")
+
+
+def _check_latents(encoder: LatentEncoder, prior: Prior, condition: Condition | None) -> None:
+    families = encoder.families
+    shapes = {name: family.event_shape for name, family in families.items()}
+    several = len(shapes) > 1 or len(prior.groups) > 1
+    if several and set(shapes) != set(prior.groups):
+        raise ValueError(
+            f"VAE: encoder and prior have different groups of latents: the encoder {sorted(shapes)}, the prior "
+            f"{sorted(prior.groups)}. Give both the same groups."
+        )
+    if encoder.shares_path and list(shapes) != list(prior.groups):
+        raise ValueError(
+            f"VAE: the encoder shares the prior's path: expected its groups in the prior's order, "
+            f"{list(prior.groups)}, received {list(shapes)}."
+        )
+    for name, family in families.items():
+        of_group = f" of the group {name!r}" if several else ""
+        if prior.shapes[name] != shapes[name]:
+            raise ValueError(
+                f"VAE: the posterior's latent{of_group} has shape {shapes[name]}, but the prior's has "
+                f"{prior.shapes[name]}. Give both the same event_shape."
+            )
+        if prior.supports[name] is not family.support:
+            raise ValueError(
+                f"VAE: the posterior {type(family).__name__}{of_group} has {family.support.name} latents, but the "
+                f"prior {type(prior).__name__} is over {prior.supports[name].name} ones. Use a prior over the same "
+                f"values, such as {'StandardNormal' if family.support.name == 'real' else 'Uniform'} or Learned."
+            )
+    if prior.made_of_posteriors and several:
+        raise ValueError(
+            f"VAE: {type(prior).__name__} is made of posteriors of one group of latents, received the groups "
+            f"{sorted(shapes)}. Use keras_vae.priors.Chain."
+        )
+    if prior.conditional and condition is None:
+        raise ValueError(
+            f"VAE: the prior {type(prior).__name__} depends on a condition, and the model has none. Use "
+            "VAE(condition=keras_vae.conditions.Label(10)), for example."
+        )

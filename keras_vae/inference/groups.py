@@ -1,0 +1,110 @@
+"""The structure of the latents: one tensor, or a dict of named groups."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class LatentGroups:
+    """The names and shapes of a model's groups of latents.
+
+    A model with one group takes and gives bare tensors; a model with several takes and gives dicts, with the names in
+    sorted order, as `tf.nest` has them.
+
+    Attributes:
+        shapes: The shape of one latent of each group, by name.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> groups = LatentGroups({"z1": (3,), "z2": (2,)})
+        >>> z = groups.unflatten(tf.zeros([7, 5]))
+        >>> {name: tuple(value.shape) for name, value in z.items()}
+        {'z1': (7, 3), 'z2': (7, 2)}
+        >>> groups.flatten(z).shape
+        TensorShape([7, 5])
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+
+    @property
+    def names(self) -> list[str]:
+        """The groups' names, sorted."""
+        return sorted(self.shapes)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one group."""
+        return len(self.shapes) > 1
+
+    @property
+    def size(self) -> int:
+        """The number of latents in all groups."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    @property
+    def shape(self) -> Any:
+        """The shape of one latent: a tuple, or a dict of tuples."""
+        return self.pack(self.shapes)
+
+    def pack(self, by_group: Mapping[str, Any]) -> Any:
+        """Return the only value, or a dict of the values by group in sorted order."""
+        if self.several:
+            return {name: by_group[name] for name in self.names}
+        return next(iter(by_group.values()))
+
+    def unpack(self, z: Any) -> dict[str, tf.Tensor]:
+        """Return the latents by group, each `[..., *latent]`.
+
+        Args:
+            z: A tensor, for a model with one group; otherwise a dict with a tensor for each group.
+
+        Raises:
+            ValueError: If groups are missing or unknown, or a tensor's last axes are not the group's shape.
+        """
+        if not self.several:
+            z = {next(iter(self.shapes)): z} if not isinstance(z, Mapping) else z
+        if not isinstance(z, Mapping) or set(z) != set(self.shapes):
+            received = sorted(map(str, z)) if isinstance(z, Mapping) else f"a {type(z).__name__}"
+            raise ValueError(f"Wrong groups of latents: expected {self._described()}, received {received}.")
+        tensors = {name: tf.convert_to_tensor(z[name]) for name in self.shapes}
+        for name, value in tensors.items():
+            shape = self.shapes[name]
+            if value.shape.rank is not None and not value.shape[-len(shape) :].is_compatible_with(shape):
+                which = f"z[{name!r}]" if self.several else "z"
+                wanted = ", ".join(map(str, shape))
+                raise ValueError(
+                    f"{which} has the wrong shape: expected (..., {wanted}), received {tuple(value.shape)}."
+                )
+        return tensors
+
+    def flatten(self, z: Any) -> tf.Tensor:
+        """Return all latents side by side, `[..., size]`, the groups in sorted order."""
+        parts = self.unpack(z)
+        flat = []
+        for name in self.names:
+            value, rank = parts[name], len(self.shapes[name])
+            leading = tf.shape(value)[: value.shape.rank - rank]
+            size = math.prod(self.shapes[name])
+            static = [*value.shape[: value.shape.rank - rank], size]
+            flat.append(tf.ensure_shape(tf.reshape(value, tf.concat([leading, [size]], 0)), static))
+        return flat[0] if len(flat) == 1 else tf.concat(flat, axis=-1)
+
+    def unflatten(self, flat: tf.Tensor) -> Any:
+        """Return the latents, bare or by group, of what `flatten` returned."""
+        sizes = [math.prod(self.shapes[name]) for name in self.names]
+        parts = tf.split(flat, sizes, axis=-1) if self.several else [flat]
+        leading = tf.shape(flat)[:-1]
+        found = {}
+        for name, part in zip(self.names, parts, strict=True):
+            shape = self.shapes[name]
+            found[name] = tf.ensure_shape(tf.reshape(part, tf.concat([leading, shape], 0)), [*flat.shape[:-1], *shape])
+        return self.pack(found)
+
+    def _described(self) -> str:
+        if not self.several:
+            return "one tensor"
+        return f"a dict with the keys {', '.join(map(repr, self.names))}"

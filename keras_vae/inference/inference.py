@@ -1,0 +1,267 @@
+"""What a model says of a batch: samples of q(z|x), and the densities of any latents."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae.encoder_decoder import Decoder, LatentEncoder
+from keras_vae.families.base import Family, Parameters
+from keras_vae.inference.densities import Densities, Draws
+from keras_vae.inference.groups import LatentGroups
+from keras_vae.priors.base import Prior
+from keras_vae.utils import replicas
+from keras_vae.utils.seeds import stateless
+
+
+class Parts(Protocol):
+    """The three distributions that a model is composed of."""
+
+    encoder: LatentEncoder
+    decoder: Decoder
+    prior: Prior
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """q(z|x), p(z) and p(x|z) at a batch of x. Made by `keras_vae.VAE.infer`.
+
+    Where a model has one group of latents, z is a tensor; where it has several, z is a dict of them.
+
+    Attributes:
+        model: Encoder, decoder and prior.
+        x: The batch, `[batch, *event]`.
+        condition: y as the networks see it, `[batch, size]`, or None.
+        evidence: What the encoder read of x, a nest of tensors, each `[batch, ...]`.
+        step: Training steps taken, a scalar.
+        training: Passed on to networks.
+        rows: Where the batch lies in the global batch; None if there is one replica.
+
+    Example:
+        >>> import numpy as np
+        >>> import keras_vae as kv
+        >>> vae = kv.models.vae((8,), latent_size=2, hidden=[16])
+        >>> inference = vae.infer(np.ones([5, 8], "float32"))
+        >>> densities = inference.densities(inference.sample(3, seed=[1, 2]))
+        >>> densities.log_likelihood.shape, densities.log_weights.shape
+        (TensorShape([3, 5]), TensorShape([3, 5]))
+    """
+
+    model: Parts
+    x: tf.Tensor
+    condition: tf.Tensor | None
+    evidence: Any
+    step: tf.Tensor
+    training: bool | None = None
+    rows: replicas.Rows | None = None
+
+    @functools.cached_property
+    def groups(self) -> LatentGroups:
+        """Names and shapes of the groups of latents."""
+        return LatentGroups({name: family.event_shape for name, family in self.model.encoder.families.items()})
+
+    @functools.cached_property
+    def prior_path(self) -> Any:
+        """The prior before its first group."""
+        return begin_prior(self.model, self.condition, self.training)
+
+    # Of a model with one group of latents.
+
+    @property
+    def family(self) -> Family:
+        """The family of the only group."""
+        (family,) = self._only(self.model.encoder.families.values())
+        return family
+
+    @functools.cached_property
+    def parameters(self) -> Parameters:
+        """The only group's parameters, each `[batch, ...]`."""
+        (name,) = self._only(self.model.encoder.families)
+        return self._parameters(name, self.evidence, {}, None)[0]
+
+    @functools.cached_property
+    def posterior(self) -> tfd.Distribution:
+        """q(z|x) of the only group, batch shape `[batch]`."""
+        return self.family.distribution(self.parameters)
+
+    @functools.cached_property
+    def prior(self) -> tfd.Distribution:
+        """p(z) of the only group: batch shape `[]`, or `[batch]` if it depends on the condition."""
+        (name,) = self._only(self.model.prior.groups)
+        return self.model.prior.group(name, self.prior_path, self.training)
+
+    def _only(self, values: Any) -> list[Any]:
+        if self.groups.several:
+            raise ValueError(
+                f"The model has several groups of latents ({', '.join(self.groups.names)}), and this use expects one. "
+                "Use infer(x).sample and infer(x).densities, which take groups."
+            )
+        return list(values)
+
+    # Of any model.
+
+    def draw(
+        self, num_samples: int | tf.Tensor, seed: int | tf.Tensor, *, relaxed: bool = False, detached: bool = False
+    ) -> Draws:
+        """Draw z ~ q(z|x), and keep what was computed on the way.
+
+        The noise of an example depends on the seed and its place in the global batch, not on the replica.
+
+        Args:
+            num_samples: How many z for each x.
+            seed: An integer, or a stateless seed, `[2]` int32.
+            relaxed: Whether to draw from a family's continuous relaxation, where it has one.
+            detached: Whether to stop gradients along the samples' path.
+
+        Returns:
+            z by group, each `[num_samples, batch, *latent]`.
+        """
+        walk, seed = Walk(self), stateless(seed)
+        distributions = {}
+        for index, (name, family) in enumerate(self.model.encoder.families.items()):
+            parameters = walk.parameters(name)
+            distributions[name] = family.distribution(parameters)
+            noise = group_seed(seed, index)
+            z = self._draw_group(family, parameters, distributions[name], num_samples, noise, relaxed)
+            walk.take(name, tf.stop_gradient(z) if detached else z)
+        return Draws(walk.z, distributions, walk.paths)
+
+    def _draw_group(
+        self,
+        family: Family,
+        parameters: Parameters,
+        distribution: tfd.Distribution,
+        num_samples: int | tf.Tensor,
+        seed: tf.Tensor,
+        relaxed: bool,
+    ) -> tf.Tensor:
+        # The first group's parameters have one row for each x; those of later groups, one for each sample and x.
+        first = distribution.batch_shape.rank == 1
+
+        def draw(spread: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+            wide = {name: spread(value) for name, value in parameters.items()}
+            if relaxed and family.relaxed:
+                z = family.relaxed_sample(wide, num_samples if first else 1, seed, self.step)
+                return z if first else z[0]
+            return family.distribution(wide).sample([num_samples] if first else [], seed=seed)
+
+        return replicas.in_place(draw, self.rows, axis=1, parameters_axis=0 if first else 1)
+
+    def sample(self, num_samples: int | tf.Tensor, seed: int | tf.Tensor, *, relaxed: bool = False) -> Any:
+        """Draw z ~ q(z|x), `[num_samples, batch, *latent]`, bare or by group; arguments as in `draw`."""
+        return self.groups.pack(self.draw(num_samples, seed, relaxed=relaxed).z)
+
+    def densities(self, z: Any) -> Densities:
+        """Return the densities at z.
+
+        Args:
+            z: What `draw` returned; or any latents, each `[samples, batch, *latent]`, bare or by group.
+        """
+        return Densities(self, z if isinstance(z, Draws) else Draws(self.groups.unpack(z)))
+
+    def log_likelihood(self, z: Any) -> tf.Tensor:
+        """Return log p(x|z), `[samples, batch]`, in nats."""
+        return self.densities(z).log_likelihood
+
+    def log_weights(self, z: Any) -> tf.Tensor:
+        """Return log p(x|z) + log p(z) − log q(z|x), `[samples, batch]`, in nats."""
+        return self.densities(z).log_weights
+
+    def sample_prior(self, seed: int | tf.Tensor) -> Any:
+        """Draw z ~ p(z), one for each x, `[batch, *latent]`, bare or by group; noise as in `draw`."""
+
+        def draw(spread: Callable[[tf.Tensor], tf.Tensor]) -> Any:
+            condition = None if self.condition is None else spread(self.condition)
+            path = self.prior_path if self.rows is None else begin_prior(self.model, condition, self.training)
+            count = tf.shape(self.x)[0] if self.rows is None else self.rows.total
+            return sample_prior(self.model.prior, path, [], count, stateless(seed), self.training)
+
+        return self.groups.pack(replicas.in_place(draw, self.rows, axis=0))
+
+    def points(self) -> tuple[dict[str, Parameters], dict[str, tf.Tensor]]:
+        """Return each group's parameters and point, `[batch, *latent]`, given the points of the groups before it.
+
+        A point is the one value that stands for a distribution: its mean, or a mode if it is discrete.
+        """
+        walk = Walk(self)
+        parameters = {}
+        for name, family in self.model.encoder.families.items():
+            parameters[name] = walk.parameters(name)
+            walk.take(name, family.point(parameters[name]))
+        return parameters, walk.z
+
+    def _parameters(self, name: str, evidence: Any, earlier: dict[str, tf.Tensor], path: Any) -> tuple[Parameters, Any]:
+        return self.model.encoder.parameters(name, evidence, earlier, path, self.condition, self.training)
+
+    def at(self, evidence: Any, condition: tf.Tensor | None) -> "Inference":
+        """Return the inference at other rows: their evidence and their condition."""
+        return dataclasses.replace(self, evidence=evidence, condition=condition, rows=None)
+
+
+class Walk:
+    """One pass over the posterior's groups, in their order.
+
+    Attributes:
+        z: What was taken for each group so far.
+        paths: The prior's path before each group, where the posterior shares it.
+    """
+
+    def __init__(self, inference: Inference) -> None:
+        self.z: dict[str, tf.Tensor] = {}
+        self.paths: dict[str, Any] = {}
+        self._inference = inference
+        self._evidence = inference.evidence
+        self._path = inference.prior_path if inference.model.encoder.shares_path else None
+
+    def parameters(self, name: str) -> Parameters:
+        """Return the group's parameters, given what was taken for the groups before it."""
+        found, self._evidence = self._inference._parameters(name, self._evidence, self.z, self._path)
+        return found
+
+    def take(self, name: str, z: tf.Tensor) -> None:
+        """Take z for the group, and go on."""
+        self.z[name] = z
+        if self._inference.model.encoder.shares_path:
+            self.paths[name] = self._path
+            self._path = self._inference.model.prior.extend(name, self._path, z, self._inference.training)
+
+
+def begin_prior(model: Parts, condition: tf.Tensor | None, training: bool | None = None) -> Any:
+    """Return the prior's path before its first group, given y as the networks see it."""
+
+    def posterior(x: tf.Tensor) -> tfd.Distribution:
+        of_each = None if condition is None else condition[..., None, :]
+        return model.encoder.distribution(x, of_each, training=training)
+
+    return model.prior.begin(condition, posterior, training)
+
+
+def sample_prior(
+    prior: Prior, path: Any, samples: Sequence[Any], count: Any, seed: tf.Tensor, training: bool | None = None
+) -> dict[str, tf.Tensor]:
+    """Draw z ~ p(z) by group, each `[*samples, count, *latent]`.
+
+    Args:
+        prior: The prior.
+        path: As `begin_prior` returns it; if it was given y, then `count` is the number of rows of y.
+        samples: Shape of the samples for each row.
+        count: How many rows.
+        seed: A stateless seed, `[2]` int32.
+        training: Passed on to networks.
+    """
+    found = {}
+    for index, name in enumerate(prior.groups):
+        distribution = prior.group(name, path, training)
+        missing = [*samples, count][: len(samples) + 1 - distribution.batch_shape.rank]
+        found[name] = distribution.sample(missing, seed=group_seed(seed, index))
+        path = prior.extend(name, path, found[name], training)
+    return found
+
+
+def group_seed(seed: tf.Tensor, index: int) -> tf.Tensor:
+    """Return the seed of the group at this place in the order of drawing."""
+    return seed if index == 0 else tf.random.experimental.stateless_fold_in(seed, index)

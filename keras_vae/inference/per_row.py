@@ -1,0 +1,94 @@
+"""Noise by rows: row i of an answer depends on row i of the request alone, in any batch."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_vae.families.base import Family, Parameters
+from keras_vae.inference.densities import total
+from keras_vae.inference.inference import Inference, Parts, Walk, begin_prior, group_seed
+from keras_vae.utils import seeds as streams
+
+
+def sample_prior(model: Parts, condition: tf.Tensor | None, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Draw one z ~ p(z) for each seed.
+
+    Args:
+        model: Its prior, and its encoder for priors made of posteriors.
+        condition: y as the networks see it, `[batch, size]`, or None.
+        seeds: `[batch]` int64.
+
+    Returns:
+        z by group, each `[batch, *latent]`: the same for the same seed and y, to the last bit.
+    """
+    prior = model.prior
+    given = condition is not None and (prior.conditional or prior.made_of_posteriors)
+    # Outside the loop, where it is computed once.
+    for_all = None if given else begin_prior(model, None)
+
+    def one_row(row: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+        seed, *y = row
+        path = begin_prior(model, y[0][None]) if given else for_all
+        noise = streams.for_row(seed, streams.GENERATE)
+        found = {}
+        for index, name in enumerate(prior.groups):
+            distribution = prior.group(name, path)
+            z = distribution.sample(seed=group_seed(noise, index))
+            found[name] = z[0] if distribution.batch_shape.rank else z
+            path = prior.extend(name, path, found[name][None])
+        return found
+
+    dtypes = dict.fromkeys(prior.groups, tf.as_dtype(prior.variable_dtype))
+    return tf.map_fn(one_row, (seeds, condition) if given else (seeds,), fn_output_signature=dtypes)
+
+
+def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -> tuple[Any, tf.Tensor]:
+    """Draw latents from each row's posterior with that row's seed.
+
+    Args:
+        inference: At the rows.
+        seeds: `[batch]` int64.
+        num_samples: How many latents a row.
+
+    Returns:
+        z, bare or by group, each `[num_samples, batch, *latent]`, and log q(z|x), `[num_samples, batch]`.
+    """
+    families = inference.model.encoder.families
+    given = [] if inference.condition is None else [inference.condition]
+
+    def one_row(row: tuple[Any, ...]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        seed, evidence, *y = row
+        at_row = inference.at(tf.nest.map_structure(lambda part: part[None], evidence), y[0][None] if y else None)
+        noise = streams.for_row(seed, streams.SCORE)
+        walk, log_posterior = Walk(at_row), []
+        for index, (name, family) in enumerate(families.items()):
+            distribution = family.distribution(walk.parameters(name))
+            shape = [num_samples] if distribution.batch_shape.rank == 1 else []
+            # Both together, because a flow knows the density of what it has just drawn at no cost.
+            z, log_q = distribution.experimental_sample_and_log_prob(shape, seed=group_seed(noise, index))
+            walk.take(name, z)
+            log_posterior.append(log_q[:, 0])
+        return {name: z[:, 0] for name, z in walk.z.items()}, total(log_posterior)
+
+    dtypes = {name: tf.as_dtype(family.variable_dtype) for name, family in families.items()}
+    dtype = next(iter(dtypes.values()))
+    z, log_q = tf.map_fn(one_row, (seeds, inference.evidence, *given), fn_output_signature=(dtypes, dtype))
+    in_order = {name: tf.transpose(part, [1, 0, *range(2, part.shape.rank)]) for name, part in z.items()}
+    return inference.groups.pack(in_order), tf.transpose(log_q)
+
+
+def sample_likelihood(family: Family, parameters: Parameters, seeds: tf.Tensor) -> tf.Tensor:
+    """Draw one x ~ p(x|z) for each row, `[batch, *event]`, with that row's seed.
+
+    Args:
+        family: The likelihood's.
+        parameters: Its parameters, each `[batch, ...]`.
+        seeds: `[batch]` int64.
+    """
+
+    def one_row(row: tuple[Parameters, tf.Tensor]) -> tf.Tensor:
+        of_row, seed = row
+        return family.distribution(of_row).sample(seed=streams.for_row(seed, streams.DRAW))
+
+    dtype = tf.as_dtype(family.variable_dtype)
+    return tf.map_fn(one_row, (parameters, seeds), fn_output_signature=dtype)
