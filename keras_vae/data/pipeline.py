@@ -1,6 +1,5 @@
 """The input pipeline: order, batches and noise as functions of (seed, epoch)."""
 
-import dataclasses
 import itertools
 import os
 from collections.abc import Callable
@@ -9,11 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.data.noise import uniform
-from keras_vae.data.packed import Packed, pack, possible_values, unpack
-from keras_vae.data.preprocess import binarize, choose
+from keras_vae.data.packed_dataset import PackedBatch, PackedDataset, pack, possible_values
+from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
-from keras_vae.data.unopened import Unopened, attach
 from keras_vae.utils import seeds
 
 # Streams of random numbers, apart from those numbered in `keras_vae.utils.seeds`.
@@ -35,7 +32,7 @@ def load(
     with_labels: bool = False,
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-) -> tf.data.Dataset:
+) -> PackedDataset:
     """Make a dataset of batches whose values a likelihood gives probability to.
 
     The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a fresh order and fresh noise in
@@ -84,8 +81,8 @@ def load(
     passes = itertools.count()
     # A generator is called afresh for each iterator, so each iteration draws the next number.
     number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
-    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return _open(packed, steps)
+    steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
+    return _batches(number, steps, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
 
 
 def epochs(
@@ -101,7 +98,7 @@ def epochs(
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     start_epoch: int = 0,
-) -> tuple[tf.data.Dataset, int]:
+) -> tuple[PackedDataset, int]:
     """Make one endless dataset of epoch after epoch, for training that can be resumed.
 
     The batches of epoch e depend on the seed and e alone: a run killed and resumed with `start_epoch=e` sees
@@ -136,21 +133,16 @@ def epochs(
     start_epoch = _integer("start_epoch", start_epoch, 0)
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     number = tf.data.Dataset.counter(start=start_epoch)
-    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return _open(packed, tf.data.INFINITE_CARDINALITY), steps
+    steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
+    endless = tf.data.INFINITE_CARDINALITY
+    return _batches(
+        number, endless, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
+    ), steps
 
 
-def _open(packed: Unopened, cardinality: int) -> tf.data.Dataset:
-    """Return the batches of x, which know their packed form: the models of this package train on that."""
-    count = tf.data.experimental.assert_cardinality(cardinality)
-    batches = packed.dataset.map(unpack, num_parallel_calls=os.cpu_count()).prefetch(_AHEAD)
-    return attach(
-        batches.apply(count), dataclasses.replace(packed, dataset=packed.dataset.prefetch(_AHEAD).apply(count))
-    )
-
-
-def _packed(
+def _batches(
     epoch_numbers: tf.data.Dataset,
+    cardinality: int,
     examples: Examples,
     split: str,
     batch_size: int,
@@ -159,8 +151,8 @@ def _packed(
     shuffle: bool | None,
     seed: int,
     with_labels: bool,
-) -> tuple[Unopened, int]:
-    """Return the packed batches of all numbered epochs, and how many there are in an epoch."""
+) -> PackedDataset:
+    """Return the batches of all numbered epochs."""
     batch_size = _integer("batch_size", batch_size, 1)
     seed = _integer("seed", seed, 0)
     preprocess = choose(examples, likelihood, preprocess)
@@ -182,7 +174,7 @@ def _packed(
         pixels = tf.constant(images)
         labels = tf.constant(examples.labels) if with_labels else None
 
-    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> Packed:
+    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> PackedBatch:
         y = None if labels is None else tf.gather(labels, indices)
         return pack(preprocess, tf.gather(pixels, indices), start, noise_seed, y)
 
@@ -194,13 +186,16 @@ def _packed(
     # Rewriting the graph copies the captured array, and there is nothing in this pipeline to rewrite.
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    known = Unopened(
-        batches.with_options(options),
+    packed = batches.with_options(options)
+    count = tf.data.experimental.assert_cardinality(cardinality)
+    unpacked = packed.map(lambda batch: batch.unpack(), num_parallel_calls=os.cpu_count())
+    return PackedDataset(
+        packed.prefetch(_AHEAD).apply(count),
+        unpacked.prefetch(_AHEAD).apply(count),
         possible_values(preprocess, images),
         None if labels is None else np.unique(labels),
         examples.factors if with_labels else (),
     )
-    return known, -(-len(images) // batch_size)
 
 
 def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:

@@ -9,11 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data import tfds_source
-from keras_vae.data.arrays import from_array
-from keras_vae.data.datasets import from_dataset
+from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples
-from keras_vae.data.folder import from_folder
-from keras_vae.data.npz import from_npz
+from keras_vae.data.file_source import from_folder, from_npz
+from keras_vae.data.tf_data_source import from_dataset
 
 Source: TypeAlias = str | os.PathLike[str] | np.ndarray | tf.data.Dataset | Examples
 

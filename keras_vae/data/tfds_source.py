@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.datasets import from_dataset
 from keras_vae.data.examples import Examples, Factor, check_memory
+from keras_vae.data.tf_data_source import from_dataset
 
 # name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
 _NAME = re.compile(r"[a-z]\w*(/[\w.\-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", re.IGNORECASE)

@@ -1,5 +1,6 @@
 """The sets of values that a family gives probability to, and what to do with data outside them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,17 +11,46 @@ import tensorflow as tf
 class Support:
     """A named set of values.
 
-    Attributes:
-        name: One word, as in the documentation.
-        wanted: The condition on each value, in words, for error messages.
-        advice: What someone whose data fails the condition can do.
-        contains: Membership, of the values' own shape; NaN is in no support.
+    Args:
+        name: One or two words, for error messages: "... has binary latents".
+        wanted: The condition on each value, in words, for error messages: "every value exactly 0 or 1".
+        advice: What to do with data that fails the condition, for error messages: one sentence without a full stop.
+        contains: Membership of each value, a tensor of booleans of the values' own shape; False for NaN.
+        lower: No value is below it.
+        upper: No value is above it.
+        discrete: Whether the values can be counted, so that probabilities are masses rather than densities.
+        elementwise: Whether each value is judged alone; False for one-hot vectors.
+        clip: Moves values that rounding pushed out of the set back into it; by default it changes nothing.
+
+    Example:
+        >>> positive = Support("positive", "every value above 0", "Take the exponential", lambda x: x > 0, lower=0.0)
+        >>> positive.contains(tf.constant([0.5, -1.0, float("nan")])).numpy().tolist(), positive.real
+        ([True, False, False], False)
     """
 
     name: str
     wanted: str
     advice: str
     contains: Callable[[tf.Tensor], tf.Tensor]
+    lower: float = -math.inf
+    upper: float = math.inf
+    discrete: bool = False
+    elementwise: bool = True
+    clip: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the values lie in an interval of finite length."""
+        return math.isfinite(self.lower) and math.isfinite(self.upper)
+
+    @property
+    def real(self) -> bool:
+        """Whether the values are all finite real numbers."""
+        return not self.discrete and self.lower == -math.inf and self.upper == math.inf
+
+
+# Far enough from 0 and 1 for any precision to tell apart.
+_EDGE = 1e-6
 
 
 def _gray_level(x: tf.Tensor) -> tf.Tensor:
@@ -42,6 +72,9 @@ BINARY = Support(
         "'static' does so"
     ),
     contains=lambda x: tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0)),
+    lower=0.0,
+    upper=1.0,
+    discrete=True,
 )
 
 UNIT_INTERVAL = Support(
@@ -52,6 +85,8 @@ UNIT_INTERVAL = Support(
         "unbounded data use keras_vae.families.Normal"
     ),
     contains=lambda x: tf.logical_and(x >= 0.0, x <= 1.0),
+    lower=0.0,
+    upper=1.0,
 )
 
 OPEN_UNIT_INTERVAL = Support(
@@ -62,6 +97,9 @@ OPEN_UNIT_INTERVAL = Support(
         "occur, use keras_vae.families.ContinuousBernoulli"
     ),
     contains=lambda x: tf.logical_and(x > 0.0, x < 1.0),
+    lower=0.0,
+    upper=1.0,
+    clip=lambda x: tf.clip_by_value(x, _EDGE, 1.0 - _EDGE),
 )
 
 GRAY_LEVELS = Support(
@@ -72,6 +110,9 @@ GRAY_LEVELS = Support(
         "use keras_vae.families.ContinuousBernoulli"
     ),
     contains=_gray_level,
+    lower=0.0,
+    upper=1.0,
+    discrete=True,
 )
 
 ONE_HOT = Support(
@@ -79,6 +120,10 @@ ONE_HOT = Support(
     wanted="each vector along the last axis one-hot",
     advice="tf.one_hot(categories, depth) makes such vectors of integers",
     contains=_one_hot,
+    lower=0.0,
+    upper=1.0,
+    discrete=True,
+    elementwise=False,
 )
 
 REAL = Support(

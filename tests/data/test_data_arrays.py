@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_vae import data
 from keras_vae.data import examples
-from keras_vae.data.arrays import from_array
+from keras_vae.data.array_source import from_array
 
 IMAGES = np.arange(5 * 6 * 7, dtype=np.uint8).reshape(5, 6, 7)
 

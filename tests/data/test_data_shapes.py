@@ -13,7 +13,6 @@ import keras_vae as kv
 from keras_vae import data
 from keras_vae.data import shapes
 from keras_vae.data.examples import Factor
-from keras_vae.data.unopened import unopened
 from keras_vae.training import Run, RunConfig
 from tests.data.conftest import refuse
 
@@ -136,8 +135,8 @@ def test_load_gives_batches_of_images_and_factors(shapes_dir):
     assert dataset.element_spec[1].shape.as_list() == [None, 5]
     examples = data.read("shapes", "all", data_dir=shapes_dir)
     np.testing.assert_array_equal(np.concatenate([y for _, y in dataset.as_numpy_iterator()]), examples.labels)
-    assert unopened(dataset).factors == examples.factors
-    assert unopened(data.load("shapes", "test", data_dir=shapes_dir)).factors == ()
+    assert dataset.factors == examples.factors
+    assert data.load("shapes", "test", data_dir=shapes_dir).factors == ()
 
 
 def pairs(count=40):

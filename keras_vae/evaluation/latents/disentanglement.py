@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from keras_vae.data.unopened import unopened
+from keras_vae.data.packed_dataset import PackedDataset
 from keras_vae.evaluation.latents import disentanglement_metrics as of
 from keras_vae.evaluation.latents.codes import codes as encoded
 from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
@@ -203,7 +203,7 @@ def disentanglement(
         )
     found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
     codes, factors = checked(found.means, found.labels, _MEASURE)
-    known = getattr(unopened(data), "factors", ())
+    known = data.factors if isinstance(data, PackedDataset) else ()
     if names is None:
         names = [factor.name for factor in known] or [str(i) for i in range(factors.shape[1])]
     if len(names) != factors.shape[1] or len(set(names)) != len(names):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae.data.arrays import from_array
+from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples, check_memory
 
 _READ_AT_ONCE = 256
