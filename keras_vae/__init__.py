@@ -14,6 +14,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         estimators,
         evaluation,
         families,
+        flows,
         latent,
         models,
         networks,
@@ -21,6 +22,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         plots,
         priors,
         schedules,
+        testing,
         training,
     )
     from keras_vae.encoder_decoder import Decoder, Encoder
@@ -39,6 +41,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         "estimators",
         "evaluation",
         "families",
+        "flows",
         "latent",
         "models",
         "networks",
@@ -46,5 +49,6 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         "plots",
         "priors",
         "schedules",
+        "testing",
         "training",
     ]

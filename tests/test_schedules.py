@@ -95,11 +95,11 @@ def test_what_is_neither_number_nor_schedule_is_refused(value):
     with pytest.raises(ValueError, match=r"ELBO: beta must be .*schedules\.Linear.*; received"):
         as_schedule(value, "ELBO: beta")
     with pytest.raises(ValueError, match="Linear: start must be a non-negative"):
-        Linear(value, 1.0, 10)
+        Linear(value, 1.0, steps=10)
     with pytest.raises(ValueError, match="Linear: end must be a non-negative"):
-        Linear(1.0, value, 10)
+        Linear(1.0, value, steps=10)
     with pytest.raises(ValueError, match="Exponential: end must be a non-negative"):
-        Exponential(1.0, value, 10)
+        Exponential(1.0, value, steps=10)
     with pytest.raises(ValueError, match="Cyclical: high must be a non-negative"):
         Cyclical(0.0, value, period=10)
     with pytest.raises(ValueError, match="Cyclical: rising must be"):
@@ -109,9 +109,9 @@ def test_what_is_neither_number_nor_schedule_is_refused(value):
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "10", True, None])
 def test_bad_steps_are_refused(steps):
     with pytest.raises(ValueError, match="Linear: steps must be a positive integer"):
-        Linear(0.0, 1.0, steps)
+        Linear(0.0, 1.0, steps=steps)
     with pytest.raises(ValueError, match="Exponential: steps must be a positive integer"):
-        Exponential(1.0, 0.5, steps)
+        Exponential(1.0, 0.5, steps=steps)
     with pytest.raises(ValueError, match="Cyclical: period must be a positive integer"):
         Cyclical(period=steps)
 

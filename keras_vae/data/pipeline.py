@@ -11,6 +11,7 @@ from keras_vae.data.examples import Examples
 from keras_vae.data.packed_dataset import PackedBatch, PackedDataset, pack, possible_values
 from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
+from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
 
 # Streams of random numbers, apart from those numbered in `keras_vae.utils.seeds`.
@@ -25,7 +26,7 @@ def load(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: str = "bernoulli",
+    likelihood: Likelihood = "bernoulli",
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
@@ -90,7 +91,7 @@ def epochs(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: str = "bernoulli",
+    likelihood: Likelihood = "bernoulli",
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
@@ -146,7 +147,7 @@ def _batches(
     examples: Examples,
     split: str,
     batch_size: int,
-    likelihood: str,
+    likelihood: Likelihood,
     preprocess: str | None,
     shuffle: bool | None,
     seed: int,

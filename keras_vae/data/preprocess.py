@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.utils.arguments import known_name, lookup
+from keras_vae.families.registry import Likelihood, find_likelihood
+from keras_vae.utils.arguments import known_name
 
 PREPROCESSING = {
     "dynamic": "binarize x ~ Bernoulli(gray), afresh in each epoch",
@@ -15,42 +16,39 @@ PREPROCESSING = {
     "dequantized": "(x + u) / 256 with u ~ Uniform(0, 1)",
 }
 
-# What each likelihood gives probability to; the first is its default.
-_ALLOWED = {
-    "bernoulli": ("dynamic", "static"),
-    "continuous_bernoulli": ("dequantized", "gray", "dynamic", "static"),
-    "normal": ("dequantized", "gray", "dynamic", "static"),
-    "beta": ("dequantized",),
-    "gray_levels": ("gray", "dynamic", "static"),
-    "discretized_logistic_mixture": ("gray", "dynamic", "static"),
-}
-
 _PHILOX = 1
 _NUMBERS_PER_COUNT = 4
 
 
-def choose(examples: Examples, likelihood: str, preprocess: str | None) -> str:
+def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -> str:
     """Return the name of the preprocessing, checked against the likelihood and the images.
 
     Raises:
         ValueError: If a name is unknown, the likelihood's support does not hold the values, or the images are
             not 8-bit where the preprocessing needs it.
     """
-    allowed = lookup(likelihood, _ALLOWED, "likelihood")
+    family = find_likelihood(likelihood)
+    allowed = family.preprocessing
+    owner = (family if isinstance(family, type) else type(family)).__name__
+    if not allowed:
+        raise ValueError(
+            f"likelihood: expected a family with preprocessing for images, received {owner}, whose preprocessing is "
+            "empty. Set the class attribute, for example preprocessing = ('gray',)"
+        )
     name = allowed[0] if preprocess is None else preprocess
     name = known_name(name, PREPROCESSING, "preprocess")
     if name not in allowed:
         raise ValueError(
-            f"preprocess={name!r} ({PREPROCESSING[name]}) gives values to which likelihood={likelihood!r} gives no "
-            f"probability; wanted one of {', '.join(map(repr, allowed))}. likelihood='continuous_bernoulli' takes "
-            "every preprocessing"
+            f"preprocess: expected one of {', '.join(map(repr, allowed))} for the likelihood {owner}, received "
+            f"{name!r} ({PREPROCESSING[name]}), whose values may have no probability. Use another, or "
+            "likelihood='continuous_bernoulli', which takes every preprocessing"
         )
     if name == "dequantized" and examples.images.dtype != "uint8":
         default = " (the default here)" if preprocess is None else ""
         likelihood_too = "" if "gray" in allowed else " with likelihood='continuous_bernoulli'"
         raise ValueError(
-            f"preprocess='dequantized'{default} adds noise to 8-bit integers, but {examples.name} has dtype "
-            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='gray'{likelihood_too}"
+            f"preprocess='dequantized'{default}: expected uint8 pixels to add noise to, received {examples.name} with "
+            f"dtype {examples.images.dtype}. Pass the pixels as uint8, or use preprocess='gray'{likelihood_too}"
         )
     return name
 

@@ -6,10 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_vae.families.support import OPEN_UNIT_INTERVAL
-
-_EDGE = 1e-6
-
 Tensors = dict[str, tf.Tensor]
 
 
@@ -56,9 +52,8 @@ def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
     y = None if model.condition is None else tf.zeros([batch, *model.condition.shape], model.condition.dtype)
     z = model.generate(seed, y)["z"]
     x = model.likelihood(z, condition=y).sample(seed=tf.constant([0, batch], tf.int32))
-    if model.observed_family.support is OPEN_UNIT_INTERVAL:
-        x = tf.clip_by_value(x, _EDGE, 1.0 - _EDGE)  # samples may round to 0 and 1
-    x, z = tf.cast(x, tf.float32), tf.cast(z, tf.float32)
+    # Samples may round to values outside the support, such as 0 and 1.
+    x, z = model.observed_family.support.clip(tf.cast(x, tf.float32)), tf.cast(z, tf.float32)
     given = {} if y is None else {"condition": y}
     return {
         "generate": {"seed": seed, **given},

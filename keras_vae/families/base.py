@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.support import Support
 from keras_vae.utils.arguments import as_shape
-from keras_vae.utils.distributions import density_dtype
+from keras_vae.utils.distributions import density_dtype, factors
 
 Parameters = dict[str, tf.Tensor]
 
@@ -22,11 +22,21 @@ class Family(keras.layers.Layer):
     `distribution` turns these into a TFP distribution. Both compute in float32 (float64 where
     variables are float64), whatever the compute dtype of the networks, because densities need the precision.
 
+    A subclass sets `support` and `parameters_per_element` and defines `call` and `distribution`; the page "Your own
+    likelihood, prior, objective" (`docs/your_own_parts.md`) shows one. `keras_vae.testing.check_family` tests it.
+
     Args:
         event_shape: Shape of one event, without batch axes: an integer or a sequence of integers.
+
+    Attributes:
+        support: The values that have probability, such as `keras_vae.families.REAL`.
+        parameters_per_element: How many unconstrained values the network makes for each element of an event.
+        preprocessing: What `keras_vae.data.load` may do to 8-bit images to make values in the support, names of
+            `keras_vae.data.PREPROCESSING`; the first is the default. Empty if images have no probability.
     """
 
     support: Support
+    preprocessing: tuple[str, ...] = ()
     parameters_per_element: int
     # Whether training may draw from a continuous relaxation in place of the distribution itself.
     relaxed: bool = False
@@ -37,6 +47,16 @@ class Family(keras.layers.Layer):
         kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         self.event_shape = as_shape(event_shape, type(self).__name__)
+
+    @classmethod
+    def likelihood(cls, event_shape: int | Sequence[int], **options: Any) -> "Family":
+        """Make the family as a likelihood of data; `keras_vae.models.vae` calls it when given a name or a class.
+
+        Args:
+            event_shape: Shape of one x.
+            options: Other arguments of the constructor.
+        """
+        return cls(event_shape, **options)
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:
@@ -69,6 +89,54 @@ class Family(keras.layers.Layer):
     def point(self, parameters: Parameters) -> tf.Tensor:
         """Return the one value that stands for the distribution, `[..., *event]`: its mean, or a mode if discrete."""
         return self.mean(parameters)
+
+    def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-probability of each independent part of an event, in nats.
+
+        A family whose elements are independent inherits it. One whose parts are larger than an element, such as a pixel
+        with its channels, overrides it.
+
+        Args:
+            distribution: From `distribution`, batch shape `[...]`.
+            x: `[..., *event]`.
+
+        Returns:
+            `[..., *parts]`: an event's shape, without the trailing axes that belong together.
+
+        Raises:
+            ValueError: If the family does not factorize.
+
+        Example:
+            >>> import keras_vae as kv
+            >>> pair = kv.families.Normal(2, scale=1.0)
+            >>> log_probs = pair.log_prob_by_part(pair.distribution(pair(tf.zeros([2, 1]))), tf.constant([0.0, 1.0]))
+            >>> log_probs.numpy().round(4).tolist()
+            [-0.9189000129699707, -1.4189000129699707]
+        """
+        elements = factors(distribution)
+        if elements is None:
+            raise ValueError(
+                f"{type(self).__name__}: which values are independent is unknown. Expected a family that factorizes, "
+                "such as keras_vae.families.Bernoulli or Normal. Override log_prob_by_part in a family of your own"
+            )
+        return elements.log_prob(x)
+
+    def joint_axes(self) -> int:
+        """Return how many trailing axes of an event belong together; its parts are independent of each other.
+
+        Raises:
+            ValueError: If the family does not factorize.
+
+        Example:
+            >>> import keras_vae as kv
+            >>> kv.families.Bernoulli((28, 28, 1)).joint_axes()
+            0
+            >>> kv.families.DiscretizedLogisticMixture((28, 28, 3)).joint_axes()
+            1
+        """
+        distribution = self.distribution(self(tf.zeros(self.parameters_shape, self.variable_dtype)))
+        event = tf.zeros(self.event_shape, self.variable_dtype)
+        return len(self.event_shape) - self.log_prob_by_part(distribution, event).shape.rank
 
     def relaxed_sample(self, parameters: Parameters, num_samples: int, seed: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Draw from the relaxation, with gradients.

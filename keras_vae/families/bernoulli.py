@@ -31,6 +31,7 @@ class Bernoulli(Family):
     """
 
     support = BINARY
+    preprocessing = ("dynamic", "static")
     parameters_per_element = 1
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

@@ -38,6 +38,7 @@ class Beta(Family):
     """
 
     support = OPEN_UNIT_INTERVAL
+    preprocessing = ("dequantized",)
     parameters_per_element = 2
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

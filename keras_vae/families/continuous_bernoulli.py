@@ -36,6 +36,7 @@ class ContinuousBernoulli(Family):
     """
 
     support = UNIT_INTERVAL
+    preprocessing = ("dequantized", "gray", "dynamic", "static")
     parameters_per_element = 1
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

@@ -52,8 +52,9 @@ class DiscretizedLogisticMixture(Family):
     """
 
     support = GRAY_LEVELS
+    preprocessing = ("gray", "dynamic", "static")
 
-    def __init__(self, event_shape: Sequence[int], components: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: Sequence[int], *, components: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         if len(self.event_shape) != 3 or self.event_shape[2] not in (1, 3):
             raise ValueError(
@@ -102,6 +103,10 @@ class DiscretizedLogisticMixture(Family):
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from what `call` returns."""
         return DiscretizedLogisticMixtureDistribution(**parameters)
+
+    def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-probability of each pixel, `[..., height, width]`: a pixel's channels belong together."""
+        return distribution.log_prob_by_pixel(x)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -34,6 +34,7 @@ class GrayLevels(Family):
     """
 
     support = GRAY_LEVELS
+    preprocessing = ("gray", "dynamic", "static")
     parameters_per_element = LEVELS
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

@@ -50,6 +50,7 @@ class InverseAutoregressiveFlow(NormalFlow):
     def __init__(
         self,
         event_shape: int | Sequence[int],
+        *,
         flows: int = 2,
         hidden: Sequence[int] = (64,),
         context_size: int = 32,
@@ -59,7 +60,13 @@ class InverseAutoregressiveFlow(NormalFlow):
         self.hidden = read_widths(hidden, "InverseAutoregressiveFlow")
         self.context_size = positive_integer(context_size, "InverseAutoregressiveFlow: context_size")
         self.networks = [
-            MADE(self.size, 2, self.hidden, context_size=self.context_size, dtype=self.dtype_policy)
+            MADE(
+                self.size,
+                outputs_per_site=2,
+                hidden=self.hidden,
+                context_size=self.context_size,
+                dtype=self.dtype_policy,
+            )
             for _ in range(self.flows)
         ]
 

@@ -41,8 +41,9 @@ class Normal(Family):
     """
 
     support = REAL
+    preprocessing = ("dequantized", "gray", "dynamic", "static")
 
-    def __init__(self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, scale: float | str = "predicted", **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         fixed = isinstance(scale, Real) and not isinstance(scale, bool) and 0 < scale < float("inf")
         if not fixed and scale not in ("predicted", *_LEARNED):
@@ -55,6 +56,11 @@ class Normal(Family):
         if scale in _LEARNED:
             shape = self.event_shape if scale == "learned_per_element" else ()
             self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
+
+    @classmethod
+    def likelihood(cls, event_shape: int | Sequence[int], **options: Any) -> "Normal":
+        """Make a likelihood of data, by default with one learned scale for all elements."""
+        return cls(event_shape, **{"scale": "learned", **options})
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
         """Return `loc`, `[..., *event]`, and `scale`, the same shape or ones in the event's place."""

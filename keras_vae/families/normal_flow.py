@@ -31,7 +31,7 @@ class NormalFlow(Family):
 
     support = REAL
 
-    def __init__(self, event_shape: int | Sequence[int], flows: int, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, flows: int, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.size = vector_size(self.event_shape, type(self).__name__)
         self.flows = positive_integer(flows, f"{type(self).__name__}: flows")

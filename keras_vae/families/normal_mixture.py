@@ -41,7 +41,7 @@ class NormalMixture(Family):
 
     support = REAL
 
-    def __init__(self, event_shape: int | Sequence[int], components: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, components: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.size = vector_size(self.event_shape, "NormalMixture")
         self.components = positive_integer(components, "NormalMixture: components")

@@ -49,7 +49,7 @@ class PiecewiseConstant(Family):
     support = UNIT_INTERVAL
     jumps = True
 
-    def __init__(self, event_shape: int | Sequence[int], pieces: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, pieces: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.parameters_per_element = self.pieces = positive_integer(pieces, "PiecewiseConstant: pieces")
 

@@ -37,7 +37,7 @@ class PlanarFlow(NormalFlow):
         -1.8379
     """
 
-    def __init__(self, event_shape: int | Sequence[int], flows: int = 4, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, flows: int = 4, **kwargs: Any) -> None:
         super().__init__(event_shape, flows, **kwargs)
 
     @property
@@ -55,4 +55,4 @@ class PlanarFlow(NormalFlow):
     def bijector(self, parameters: Parameters) -> tfb.Bijector:
         """Return the maps in a chain."""
         u, w, b = parameters["u"], parameters["w"], parameters["b"]
-        return tfb.Chain([Planar(u[..., k, :], w[..., k, :], b[..., k]) for k in reversed(range(self.flows))])
+        return tfb.Chain([Planar(u[..., k, :], w=w[..., k, :], b=b[..., k]) for k in reversed(range(self.flows))])

@@ -18,6 +18,7 @@ class Support:
         contains: Membership of each value, a tensor of booleans of the values' own shape; False for NaN.
         lower: No value is below it.
         upper: No value is above it.
+        values: All values in order, where there are few; empty otherwise.
         discrete: Whether the values can be counted, so that probabilities are masses rather than densities.
         elementwise: Whether each value is judged alone; False for one-hot vectors.
         clip: Moves values that rounding pushed out of the set back into it; by default it changes nothing.
@@ -34,6 +35,7 @@ class Support:
     contains: Callable[[tf.Tensor], tf.Tensor]
     lower: float = -math.inf
     upper: float = math.inf
+    values: tuple[float, ...] = ()
     discrete: bool = False
     elementwise: bool = True
     clip: Callable[[tf.Tensor], tf.Tensor] = tf.identity
@@ -42,6 +44,11 @@ class Support:
     def bounded(self) -> bool:
         """Whether the values lie in an interval of finite length."""
         return math.isfinite(self.lower) and math.isfinite(self.upper)
+
+    @property
+    def binary(self) -> bool:
+        """Whether each value is 0 or 1."""
+        return self.values == (0.0, 1.0)
 
     @property
     def real(self) -> bool:
@@ -74,6 +81,7 @@ BINARY = Support(
     contains=lambda x: tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0)),
     lower=0.0,
     upper=1.0,
+    values=(0.0, 1.0),
     discrete=True,
 )
 
@@ -112,6 +120,7 @@ GRAY_LEVELS = Support(
     contains=_gray_level,
     lower=0.0,
     upper=1.0,
+    values=tuple(level / 255 for level in range(256)),
     discrete=True,
 )
 

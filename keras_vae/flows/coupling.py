@@ -39,7 +39,7 @@ class Coupling(keras.layers.Layer):
         (TensorShape([5, 2]), TensorShape([5, 2]))
     """
 
-    def __init__(self, kept: int, moved: int, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
+    def __init__(self, kept: int, *, moved: int, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
         kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         self.kept = positive_integer(kept, "Coupling: kept")

@@ -55,6 +55,7 @@ class MADE(keras.layers.Layer):
     def __init__(
         self,
         sites: int,
+        *,
         outputs_per_site: int,
         hidden: Sequence[int] = (64,),
         inputs_per_site: int = 1,

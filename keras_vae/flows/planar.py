@@ -38,7 +38,7 @@ class Planar(tfb.Bijector):
         True
     """
 
-    def __init__(self, u: tf.Tensor, w: tf.Tensor, b: tf.Tensor, name: str = "planar") -> None:
+    def __init__(self, u: tf.Tensor, *, w: tf.Tensor, b: tf.Tensor, name: str = "planar") -> None:
         parameters = dict(locals())
         self._u, self._w, self._b = u, w, b
         x = _dot(w, u)

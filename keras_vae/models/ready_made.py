@@ -136,19 +136,23 @@ def _discrete(w: Wanted, objective: Any) -> Parts:
 
 
 def _gumbel(w: Wanted, straight_through: bool = False) -> Parts:
-    posterior = families.GumbelSoftmax(w.one_hot.event_shape, Exponential(1.0, 0.5, 10 * _STEPS), straight_through)
+    posterior = families.GumbelSoftmax(
+        w.one_hot.event_shape,
+        temperature=Exponential(1.0, 0.5, steps=10 * _STEPS),
+        straight_through=straight_through,
+    )
     return {"posterior": posterior, "prior": priors.Uniform(w.one_hot), "objective": w.elbo()}
 
 
 def _autoregressive(w: Wanted) -> Parts:
     # Without warm-up the prior learns sooner than the decoder, and the posterior collapses onto it.
-    warm_up = w.elbo(beta=Linear(0.0, 1.0, _STEPS))
+    warm_up = w.elbo(beta=Linear(0.0, 1.0, steps=_STEPS))
     return {**_gumbel(w), "prior": priors.Autoregressive(w.one_hot), "objective": warm_up}
 
 
 def _relaxed_bernoulli(w: Wanted) -> Parts:
     bits = _CATEGORIES * w.latents
-    posterior = families.RelaxedBernoulli(bits, Exponential(1.0, 0.5, 10 * _STEPS))
+    posterior = families.RelaxedBernoulli(bits, temperature=Exponential(1.0, 0.5, steps=10 * _STEPS))
     return {"posterior": posterior, "prior": priors.Uniform(families.Bernoulli(bits)), "objective": w.elbo()}
 
 
@@ -165,7 +169,7 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "vae": lambda w: {"objective": w.elbo()},
     "continuous-bernoulli": lambda w: {"objective": w.elbo(), **_likelihood("continuous-bernoulli")},
     "beta-vae": lambda w: {"objective": w.elbo(beta=4.0)},
-    "kl-annealing": lambda w: {"objective": w.elbo(beta=Linear(0.0, 1.0, _STEPS))},
+    "kl-annealing": lambda w: {"objective": w.elbo(beta=Linear(0.0, 1.0, steps=_STEPS))},
     "cyclical-annealing": lambda w: {"objective": w.elbo(beta=Cyclical(0.0, 1.0, period=_STEPS))},
     "free-bits": lambda w: {"objective": w.elbo(free_bits=0.1)},
     "iwae": lambda w: {"objective": IWAE(w.k(5))},
@@ -175,7 +179,10 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "info-vae": lambda w: _info(w, alpha=0.0),
     "mmd-vae": lambda w: _info(w, alpha=1.0),
     "learned-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(w.normal)},
-    "mixture-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(families.NormalMixture(w.latents, 20))},
+    "mixture-prior": lambda w: {
+        "objective": w.elbo(),
+        "prior": priors.Learned(families.NormalMixture(w.latents, components=20)),
+    },
     "vamp": lambda w: {"objective": w.elbo(), **_vamp(w)},
     "real-nvp-prior": lambda w: {"objective": w.elbo(), "prior": priors.RealNVP(w.latents)},
     "maf-prior": lambda w: {"objective": w.elbo(), "prior": priors.MaskedAutoregressiveFlow(w.latents)},

@@ -33,7 +33,7 @@ class ConvDecoder(keras.Model):
     """
 
     def __init__(
-        self, image_size: Sequence[int], filters: Sequence[int] = (64, 32), units: int = 256, **kwargs: Any
+        self, image_size: Sequence[int], filters: Sequence[int] = (64, 32), *, units: int = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.image_size = [int(s) for s in image_size]

@@ -30,7 +30,7 @@ class ConvEncoder(keras.Model):
         TensorShape([8, 64])
     """
 
-    def __init__(self, filters: Sequence[int] = (32, 64), units: int = 256, **kwargs: Any) -> None:
+    def __init__(self, filters: Sequence[int] = (32, 64), *, units: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = [int(f) for f in filters]
         self.units = int(units)

@@ -31,7 +31,7 @@ class MLP(keras.Model):
         TensorShape([8, 300])
     """
 
-    def __init__(self, units: Sequence[int] = (), activation: str = "relu", **kwargs: Any) -> None:
+    def __init__(self, units: Sequence[int] = (), *, activation: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = [int(u) for u in units]
         if any(u < 1 for u in self.units):

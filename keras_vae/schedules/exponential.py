@@ -37,7 +37,7 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         (0.5, 0.25)
     """
 
-    def __init__(self, start: float, end: float, steps: int) -> None:
+    def __init__(self, start: float, end: float, *, steps: int) -> None:
         self.start = non_negative(start, "Exponential: start")
         self.end = non_negative(end, "Exponential: end")
         self.steps = positive_integer(steps, "Exponential: steps")

@@ -36,7 +36,7 @@ class Linear(keras.optimizers.schedules.LearningRateSchedule):
         (0.25, 1.0)
     """
 
-    def __init__(self, start: float, end: float, steps: int) -> None:
+    def __init__(self, start: float, end: float, *, steps: int) -> None:
         self.start = non_negative(start, "Linear: start")
         self.end = non_negative(end, "Linear: end")
         self.steps = positive_integer(steps, "Linear: steps")

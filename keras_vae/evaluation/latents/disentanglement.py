@@ -14,7 +14,6 @@ from keras_vae.evaluation.latents.codes import codes as encoded
 from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.families.support import ONE_HOT
 from keras_vae.utils.arguments import lookup, seed_number
 from keras_vae.vae import VAE
 
@@ -196,7 +195,7 @@ def disentanglement(
     for metric in metrics:
         lookup(metric, _METRICS, "metric")
     seed = seed_number(seed, _MEASURE)
-    if model.prior.support is ONE_HOT:
+    if not model.prior.support.elementwise:
         raise ValueError(
             f"{_MEASURE}: the metrics compare latents that are numbers, and those of "
             f"{type(model.encoder.family).__name__} are categories; wanted real, binary or [0, 1] latents"
