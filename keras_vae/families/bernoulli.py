@@ -31,7 +31,7 @@ class Bernoulli(Family):
     """
 
     support = BINARY
-    preprocessing = ("dynamic", "static")
+    preprocessing: tuple[str, ...] = ("dynamic", "static")
     parameters_per_element = 1
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

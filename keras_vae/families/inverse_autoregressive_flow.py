@@ -56,7 +56,7 @@ class InverseAutoregressiveFlow(NormalFlow):
         context_size: int = 32,
         **kwargs: Any,
     ) -> None:
-        super().__init__(event_shape, flows, **kwargs)
+        super().__init__(event_shape, flows=flows, **kwargs)
         self.hidden = read_widths(hidden, "InverseAutoregressiveFlow")
         self.context_size = positive_integer(context_size, "InverseAutoregressiveFlow: context_size")
         self.networks = [

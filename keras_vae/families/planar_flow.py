@@ -38,7 +38,7 @@ class PlanarFlow(NormalFlow):
     """
 
     def __init__(self, event_shape: int | Sequence[int], *, flows: int = 4, **kwargs: Any) -> None:
-        super().__init__(event_shape, flows, **kwargs)
+        super().__init__(event_shape, flows=flows, **kwargs)
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:

@@ -58,9 +58,9 @@ def as_likelihood(value: Any, event_shape: int | Sequence[int], **options: Any) 
         >>> as_likelihood(Beta, 3).event_shape
         (3,)
     """
-    family = find_likelihood(value)
+    family: Any = find_likelihood(value)  # mypy cannot tell a class of Keras layers from an object
     given = {name: option for name, option in options.items() if option is not None}
-    if isinstance(family, Family):
+    if not isinstance(family, type):
         if given:
             raise ValueError(
                 f"likelihood: expected no options with a {type(family).__name__} object, received {_shown(given)}. "

@@ -24,7 +24,7 @@ class Relaxed(Family):
     """
 
     relaxed = True
-    preprocessing = ()  # for latents only
+    preprocessing: tuple[str, ...] = ()  # for latents only
 
     def __init__(
         self, event_shape: int | Sequence[int], *, temperature: Any = 1.0, straight_through: bool = False, **kwargs: Any

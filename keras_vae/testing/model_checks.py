@@ -159,7 +159,9 @@ def check_export(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
     for count in (1, 3):
         seeds = np.arange(count, dtype=np.int64)
         given = {} if y is None else {"condition": y[:count]}
-        inputs = {} if y is None else {"condition": tf.constant(y[:count], vae.condition.dtype)}
+        inputs = (
+            {} if y is None or vae.condition is None else {"condition": tf.constant(y[:count], vae.condition.dtype)}
+        )
         rows, seed = tf.constant(x[:count]), tf.constant(seeds)
         generated = vae.generate(seeds, **given)
         answer = served.signatures["generate"](seed=seed, **inputs)
@@ -177,7 +179,7 @@ def check_export(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
 def check_nan_is_refused(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
     """Expect `fit` and `score` to raise a ValueError for NaN in x."""
     spoiled = np.full_like(x, np.nan)
-    given = {} if y is None else {"condition": y[:2]}
+    given: dict[str, Any] = {} if y is None else {"condition": y[:2]}
     for name, call in (
         ("fit", lambda: vae.fit(spoiled, y, verbose=0)),
         ("score", lambda: vae.score(spoiled[:2], np.arange(2), **given)),

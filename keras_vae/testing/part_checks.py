@@ -70,8 +70,8 @@ def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: i
     with step(f"check_prior({type(prior).__name__})"):
         shape = tuple(event_shape) if isinstance(event_shape, Sequence) else (event_shape,)
         model, _ = _check_in_a_model(encoder=_encoder(family), prior=prior, x=_binary(shape), labeled=prior.conditional)
-        given = {"condition": np.arange(5) % _CLASSES} if prior.conditional else {}
-        distribution = model.prior_distribution(**given)
+        labels = np.arange(5) % _CLASSES if prior.conditional else None
+        distribution = model.prior_distribution(condition=labels)
         z = distribution.sample(() if prior.conditional else 5, seed=[1, 2])
         expect(
             tuple(z.shape) == (5, *prior.event_shape),
