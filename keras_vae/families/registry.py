@@ -58,9 +58,10 @@ def as_likelihood(value: Any, event_shape: int | Sequence[int], **options: Any) 
         >>> as_likelihood(Beta, 3).event_shape
         (3,)
     """
-    family: Any = find_likelihood(value)  # mypy cannot tell a class of Keras layers from an object
+    family: Any = find_likelihood(value)
     given = {name: option for name, option in options.items() if option is not None}
-    if not isinstance(family, type):
+    is_object = not isinstance(family, type)
+    if is_object:
         if given:
             raise ValueError(
                 f"likelihood: expected no options with a {type(family).__name__} object, received {_shown(given)}. "

@@ -32,7 +32,7 @@ class Planar(tfb.Bijector):
 
     Example:
         >>> import tensorflow as tf
-        >>> step = Planar(tf.constant([1.0, 0.0]), tf.constant([2.0, 0.0]), tf.constant(0.0))
+        >>> step = Planar(tf.constant([1.0, 0.0]), w=tf.constant([2.0, 0.0]), b=tf.constant(0.0))
         >>> z = tf.constant([[0.5, 0.5]])
         >>> bool(tf.reduce_max(abs(step.inverse(step.forward(z) + 0.0) - z)) < 1e-6)
         True
