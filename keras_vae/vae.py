@@ -206,7 +206,7 @@ class VAE(ObjectiveTrainer):
                 raise ValueError("VAE: received a condition, but the model has none; build it with VAE(condition=...)")
             return None
         if condition is None:
-            raise ValueError(f"VAE: the model has a condition; give condition=y, {self.condition.support.wanted}")
+            raise ValueError(f"VAE: the model has a condition; give condition=y, {self.condition.support.expected}")
         if beside is None:
             return self.condition.encode(self.condition.checked(condition, None))
         beside = tf.convert_to_tensor(beside)

@@ -1,4 +1,4 @@
-"""Images as `tf.data` from TFDS, folders, `.npz` files, arrays or your datasets, fit for a likelihood."""
+"""Images from TFDS, folders, `.npz` files, arrays or datasets, as `tf.data` in a likelihood's support."""
 
 from keras_vae.data.examples import Examples, Factor
 from keras_vae.data.packed_dataset import PackedDataset

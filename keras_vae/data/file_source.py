@@ -19,41 +19,45 @@ _SHOW_PROGRESS_ABOVE = 1000
 
 
 def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = None) -> Examples:
-    """Read the png, jpg, jpeg, bmp and gif files of a folder and its sub-folders, sorted by path.
+    """Read the png, jpg, jpeg, bmp and gif files of a folder and its subfolders, sorted by path.
 
-    Splits: with a sub-folder `train` or `test`, each split is the sub-folder of its name. Otherwise a file
-    belongs to "test" if the SHA-256 of its path within the folder, as a number, is a multiple of 10, and
-    to "train" if not; so about one in ten, whatever other files there are. "all" is every file.
+    Splits: if there is a subfolder `train` or `test`, each split is the subfolder with its name. Otherwise a file
+    belongs to "test" if the SHA-256 of its path within the folder, read as a number, is a multiple of 10, and to
+    "train" if not: about one file in ten, independent of the other files. "all" is every file.
 
-    Labels: where all files lie in sub-folders (of the split), the label is the position of the sub-folder's
-    name among the sorted names of all of them, in both splits.
+    Labels: if all files of the split are in subfolders, the label is the position of the subfolder's name among the
+    sorted names of all subfolders, in both splits.
 
-    Pixels: gray stays gray; if any image has colors, all become RGB. Transparency is dropped. Of an
-    animation the first frame is read.
+    Pixels: gray stays gray; if any image has colors, all become RGB. Transparency is dropped. Only the first frame of
+    an animation is read.
 
     Args:
         folder: The folder.
-        split: "train", "test" or "all", or the name of a sub-folder beside `train` or `test`.
-        image_size: `(height, width)` to resize to; None wants all images to have one size already.
+        split: "train", "test" or "all", or the name of a subfolder next to `train` or `test`.
+        image_size: `(height, width)` to resize to; None if all images already have one size.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it has no images for the split, or a file cannot be read, or the sizes differ.
+        ValueError: If it has no images for the split, a file cannot be read, or the sizes differ.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(folder)!r}; wanted a folder of images")
+        raise FileNotFoundError(
+            f"expected a folder of images, received {str(folder)!r}, which does not exist. Check the path"
+        )
     if image_size is not None and not _is_size(image_size):
-        raise ValueError(f"image_size={image_size!r}; wanted two positive integers, (height, width)")
+        raise ValueError(
+            f"image_size: expected two positive integers, (height, width), received {image_size!r}. Use (64, 64)"
+        )
     files, labels = _choose(folder, split)
-    name = f"The folder {str(folder)!r}, split {split!r}"
+    name = f"folder {str(folder)!r}, split {split!r}"
     pixels: list[np.ndarray] = []
     for file in tqdm(files, desc=folder.name, unit="image", disable=len(files) <= _SHOW_PROGRESS_ABOVE):
         pixels.append(_read(file, image_size))
         size, first = pixels[-1].shape[:2], pixels[0].shape[:2]
         if size != first:
             raise ValueError(
-                f"{files[0]} is {first[0]}x{first[1]} (height x width) and {file} is {size[0]}x{size[1]}; "
-                "wanted one size. Pass image_size=(height, width) to resize them all"
+                f"{name}: expected images of one size, received {files[0]} of {first[0]}x{first[1]} (height x width) "
+                f"and {file} of {size[0]}x{size[1]}. Pass image_size=(height, width) to resize them all"
             )
         if len(pixels) == 1:
             check_memory(pixels[0].nbytes * len(files), name)
@@ -70,7 +74,9 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     """Return the split's files, sorted, and their labels."""
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SUFFIXES and _visible(f, folder))
     if not files:
-        raise ValueError(f"The folder {str(folder)!r} holds no images; wanted files named {', '.join(_SUFFIXES)}")
+        raise ValueError(
+            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received none. Check the path"
+        )
     split_folders = any((folder / s).is_dir() for s in _SPLITS)
     inner = [f.relative_to(folder).parts[1 if split_folders else 0 :] for f in files]
     classes = sorted({parts[0] for parts in inner if len(parts) > 1})
@@ -78,8 +84,8 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     if not kept:
         present = sorted({_split_of(f, folder, split_folders) for f in files})
         raise ValueError(
-            f"The folder {str(folder)!r} has no images for split {split!r}; it has "
-            f"{', '.join(map(repr, present))} and 'all'"
+            f"folder {str(folder)!r}: expected a split with images, {', '.join(map(repr, present))} or 'all', received "
+            f"{split!r}. Use one of these"
         )
     labels = None
     if all(len(inner[i]) > 1 for i in kept):
@@ -88,7 +94,7 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
 
 
 def _visible(file: Path, folder: Path) -> bool:
-    """Tell whether no part of the path is hidden: macOS leaves `._name.png` files that hold no image."""
+    """Return whether no part of the path is hidden: macOS leaves `._name.png` files that are not images."""
     return file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
@@ -105,11 +111,13 @@ def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
     try:
         with Image.open(file) as opened:
             if opened.mode.startswith(("I", "F")):
-                raise ValueError(f"it has more than 8 bits a pixel (mode {opened.mode}); convert it to 8 bits")
+                raise ValueError(f"more than 8 bits per pixel, mode {opened.mode}")
             image = opened.convert("L" if opened.mode in ("1", "L", "LA") else "RGB")
             palette = opened.mode in ("P", "PA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} cannot be read as an image: {error}") from error
+        raise ValueError(
+            f"{file}: expected an image of 8 bits per pixel, received {error}. Convert or remove it"
+        ) from error
     if palette and (np.asarray(image) == np.asarray(image)[..., :1]).all():
         image = image.getchannel(0)
     if image_size is not None:
@@ -121,24 +129,27 @@ def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
 def from_npz(path: Path, split: str) -> Examples:
     """Read images, and labels where there are any, from an `.npz` file.
 
-    The file either has an array for each split, `x_train` and `x_test` (labels `y_train` and `y_test`), as
-    Keras' own `mnist.npz`; or one array `x` or `images` (labels `y` or `labels`) for the splits "train" and
-    "all".
+    The file has either one array per split, `x_train` and `x_test` (labels `y_train` and `y_test`), like Keras's
+    `mnist.npz`, or one array `x` or `images` (labels `y` or `labels`) for the splits "train" and "all".
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, or has no images for the split, or `from_array` refuses them.
+        ValueError: If it cannot be read, or has no images for the split, or `from_array` rejects them.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {str(path)!r}; wanted an .npz file of images")
+        raise FileNotFoundError(
+            f"expected an .npz file of images, received {str(path)!r}, which does not exist. Check the path"
+        )
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an .npz file. Write it with np.savez")
+        raise ValueError(f"{path}: expected an .npz file, received another kind of file. Write it with np.savez")
     with np.load(path, allow_pickle=False) as arrays:
         x, y = _keys(arrays.files, split, path)
         try:
             images, labels = arrays[x], arrays[y] if y in arrays.files else None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
-            raise ValueError(f"{path} cannot be read: {error}. Write it with np.savez, without objects") from error
+            raise ValueError(
+                f"{path}: expected arrays of numbers, received {error}. Write it with np.savez, without objects"
+            ) from error
     return from_array(images, labels, f"{path}[{x!r}]")
 
 
@@ -151,7 +162,7 @@ def _keys(found: list[str], split: str, path: Path) -> tuple[str, str]:
         if keys[0] in found:
             return keys
     raise ValueError(
-        f"{path} has no images for split {split!r}: its keys are {sorted(found)}. Wanted "
-        f"'x_{split}' (labels 'y_{split}'), or for the splits 'train' and 'all' alone 'x' ('y') or 'images' "
-        "('labels'). To evaluate on a file with one array, pass split='all'"
+        f"{path}: expected images for split {split!r} under the key 'x_{split}' (labels 'y_{split}'), or 'x' ('y') or "
+        f"'images' ('labels') for the splits 'train' and 'all', received the keys {sorted(found)}. For a file with one "
+        "array, pass split='all'"
     )

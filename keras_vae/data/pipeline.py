@@ -14,10 +14,10 @@ from keras_vae.data.read import Source, read
 from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
 
-# Streams of random numbers, apart from those numbered in `keras_vae.utils.seeds`.
+# Streams of random numbers, distinct from those in `keras_vae.utils.seeds`.
 _ORDER, _FRESH, _FIXED = 101, 102, 103
 _BINARIZE_AT_ONCE = 1024
-# Batches made ready while another is trained on.
+# Batches prepared while another is trained on.
 _AHEAD = 2
 
 
@@ -34,43 +34,43 @@ def load(
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> PackedDataset:
-    """Make a dataset of batches whose values a likelihood gives probability to.
+    """Make a dataset of batches with values in a likelihood's support.
 
-    The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a fresh order and fresh noise in
-    each pass; an evaluation set the same order and noise in all passes and at any batch size, so that
-    `evaluate` can be repeated. The set is held in memory as bytes. The last batch may be smaller.
+    The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a new order and new noise in each pass. An
+    evaluation set has the same order and noise in all passes and at any batch size, so that `evaluate` is repeatable.
+    The set is held in memory as bytes. The last batch may be smaller.
 
-    Under a `tf.distribute` strategy `fit` looks at a batch before it begins, which is a pass too; where runs
-    must agree to the last digit, or be resumed, use `epochs`.
+    Under a `tf.distribute` strategy `fit` reads one batch before it begins, which counts as a pass. Use `epochs` for
+    runs that must agree to the last digit or be resumed.
 
     Args:
         source: As in `read`: a TFDS name such as "mnist_5k", a folder of images, an `.npz` file, a NumPy
             array, an unbatched `tf.data.Dataset`, or `Examples`.
         split: As in `read`.
-        batch_size: Examples in a batch.
+        batch_size: Examples per batch.
         likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "gray_levels" or
-            "discretized_logistic_mixture".
-        preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
-            each example, whatever the pass, the order or the batch size. "gray": pixel / 255. "dequantized":
-            (pixel + u) / 256, u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
-            "bernoulli", which allows only it and "static"; "gray" for "gray_levels" and
-            "discretized_logistic_mixture", which allow all but "dequantized"; else "dequantized", the only one
-            that "beta" allows. Float and bool images are gray values as they are, and cannot be dequantized.
-        shuffle: True for a training set, False for an evaluation set. None: True if the split is (a part of)
-            "train".
+            "discretized_logistic_mixture"; or a family of your own, as a class, an object or "package.module:Name".
+        preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but with one draw per example,
+            for all passes, orders and batch sizes. "gray": pixel / 255. "dequantized": (pixel + u) / 256,
+            u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). A likelihood allows those in its `preprocessing`, and
+            None means the first of these: "dynamic" for "bernoulli", "gray" for "gray_levels" and
+            "discretized_logistic_mixture", "dequantized" for the others. Float and bool images are already gray
+            values, and cannot be dequantized.
+        shuffle: True for a training set, False for an evaluation set. None means True if the split is "train" or a part
+            of it.
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
-        with_labels: Give pairs (x, label) instead of x alone.
+        with_labels: Whether to yield pairs (x, label) instead of x alone.
         image_size: As in `read`.
         data_dir: As in `read`.
 
     Returns:
-        A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label
-        `[batch]` int32, or `[batch, k]` where k factors of each image are known, as of "shapes".
+        A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label `[batch]`
+        int32, or `[batch, k]` if k factors of each image are known, as in "shapes".
 
     Raises:
         FileNotFoundError: As `read`.
-        ValueError: As `read`; if an argument is out of range, the likelihood does not allow the
-            preprocessing, or labels are wanted and the source has none.
+        ValueError: As `read`; or if an argument is out of range, the likelihood does not allow the preprocessing, or
+            `with_labels` is true and the source has no labels.
 
     Example:
         >>> import numpy as np
@@ -80,7 +80,7 @@ def load(
     """
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     passes = itertools.count()
-    # A generator is called afresh for each iterator, so each iteration draws the next number.
+    # Each iterator calls the generator again, so each iteration draws the next number.
     number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
     steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
     return _batches(number, steps, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
@@ -102,11 +102,11 @@ def epochs(
 ) -> tuple[PackedDataset, int]:
     """Make one endless dataset of epoch after epoch, for training that can be resumed.
 
-    The batches of epoch e depend on the seed and e alone: a run killed and resumed with `start_epoch=e` sees
-    exactly the batches that it would have seen.
+    The batches of epoch e depend only on the seed and e: a run that was killed and is resumed with `start_epoch=e`
+    sees exactly the same batches.
 
     Args:
-        source: As in `load`, like all that follow, up to `start_epoch`.
+        source: As in `load`.
         split: As in `load`.
         batch_size: As in `load`.
         likelihood: As in `load`.
@@ -116,7 +116,7 @@ def epochs(
         with_labels: As in `load`.
         image_size: As in `load`.
         data_dir: As in `load`.
-        start_epoch: The number, from 0, of the first epoch.
+        start_epoch: The number of the first epoch, from 0.
 
     Returns:
         The dataset, and the number of batches in an epoch: the `steps_per_epoch` of `fit`.
@@ -159,9 +159,8 @@ def _batches(
     preprocess = choose(examples, likelihood, preprocess)
     if with_labels and examples.labels is None:
         raise ValueError(
-            f"{examples.name} has no labels, and with_labels=True wants them. Pass a source that has them: "
-            "(image, label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a sub-folder for "
-            "each class"
+            f"with_labels=True: expected a source with labels, received {examples.name} without them. Pass (image, "
+            "label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a subfolder for each class"
         )
     if shuffle is None:
         shuffle = split.split("[")[0] == "train"
@@ -169,8 +168,8 @@ def _batches(
     images = examples.images
     if preprocess == "static":
         images, preprocess = _binarize_once(images, seed), "gray"
-    # On the CPU even where there is a GPU: tf.data runs there. Captured by the function below, the array is
-    # passed to it by reference; it is neither copied nor written into the graph.
+    # On the CPU, even if there is a GPU, because tf.data runs there. The function below captures the array by
+    # reference: it is neither copied nor written into the graph.
     with tf.device("CPU:0"):
         pixels = tf.constant(images)
         labels = tf.constant(examples.labels) if with_labels else None
@@ -182,7 +181,7 @@ def _batches(
     batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
     batches = batches.map(make)
     options = tf.data.Options()
-    # Its thread can hold up the end of an iterator for seconds, and there is nothing to tune.
+    # Its thread can delay the end of an iterator by seconds, and there is nothing to tune.
     options.autotune.enabled = False
     # Rewriting the graph copies the captured array, and there is nothing in this pipeline to rewrite.
     options.experimental_optimization.apply_default_optimizations = False
@@ -228,5 +227,6 @@ def _binarize_once(images: np.ndarray, seed: int) -> np.ndarray:
 
 def _integer(name: str, value: object, smallest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not smallest <= value < 2**31:
-        raise ValueError(f"{name}={value!r}; wanted an integer from {smallest} to 2**31 - 1")
+        expected = f"an integer from {smallest} to 2**31 - 1"
+        raise ValueError(f"{name}: expected {expected}, received {value!r}. Use {max(smallest, 1)}, for example")
     return int(value)

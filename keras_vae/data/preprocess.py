@@ -1,4 +1,4 @@
-"""From pixels as stored to values in a likelihood's support."""
+"""Turns stored pixels into values in a likelihood's support, with noise that does not depend on batches."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from keras_vae.families.registry import Likelihood, find_likelihood
 from keras_vae.utils.arguments import known_name
 
 PREPROCESSING = {
-    "dynamic": "binarize x ~ Bernoulli(gray), afresh in each epoch",
+    "dynamic": "binarize x ~ Bernoulli(gray), again in each epoch",
     "static": "binarize x ~ Bernoulli(gray), once",
     "gray": "divide 8-bit pixels by 255",
     "dequantized": "(x + u) / 256 with u ~ Uniform(0, 1)",
@@ -24,8 +24,8 @@ def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -
     """Return the name of the preprocessing, checked against the likelihood and the images.
 
     Raises:
-        ValueError: If a name is unknown, the likelihood's support does not hold the values, or the images are
-            not 8-bit where the preprocessing needs it.
+        ValueError: If a name is unknown, the values would be outside the likelihood's support, or the images are not
+            8-bit and the preprocessing needs that.
     """
     family = find_likelihood(likelihood)
     allowed = family.preprocessing
@@ -59,9 +59,9 @@ def gray(images: tf.Tensor) -> tf.Tensor:
 
 
 def binarize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-    """Sample Bernoulli(gray), bool, with `u ~ Uniform[0, 1)` of the same shape.
+    """Return draws of Bernoulli(gray), bool, with `u ~ Uniform[0, 1)` of the same shape.
 
-    Gray 0 never gives 1, and gray 1 always does. Salakhutdinov & Murray, "On the Quantitative Analysis of
+    Gray 0 always gives 0, and gray 1 always gives 1. Salakhutdinov & Murray, "On the Quantitative Analysis of
     Deep Belief Networks" (2008), introduced the protocol for MNIST.
     """
     return u < gray(images)
@@ -74,8 +74,8 @@ def dequantize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
     Bethge, "A note on the evaluation of generative models" (2016), section 3.1; Loaiza-Ganem & Cunningham,
     "The continuous Bernoulli" (2019), use it for their data.
     """
-    # The midpoints of 2¹⁵ cells, so never 0 or 1. Above 128 a float32 has 16 bits left for u: a finer u could round
-    # up into the next pixel value.
+    # The midpoints of 2¹⁵ cells are never 0 or 1. Above 128 a float32 has 16 bits left for u: a finer u could round up
+    # to the next pixel value.
     u = (tf.floor(u * 2.0**15) + 0.5) / 2.0**15
     return (tf.cast(images, tf.float32) + u) / 256.0
 
@@ -84,12 +84,12 @@ def uniform(seed: tf.Tensor, start: tf.Tensor | int, count: tf.Tensor | int, sha
     """Return the noise of `count` consecutive positions from one endless stream.
 
     Philox is a counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011),
-    so the noise of position i is computed directly, at counter i times the counts that a position uses up.
+    so the noise of position i is computed directly, starting from counter i times the counts per position.
 
     Args:
-        seed: `[2]` int32, names the stream.
+        seed: The stream's seed, `[2]` int32.
         start: The first position.
-        count: How many positions.
+        count: The number of positions.
         shape: The shape of the noise of one position.
 
     Returns:

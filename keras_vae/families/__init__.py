@@ -1,7 +1,7 @@
-"""Families of distributions, for likelihoods, posteriors and priors: one family a file.
+"""Families of distributions, for likelihoods, posteriors and priors: one family per file.
 
-A new family needs its file and one line here. If it has `preprocessing`, it is a likelihood of images too, by the name
-of its class in snake case.
+A new family needs its file and one line here. A family with `preprocessing` is also a likelihood of images, named
+after its class in snake case.
 """
 
 import re

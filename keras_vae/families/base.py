@@ -1,4 +1,4 @@
-"""What all families share: unconstrained tensors in, a TFP distribution over one event out."""
+"""The base class of families: unconstrained tensors in, a TFP distribution over one event out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ Parameters = dict[str, tf.Tensor]
 class Family(keras.layers.Layer):
     """A parametric family of distributions over one event.
 
-    A family is a Keras layer, so that it may own weights (one learned scale, say). `call` applies the link
-    functions to unconstrained values and returns named parameters as tensors, which travel through Keras;
-    `distribution` turns these into a TFP distribution. Both compute in float32 (float64 where
-    variables are float64), whatever the compute dtype of the networks, because densities need the precision.
+    A family is a Keras layer, so that it may own weights, such as one learned scale. `call` applies the link functions
+    to unconstrained values and returns named parameters as tensors, which Keras can pass on. `distribution` turns
+    these into a TFP distribution. Both compute in float32 (float64 if variables are float64) for any compute dtype of
+    the networks, because densities need the precision.
 
     A subclass sets `support` and `parameters_per_element` and defines `call` and `distribution`; the page "Your own
     likelihood, prior, objective" (`docs/your_own_parts.md`) shows one. `keras_vae.testing.check_family` tests it.
@@ -38,9 +38,9 @@ class Family(keras.layers.Layer):
     support: Support
     preprocessing: tuple[str, ...] = ()
     parameters_per_element: int
-    # Whether training may draw from a continuous relaxation in place of the distribution itself.
+    # Whether training may draw from a continuous relaxation instead of the distribution itself.
     relaxed: bool = False
-    # Whether log q(z) jumps as z moves: its gradient along a sample's path then misses what the jumps add to its mean.
+    # Whether log q(z) is discontinuous in z: its gradient along a sample's path then misses the jumps.
     jumps: bool = False
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class Family(keras.layers.Layer):
         return self.distribution(parameters).stddev()
 
     def point(self, parameters: Parameters) -> tf.Tensor:
-        """Return the one value that stands for the distribution, `[..., *event]`: its mean, or a mode if discrete."""
+        """Return one representative value, `[..., *event]`: the mean, or a mode if discrete."""
         return self.mean(parameters)
 
     def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
@@ -143,9 +143,9 @@ class Family(keras.layers.Layer):
 
         Args:
             parameters: Each `[..., *event]`.
-            num_samples: How many.
+            num_samples: The number of samples.
             seed: A stateless seed, `[2]` int32.
-            step: Training steps taken, for a temperature that changes with them.
+            step: The number of training steps taken, for a temperature that follows a schedule.
 
         Returns:
             `[num_samples, ..., *event]`.
@@ -153,7 +153,7 @@ class Family(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} has no relaxation")
 
     def independent(self, elementwise: tfd.Distribution) -> tfd.Independent:
-        """Read the event's axes of an element-wise distribution as one event."""
+        """Return an element-wise distribution with the event's axes read as one event."""
         return tfd.Independent(elementwise, reinterpreted_batch_ndims=len(self.event_shape))
 
     def get_config(self) -> dict[str, Any]:

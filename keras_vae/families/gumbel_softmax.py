@@ -13,20 +13,20 @@ from keras_vae.families.relaxed import Relaxed
 class GumbelSoftmax(Relaxed, OneHotCategorical):
     """Categorical latents whose training samples are z = softmax((logits + g)/τ), g ~ Gumbel(0, 1).
 
-    Jang, Gu & Poole (2017), equation 2; Maddison, Mnih & Teh (2017), equation 10. The distribution itself stays
-    the discrete one: the KL is that of the categorical variables, and evaluation, the log-likelihood and
-    everything exported draw exact one-hot samples. The bound shown while training is that of relaxed samples,
-    and so is no bound on log p(x); the one of `evaluate` is.
+    Jang, Gu & Poole (2017), equation 2; Maddison, Mnih & Teh (2017), equation 10. The distribution itself remains
+    discrete: the KL is that of the categorical variables, and evaluation, the log-likelihood and exported models draw
+    exact one-hot samples. The `bound` reported during training uses relaxed samples, so it is not a bound on
+    log p(x); the `bound` from `evaluate` is.
 
     Args:
         event_shape: `(variables, categories)`, such as `(20, 10)`.
         temperature: τ, a positive number or a schedule such as
             `keras_vae.schedules.Exponential(1.0, 0.5, steps=30_000)`.
-        straight_through: Whether the decoder sees one-hot vectors, the gradient being the relaxed one's (Jang,
+        straight_through: Whether the decoder sees one-hot vectors, with the gradient of the relaxed ones (Jang,
             Gu & Poole 2017, section 2.2; Bengio, Léonard & Courville 2013).
 
     Raises:
-        ValueError: If the shape or the temperature is refused.
+        ValueError: If the shape or the temperature is invalid.
 
     Example:
         >>> import tensorflow as tf

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import REAL
 
-# exp(±15): far beyond any trained scale, and safe from overflow in float32.
+# exp(±15) is far beyond any trained scale and does not overflow in float32.
 MAX_LOG_VARIANCE = 30.0
 _LEARNED = ("learned", "learned_per_element")
 
@@ -25,12 +25,12 @@ class Normal(Family):
 
     Args:
         event_shape: Shape of one event: the number of latents, or `(28, 28, 1)`.
-        scale: `"predicted"`, a scale for each element from the network (the default, and what a posterior
-            needs); `"learned"`, one scale for all elements, a weight; `"learned_per_element"`, a weight for each, as
-            in factor analysis; or a positive number, fixed.
+        scale: `"predicted"`, a scale for each element from the network (the default, which a posterior needs);
+            `"learned"`, one scale for all elements, a weight; `"learned_per_element"`, one weight for each element, as
+            in factor analysis; or a positive number, which is fixed.
 
     Raises:
-        ValueError: If `scale` is none of these.
+        ValueError: If `scale` is anything else.
 
     Example:
         >>> import tensorflow as tf
@@ -48,8 +48,8 @@ class Normal(Family):
         fixed = isinstance(scale, Real) and not isinstance(scale, bool) and 0 < scale < float("inf")
         if not fixed and scale not in ("predicted", *_LEARNED):
             raise ValueError(
-                'Normal: scale must be "predicted", "learned", "learned_per_element" or a positive finite number; '
-                f"received {scale!r}"
+                'Normal: expected scale "predicted", "learned", "learned_per_element" or a positive finite number, '
+                f"received {scale!r}. Use one of these"
             )
         self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1

@@ -16,13 +16,13 @@ from keras_vae.flows.planar import Planar
 class PlanarFlow(NormalFlow):
     """A normal pushed through planar maps z ← z + û tanh(wᵀz + b), whose u, w and b come from the encoder.
 
-    Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps, without weights of the family's own. The
-    density of any z is found by solving one scalar equation a map. `mean` and `scale` are approximations: see
+    Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps; the family has no weights. The density
+    of any z takes the solution of one scalar equation per map. `mean` and `scale` are approximations: see
     `NormalFlow`.
 
     Args:
         event_shape: D, the number of latents.
-        flows: K, how many maps.
+        flows: K, the number of maps.
 
     Raises:
         ValueError: If the event is not a vector, or `flows` not a positive integer.

@@ -14,15 +14,15 @@ class RelaxedBernoulli(Relaxed, Bernoulli):
     """Binary latents whose training samples are z = sigmoid((logits + l)/τ), l ~ Logistic(0, 1).
 
     Maddison, Mnih & Teh (2017), appendix B; the Gumbel-softmax of Jang, Gu & Poole (2017) with two categories.
-    As with `GumbelSoftmax`, only training draws relaxed samples.
+    As in `GumbelSoftmax`, only training draws relaxed samples.
 
     Args:
         event_shape: Number of latents, such as 200.
         temperature: τ, a positive number or a schedule.
-        straight_through: Whether the decoder sees 0 and 1, the gradient being the relaxed one's.
+        straight_through: Whether the decoder sees 0 and 1, with the gradient of the relaxed values.
 
     Raises:
-        ValueError: If the shape or the temperature is refused.
+        ValueError: If the shape or the temperature is invalid.
 
     Example:
         >>> import tensorflow as tf
@@ -37,7 +37,7 @@ class RelaxedBernoulli(Relaxed, Bernoulli):
     ) -> tf.Tensor:
         """Draw numbers in (0, 1), `[num_samples, ..., *event]`."""
         logits = parameters["logits"]
-        # What tfd.RelaxedBernoulli draws; but its sigmoid has a NaN gradient above 88, where a cold τ takes it.
+        # The same draws as tfd.RelaxedBernoulli, whose sigmoid has a NaN gradient above 88, reached with a small τ.
         return tf.sigmoid(tfd.Logistic(logits / temperature, 1.0 / temperature).sample(num_samples, seed=seed))
 
     def harden(self, soft: tf.Tensor) -> tf.Tensor:

@@ -139,7 +139,7 @@ def check_values(model: LatentModel, values: np.ndarray, owner: str) -> None:
     if not np.all(inside):
         raise ValueError(
             f"{owner}: the latents of {type(model.encoder.family).__name__} are {support.name}: wanted "
-            f"{support.wanted}; received {np.asarray(values)[~inside].ravel()[0]}"
+            f"{support.expected}; received {np.asarray(values)[~inside].ravel()[0]}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Composing a model of names and numbers."""
+"""Composes a model from names and numbers."""
 
 from collections.abc import Sequence
 
@@ -36,26 +36,26 @@ def vae(
 
     Args:
         event_shape: Shape of one x, such as `(28, 28, 1)`.
-        latent_size: Number of latents.
+        latent_size: The number of latents.
         likelihood: A name in `keras_vae.families.LIKELIHOODS`, such as `"bernoulli"`; a family of your own as
             `"package.module:Name"`, as a class, or as an object over `event_shape`.
         network: `"mlp"`, or `"conv"` for images.
-        hidden: Encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`); the decoder's are
+        hidden: The encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`). The decoder has
             the same in reverse.
         scale: Of a likelihood that has one, such as the normal: `"learned"` (its default), `"learned_per_element"`,
             `"predicted"` or a number.
-        num_samples: L, Monte-Carlo samples for each example.
-        posterior: The posterior's family in place of `Normal(latent_size)`.
-        prior: In place of the standard normal.
-        objective: In place of `ELBO(num_samples)`.
+        num_samples: L, Monte Carlo samples per example.
+        posterior: The posterior's family; `Normal(latent_size)` by default.
+        prior: The prior; the standard normal by default.
+        objective: The objective; `ELBO(num_samples)` by default.
         condition: As in `keras_vae.VAE`.
-        seed: Of all noise.
+        seed: The seed of all noise.
 
     Returns:
         An uncompiled `keras_vae.VAE`.
 
     Raises:
-        ValueError: If a name or a value is unknown, or `scale` is given for a likelihood that has none.
+        ValueError: If a name or a value is unknown, or `scale` is passed for a likelihood without one.
 
     Example:
         >>> model = vae((28, 28, 1), likelihood="continuous_bernoulli", latent_size=10)
@@ -81,8 +81,6 @@ def _networks(name: str, event: tuple[int, ...], hidden: Sequence[int] | None) -
         units = list(hidden if hidden is not None else (400, 400))
         return MLP(units), MLP(units[::-1])
     if len(event) != 3:
-        raise ValueError(
-            f'network="conv" needs images, event_shape (height, width, channels); received {event}. Use "mlp"'
-        )
+        raise ValueError(f'network="conv": expected event_shape (height, width, channels), received {event}. Use "mlp"')
     filters = list(hidden if hidden is not None else (32, 64))
     return ConvEncoder(filters), ConvDecoder(event[:2], filters[::-1])

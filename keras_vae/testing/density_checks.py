@@ -39,7 +39,7 @@ def check_density(family: Family) -> np.ndarray:
         inside = support.contains(x).numpy()
         if not np.all(inside):
             value = np.asarray(x)[np.broadcast_to(~inside, x.shape)][0]
-            raise AssertionError(f"expected {support.wanted}, received {value:g}. Set support to the set of values")
+            raise AssertionError(f"expected {support.expected}, received {value:g}. Set support to the set of values")
         nan = support.contains(tf.fill(event, tf.constant(np.nan, x.dtype)))
         expect(not np.any(nan), "NaN: expected outside the support, received inside. Compare so that NaN is False")
     with step("log_prob"):

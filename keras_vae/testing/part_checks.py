@@ -79,7 +79,7 @@ def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: i
         )
         expect(
             np.all(prior.support.contains(z)),
-            f"sample: expected {prior.support.wanted}, received a value outside. Set support to the set of values",
+            f"sample: expected {prior.support.expected}, received a value outside. Set support to the set of values",
         )
         log_prob = distribution.log_prob(z)
         expect(

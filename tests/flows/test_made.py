@@ -98,7 +98,7 @@ def test_float64_where_the_policy_is():
         ({"outputs_per_site": 1.5}, "outputs_per_site must be"),
         ({"inputs_per_site": -1}, "inputs_per_site must be"),
         ({"context_size": -1}, "context_size must be"),
-        ({"hidden": 64}, "hidden must be a sequence of widths.*received 64"),
+        ({"hidden": 64}, "expected hidden to be a sequence of widths, received 64"),
         ({"hidden": [8, 0]}, "each width in hidden must be a positive integer; received 0"),
     ],
 )
