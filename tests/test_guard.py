@@ -94,7 +94,7 @@ def test_variables_and_lists(vae):
     with pytest.raises(ValueError, match=r"received 0\.5"):
         vae.fit(tf.Variable(spoiled(0.5)), verbose=0)
     for several in ([ZEROS], list(ZEROS), (ZEROS,), {"x": ZEROS}):
-        with pytest.raises(ValueError, match="expected one array, received a .*several inputs"):
+        with pytest.raises(ValueError, match=r"expected one array, received a .*several inputs"):
             vae.fit(several, verbose=0)
 
 

@@ -178,7 +178,7 @@ def test_wrong_parts_are_refused():
         small(likelihood="bernouli")
     with pytest.raises(ValueError, match="Unknown network"):
         small(network="cnn")
-    with pytest.raises(ValueError, match="expected event_shape .height, width, channels."):
+    with pytest.raises(ValueError, match=r"expected event_shape .height, width, channels."):
         kv.models.vae((8,), network="conv")
     with pytest.raises(ValueError, match="expected no scale for Bernoulli"):
         small(scale=1.0)

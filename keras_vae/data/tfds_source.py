@@ -131,7 +131,8 @@ def _prepare(builder: Any) -> None:
         raise FileNotFoundError(
             f"TFDS set {builder.info.full_name!r}: expected it prepared in {builder.data_dir}, received "
             f"{type(error).__name__} while preparing it: {error}. Prepare it on a machine with a network, with tfds "
-            "build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR, or use 'mnist_5k', which needs no network"
+            "build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR. Or use 'mnist_5k', which needs no "
+            "network"
         ) from error
 
 

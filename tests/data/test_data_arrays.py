@@ -70,7 +70,7 @@ def test_labels_of_one_column():
 def test_other_arguments_refused():
     with pytest.raises(ValueError, match=r"expected the name of a TFDS set.*received \[\[1\]\], a list"):
         data.read([[1]])
-    with pytest.raises(ValueError, match="expected one of 'train'.*received 'tran'"):
+    with pytest.raises(ValueError, match=r"expected one of 'train'.*received 'tran'"):
         data.read(IMAGES, "tran")
     with pytest.raises(ValueError, match="split: expected a string, received None"):
         data.read(IMAGES, None)

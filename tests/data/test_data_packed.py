@@ -251,9 +251,9 @@ def test_labels_outside_the_condition_are_refused(pixels, labeled):
     assert packed_batches(dataset, Bernoulli(EVENT), Label(10)) is not None
     with pytest.raises(ValueError, match=r"refuses this data: y: expected .* for a condition, received [5-9]"):
         model(condition=Label(5)).fit(dataset, verbose=0)
-    with pytest.raises(ValueError, match="expected batches of .* for a conditional model"):
+    with pytest.raises(ValueError, match=r"expected batches of .* for a conditional model"):
         model(condition=Label(10)).fit(kv.data.load(pixels), verbose=0)
-    with pytest.raises(ValueError, match="expected batches of .* for a conditional model"):
+    with pytest.raises(ValueError, match=r"expected batches of .* for a conditional model"):
         model(condition=Vector(3)).fit(dataset, verbose=0)
 
 

@@ -124,7 +124,7 @@ def test_bernoulli_refuses_gray_values(name):
 def test_likelihoods_of_gray_levels_get_gray_levels(likelihood, name):
     x = values(LEVELS[:9], likelihood=likelihood, preprocess=name)
     assert np.all(GRAY_LEVELS.contains(tf.constant(x)))
-    with pytest.raises(ValueError, match="expected one of 'gray', 'dynamic', 'static' .*dequantized"):
+    with pytest.raises(ValueError, match=r"expected one of 'gray', 'dynamic', 'static' .*dequantized"):
         data.load(LEVELS, likelihood=likelihood, preprocess="dequantized")
 
 
