@@ -56,7 +56,7 @@ def test_factor_analysis_has_the_marginal_it_is_known_for():
             lambda: kv.models.make("cvae", (8, 8, 1)),
             "classes: expected a number for a conditional model, received none. Pass classes=10",
         ),
-        (lambda: kv.models.make("vamp", (8, 8, 1)), "give examples=x_train"),
+        (lambda: kv.models.make("vamp", (8, 8, 1)), "Pass examples=x_train"),
         (
             lambda: kv.models.make("factor-analysis", (8,), likelihood="bernoulli"),
             "factor-analysis: expected likelihood='normal', .* received likelihood='bernoulli'",

@@ -1,5 +1,9 @@
 """Batches sent as bytes: the numbers made of them in the step are the dataset's own, and none pass unchecked."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -175,6 +179,52 @@ def test_a_strategy_distributes_it(labeled):
         vae = model("normal", condition=Label(10))
     vae.fit(strategy.experimental_distribute_dataset(dataset), steps_per_epoch=4, verbose=0)
     assert int(vae._steps) == 4
+
+
+REPLICAS = """
+import keras
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras_vae as kv
+
+pixels = np.random.default_rng(1).integers(0, 256, [35, 8, 8], np.uint8)
+labeled = tf.data.Dataset.from_tensor_slices((pixels, np.arange(35) % 10))
+two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def train(strategy, made):
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        vae = kv.models.vae((8, 8, 1), latent_size=2, hidden=[8], condition=kv.conditions.Label(10), seed=5)
+        vae.compile(keras.optimizers.SGD(1e-2), jit_compile=False)
+    start = vae.get_weights()
+    dataset = made(kv.data.load(labeled, batch_size=16, with_labels=True, shuffle=False))
+    vae.fit(dataset, validation_data=dataset, epochs=2, verbose=0)
+    return [new - old for new, old in zip(vae.get_weights(), start)]
+
+
+packed = train(two, lambda d: d.take(3))
+ordinary = train(two, lambda d: d.map(lambda x, y: (x, y)))
+alone = train(tf.distribute.OneDeviceStrategy("CPU:0"), lambda d: d)
+for other in (ordinary, alone):
+    for mine, theirs in zip(packed, other):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-7)
+assert max(np.abs(step).max() for step in packed) > 1e-4
+dataset = kv.data.load(labeled, batch_size=16, with_labels=True, shuffle=False)
+sizes = [[len(part) for part in y.values] for _, y in two.experimental_distribute_dataset(dataset)]
+assert sizes == [[8, 8], [8, 8], [2, 1]], sizes
+"""
+
+
+@pytest.mark.stress
+def test_two_replicas_share_packed_batches():
+    """Logical CPUs need a fresh process."""
+    root = Path(__file__).parent.parent.parent
+    result = subprocess.run([sys.executable, "-c", REPLICAS], cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 class OwnStep(kv.VAE):
