@@ -97,7 +97,7 @@ def bernoulli() -> dict[str, Any]:
             family = kv.families.Bernoulli(2)
             table[name] = measure(make(), family, prior, values, weights, exact(5, "IWAE" in name))
     for temperature in (1.0, 0.3):
-        family = kv.families.RelaxedBernoulli(2, temperature)
+        family = kv.families.RelaxedBernoulli(2, temperature=temperature)
         name = f"ELBO, relaxed, temperature {temperature}"
         table[name] = measure(ELBO(), family, prior, values, weights, exact(1, False))
     return table

@@ -14,6 +14,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         estimators,
         evaluation,
         families,
+        flows,
         latent,
         models,
         networks,
@@ -21,6 +22,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         plots,
         priors,
         schedules,
+        testing,
         training,
     )
     from keras_vae.encoder_decoder import ChainEncoder, Decoder, Encoder, LatentEncoder
@@ -41,6 +43,7 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         "estimators",
         "evaluation",
         "families",
+        "flows",
         "latent",
         "models",
         "networks",
@@ -48,5 +51,6 @@ if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras
         "plots",
         "priors",
         "schedules",
+        "testing",
         "training",
     ]

@@ -184,9 +184,8 @@ class Composition(ObjectiveTrainer):
                 raise ValueError("VAE: received a condition, but the model has none. Build it with VAE(condition=...).")
             return None
         if condition is None:
-            raise ValueError(
-                f"VAE: the model has a condition: expected condition=y, {self.condition.support.wanted}, received None."
-            )
+            expected = f"condition=y, {self.condition.support.expected}"
+            raise ValueError(f"VAE: the model has a condition: expected {expected}, received None.")
         if given is None:
             return self.condition.encode(self.condition.checked(condition, None))
         given = tf.convert_to_tensor(given)

@@ -28,7 +28,7 @@ POSTERIORS: dict[str, Callable[[], families.Family]] = {
     "planar": lambda: families.PlanarFlow(LATENT, flows=2),
     "piecewise": lambda: families.PiecewiseConstant(LATENT, pieces=3),
     "one_hot": lambda: families.OneHotCategorical(CATEGORIES),
-    "gumbel": lambda: families.GumbelSoftmax(CATEGORIES, temperature=kv.schedules.Exponential(1.0, 0.5, 100)),
+    "gumbel": lambda: families.GumbelSoftmax(CATEGORIES, temperature=kv.schedules.Exponential(1.0, 0.5, steps=100)),
     "bernoulli": lambda: families.Bernoulli(LATENT),
     "relaxed_bernoulli": lambda: families.RelaxedBernoulli(LATENT, temperature=0.7, straight_through=True),
 }
@@ -66,7 +66,7 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
 }
 OBJECTIVES: dict[str, Callable[[], kv.objectives.Objective]] = {
     "elbo": lambda: kv.objectives.ELBO(),
-    "elbo_5": lambda: kv.objectives.ELBO(5, beta=kv.schedules.Linear(0.5, 1.0, 10)),
+    "elbo_5": lambda: kv.objectives.ELBO(5, beta=kv.schedules.Linear(0.5, 1.0, steps=10)),
     "free_bits": lambda: kv.objectives.ELBO(free_bits=0.02, beta=kv.schedules.Cyclical(0.5, 1.0, period=10)),
     "stl": lambda: kv.objectives.ELBO(estimator="sticking_the_landing"),
     "nvil": lambda: kv.objectives.ELBO(estimator=kv.estimators.NVIL(kv.networks.MLP([8]))),

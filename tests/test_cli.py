@@ -93,7 +93,7 @@ def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
         assert cli.main(generate) == 1
         assert "the served model is conditional" in capsys.readouterr().err
     assert cli.main([*sample, "--condition", "3"]) == 1
-    assert "wanted every label an integer from 0 to 2" in capsys.readouterr().err
+    assert "expected every label an integer from 0 to 2" in capsys.readouterr().err
     assert cli.main(sample) == 0  # the classes in turn
     history = json.loads((run / "history.json").read_text())
     assert 0 <= history[0]["active_units"] <= 2

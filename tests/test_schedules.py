@@ -92,37 +92,37 @@ def test_schedules_of_keras_are_read_too():
 
 @pytest.mark.parametrize("value", [-1e-9, float("nan"), float("inf"), 1e39, 10**400, True, "1", None, [1.0], abs])
 def test_what_is_neither_number_nor_schedule_is_refused(value):
-    with pytest.raises(ValueError, match=r"ELBO: beta must be .*schedules\.Linear.*; received"):
+    with pytest.raises(ValueError, match=r"ELBO: beta: expected .*, received .*schedules\.Linear"):
         as_schedule(value, "ELBO: beta")
-    with pytest.raises(ValueError, match="Linear: start must be a non-negative"):
-        Linear(value, 1.0, 10)
-    with pytest.raises(ValueError, match="Linear: end must be a non-negative"):
-        Linear(1.0, value, 10)
-    with pytest.raises(ValueError, match="Exponential: end must be a non-negative"):
-        Exponential(1.0, value, 10)
-    with pytest.raises(ValueError, match="Cyclical: high must be a non-negative"):
+    with pytest.raises(ValueError, match="Linear: start: expected a non-negative"):
+        Linear(value, 1.0, steps=10)
+    with pytest.raises(ValueError, match="Linear: end: expected a non-negative"):
+        Linear(1.0, value, steps=10)
+    with pytest.raises(ValueError, match="Exponential: end: expected a non-negative"):
+        Exponential(1.0, value, steps=10)
+    with pytest.raises(ValueError, match="Cyclical: high: expected a non-negative"):
         Cyclical(0.0, value, period=10)
-    with pytest.raises(ValueError, match="Cyclical: rising must be"):
+    with pytest.raises(ValueError, match="Cyclical: rising: expected"):
         Cyclical(period=10, rising=value)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "10", True, None])
 def test_bad_steps_are_refused(steps):
     with pytest.raises(ValueError, match="Linear: steps must be a positive integer"):
-        Linear(0.0, 1.0, steps)
+        Linear(0.0, 1.0, steps=steps)
     with pytest.raises(ValueError, match="Exponential: steps must be a positive integer"):
-        Exponential(1.0, 0.5, steps)
+        Exponential(1.0, 0.5, steps=steps)
     with pytest.raises(ValueError, match="Cyclical: period must be a positive integer"):
         Cyclical(period=steps)
 
 
 @pytest.mark.parametrize("rising", [0, 1.01, 2])
 def test_a_part_of_the_period_that_is_none_is_refused(rising):
-    with pytest.raises(ValueError, match=r"rising must be a part of the period, in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"rising: expected a part of the period, in \(0, 1\]"):
         Cyclical(period=10, rising=rising)
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 0)])
 def test_a_geometric_progression_has_no_zero(start, end):
-    with pytest.raises(ValueError, match=r"must be positive.*schedules\.Linear"):
+    with pytest.raises(ValueError, match=r"expected positive start and end.*schedules\.Linear"):
         Exponential(start, end, steps=10)

@@ -29,16 +29,16 @@ RELAXED = ("gumbel_softmax", "straight_through")
 
 
 def build(work: Work, latents: str, estimator: str, rate: float, steps: int) -> kv.VAE:
-    temperature = kv.schedules.Exponential(1.0, 0.5, steps)
+    temperature = kv.schedules.Exponential(1.0, 0.5, steps=steps)
     discrete: kv.families.Family
     relaxed: kv.families.Family
     straight = estimator == "straight_through"
     if latents == "bernoulli":
         discrete = Bernoulli(work["bernoulli"])
-        relaxed = RelaxedBernoulli(work["bernoulli"], temperature, straight_through=straight)
+        relaxed = RelaxedBernoulli(work["bernoulli"], temperature=temperature, straight_through=straight)
     else:
         discrete = OneHotCategorical(tuple(work["categorical"]))
-        relaxed = GumbelSoftmax(tuple(work["categorical"]), temperature, straight_through=straight)
+        relaxed = GumbelSoftmax(tuple(work["categorical"]), temperature=temperature, straight_through=straight)
     objective = {
         "score_function": lambda: kv.objectives.ELBO(estimator="nvil"),
         "leave_one_out": lambda: kv.objectives.ELBO(work["samples"], estimator="leave_one_out"),

@@ -34,7 +34,7 @@ def build(work: Work, posterior: str, steps: int) -> kv.VAE:
 
 
 def planar(work: Work) -> kv.families.PlanarFlow:
-    return kv.families.PlanarFlow(work["latents"], work["flows"])
+    return kv.families.PlanarFlow(work["latents"], flows=work["flows"])
 
 
 def measure(work: Work, model: kv.VAE, x: np.ndarray, family: kv.families.Family | None = None) -> dict[str, Any]:

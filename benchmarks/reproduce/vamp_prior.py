@@ -56,7 +56,7 @@ def build(work: Work, vamp: bool) -> kv.VAE:
         initial = train.images[np.sort(chosen)] / np.float32(255)
         prior = kv.priors.VampPrior(posterior, (28, 28, 1), work["pseudo_inputs"], initial=initial)
     steps = -(-len(train) // work["batch_size"])
-    warm_up = kv.schedules.Linear(0.0, 1.0, steps * work["warm_up_epochs"])
+    warm_up = kv.schedules.Linear(0.0, 1.0, steps=steps * work["warm_up_epochs"])
     hidden = work["hidden"]
     model = kv.VAE(
         encoder=kv.Encoder(GatedMLP(hidden), posterior),

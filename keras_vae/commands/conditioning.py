@@ -21,7 +21,7 @@ def read(options: Namespace, condition: Condition | None) -> np.ndarray | None:
     if options.condition is None:
         if isinstance(condition, Label):
             return np.arange(options.n) % condition.size
-        raise ValueError(f"the model is conditional: give --condition, {condition.support.wanted}")
+        raise ValueError(f"the model is conditional: give --condition, {condition.support.expected}")
     given = np.asarray(options.condition)
     return condition.rows(given[0] if condition.shape == () and len(given) == 1 else given, options.n)
 

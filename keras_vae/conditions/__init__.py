@@ -1,4 +1,4 @@
-"""Conditions: what a conditional model is told beside x or z; one kind a file."""
+"""Conditions: y of conditional models, one kind per file."""
 
 from keras_vae.conditions.base import Condition
 from keras_vae.conditions.label import Label

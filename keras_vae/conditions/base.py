@@ -1,4 +1,4 @@
-"""What all conditions share."""
+"""The base class of conditions."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from keras_vae.families.support import Support
 
 
 class Condition:
-    """y of p(x|z, y), q(z|x, y) and, if it wants, p(z|y) (Sohn, Lee & Yan 2015, equation 4).
+    """y of p(x|z, y), q(z|x, y) and, for some priors, p(z|y) (Sohn, Lee & Yan 2015, equation 4).
 
     Attributes:
         size: Length of y as the networks see it.
-        shape: Shape of one y as a user gives it.
-        dtype: Of y as a user gives it.
-        support: The values it may have.
+        shape: Shape of one y as the user passes it.
+        dtype: The dtype of y as the user passes it.
+        support: The values that y may have.
     """
 
     size: int
@@ -24,20 +24,20 @@ class Condition:
     support: Support
 
     def encode(self, y: Any) -> tf.Tensor:
-        """Return what the networks see, `[..., size]`, of y `[..., *shape]`."""
+        """Return y as the networks see it, `[..., size]`, for y `[..., *shape]`."""
         raise NotImplementedError
 
     def checked(self, y: Any, rows: tf.Tensor | None) -> tf.Tensor:
         """Return one y for each row as a tensor, `[rows, *shape]`.
 
-        Inside a traced function, values and unknown sizes are checked when it runs.
+        In a traced function, values and unknown sizes are checked when it runs.
 
         Args:
             y: `[*shape]`, one for all rows, or `[rows, *shape]`.
-            rows: How many rows there are, a scalar; None for as many as y, which may be one without the axis.
+            rows: The number of rows, a scalar; None for as many as y has, which may be one y without the axis.
 
         Raises:
-            ValueError: If y has another shape, or a value that is none of the condition's.
+            ValueError: If y has another shape, or a value outside the support.
         """
         y = tf.convert_to_tensor(y)
         known = None if rows is None else tf.get_static_value(rows)
@@ -45,49 +45,51 @@ class Condition:
             y = tf.broadcast_to(y, tf.concat([tf.reshape(rows, [1]), self.shape], 0))
         one_for_all = rows is None and y.shape.is_compatible_with(self.shape)
         if not one_for_all and not y.shape.is_compatible_with([known, *self.shape]):
-            wanted = ("batch" if known is None else int(known), *self.shape)
+            expected = ("batch" if known is None else int(known), *self.shape)
             raise ValueError(
-                f"condition has shape {tuple(y.shape)}; wanted one y, shape {self.shape}, or one for each row, shape "
-                f"({', '.join(map(str, wanted))}). {self.support.advice}"
+                f"condition: expected one y, shape {self.shape}, or one per row, shape "
+                f"({', '.join(map(str, expected))}), received shape {tuple(y.shape)}. {self.support.advice}"
             )
         if not (y.dtype.is_floating or y.dtype.is_integer or y.dtype.is_bool):
-            raise ValueError(f"condition has dtype {y.dtype.name}; wanted numbers")
+            raise ValueError(f"condition: expected numbers, received dtype {y.dtype.name}. {self.support.advice}")
         inside = self.support.contains(y)
         if tf.executing_eagerly():
             if not np.all(inside):
                 self._refuse(y.numpy()[~inside.numpy()].ravel()[0])
             return y
-        checks = [tf.debugging.Assert(tf.reduce_all(inside), [f"condition: wanted {self.support.wanted}; received", y])]
+        checks = [
+            tf.debugging.Assert(tf.reduce_all(inside), [f"condition: expected {self.support.expected}, received", y])
+        ]
         if rows is not None and known is None:
-            text = "condition: wanted one for each row"
-            checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), [text, tf.shape(y)[0], rows]))
+            parts = ["condition: expected one per row,", rows, "rows, received", tf.shape(y)[0]]
+            checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), parts))
         with tf.control_dependencies(checks):
             return tf.identity(y)
 
     def _refuse(self, value: Any) -> None:
-        raise ValueError(f"condition holds the value {value}; wanted {self.support.wanted}. {self.support.advice}")
+        raise ValueError(f"condition: expected {self.support.expected}, received {value}. {self.support.advice}")
 
     def rows(self, y: Any, count: int) -> np.ndarray:
-        """Read one y for all rows, or one for each.
+        """Return one y per row, from one for all rows or one per row.
 
         Args:
             y: `[*shape]` or `[count, *shape]`.
-            count: How many rows there are.
+            count: The number of rows.
 
         Returns:
             `[count, *shape]`.
 
         Raises:
-            ValueError: If y has another shape, or a value that is none of the condition's.
+            ValueError: If y has another shape, or a value outside the support.
         """
         if y is None:
-            raise ValueError(f"the model has a condition: give condition=y, {self.support.wanted}")
+            raise ValueError(f"condition: expected {self.support.expected}, received none. Pass condition=y")
         given = np.asarray(y)
-        wanted = f"one y, shape {self.shape}, or one for each row, shape {(count, *self.shape)}"
+        expected = f"one y, shape {self.shape}, or one per row, shape {(count, *self.shape)}"
         if given.shape not in (self.shape, (count, *self.shape)):
-            raise ValueError(f"condition has shape {given.shape}; wanted {wanted}")
+            raise ValueError(f"condition: expected {expected}, received shape {given.shape}. {self.support.advice}")
         if given.dtype.kind not in "iufb":
-            raise ValueError(f"condition has dtype {given.dtype}; wanted numbers. {self.support.advice}")
+            raise ValueError(f"condition: expected numbers, received dtype {given.dtype}. {self.support.advice}")
         inside = self.support.contains(tf.convert_to_tensor(given)).numpy()
         if not np.all(inside):
             self._refuse(given[~inside].ravel()[0])

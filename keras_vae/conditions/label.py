@@ -16,7 +16,7 @@ class Label(Condition):
     """One of `classes` classes, an integer from 0; the networks see it one-hot.
 
     Args:
-        classes: How many there are.
+        classes: The number of classes.
 
     Raises:
         ValueError: If `classes` is not a positive integer.
@@ -33,8 +33,8 @@ class Label(Condition):
         self.size = positive_integer(classes, "Label: classes")
         self.support = Support(
             name="label",
-            wanted=f"every label an integer from 0 to {self.size - 1}",
-            advice="Of one-hot rows take numpy.argmax(y, axis=-1); for other vectors use keras_vae.conditions.Vector",
+            expected=f"every label an integer from 0 to {self.size - 1}",
+            advice="Use numpy.argmax(y, axis=-1) for one-hot rows, and keras_vae.conditions.Vector for other vectors",
             contains=self._contains,
         )
 
@@ -43,7 +43,7 @@ class Label(Condition):
         return tf.logical_and(tf.equal(y, tf.round(y)), tf.logical_and(y >= 0, y < self.size))
 
     def encode(self, y: Any) -> tf.Tensor:
-        """Return y one-hot, `[..., classes]`, of labels `[...]`."""
+        """Return labels, `[...]`, as one-hot vectors, `[..., classes]`."""
         return tf.one_hot(tf.cast(y, tf.int32), self.size, dtype=density_dtype())
 
     def get_config(self) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from keras_vae.utils.distributions import density_dtype
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Vector(Condition):
-    """A vector of `size` finite numbers, which the networks see as it is.
+    """A vector of `size` finite numbers, which the networks see unchanged.
 
     Args:
-        size: Its length.
+        size: The length of the vector.
 
     Raises:
         ValueError: If `size` is not a positive integer.
@@ -33,7 +33,7 @@ class Vector(Condition):
         self.shape = (self.size,)
         self.support = Support(
             name="vector",
-            wanted=f"vectors of {self.size} finite numbers",
+            expected=f"vectors of {self.size} finite numbers",
             advice="Remove or impute NaN and infinite values",
             contains=lambda y: REAL.contains(tf.cast(y, tf.float32)),
         )

@@ -1,4 +1,4 @@
-"""A set of images held in memory, what is known of its labels, and the limit on its size."""
+"""A set of images in memory, what is known about its labels, and the limit on its size."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Factor:
-    """A factor of variation whose value is known for every image.
+    """A factor of variation, known for every image.
 
     Attributes:
         name: Such as "scale".
-        size: How many values it has, integers from 0.
-        ordered: Whether larger means more of something, as with a scale; not so with a kind of shape.
+        size: The number of its values, integers from 0.
+        ordered: Whether larger means more of something: true for a scale, false for a kind of shape.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Examples:
     Attributes:
         images: `[n, height, width, channels]`; uint8 (0 to 255), bool (binary) or float32 (in [0, 1]).
         labels: `[n]` int32; `[n, k]` where k factors of each image are known; or None if the source has none.
-        name: What the images are called in error messages.
-        factors: What is known of each column of labels `[n, k]`; empty where nothing is.
+        name: The images' name in error messages.
+        factors: What is known about each column of labels `[n, k]`; empty if nothing is.
     """
 
     images: np.ndarray
@@ -50,13 +50,13 @@ class Examples:
 
 
 def check_memory(nbytes: int, name: str) -> None:
-    """Refuse a set that is too large to hold in memory.
+    """Reject a set that is too large to hold in memory.
 
     Raises:
         ValueError: If `nbytes` is above `MEMORY_LIMIT`.
     """
     if nbytes > MEMORY_LIMIT:
         raise ValueError(
-            f"{name} needs at least {nbytes / 2**30:.1f} GiB, and sets are held in memory, at most "
-            f"{MEMORY_LIMIT / 2**30:.0f} GiB. Take a part of it (TFDS: split='train[:10%]') or smaller images"
+            f"{name}: expected at most {MEMORY_LIMIT / 2**30:.0f} GiB, which are held in memory, received "
+            f"{nbytes / 2**30:.1f} GiB or more. Use a part of it (TFDS: split='train[:10%]') or smaller images"
         )

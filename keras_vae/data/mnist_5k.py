@@ -49,7 +49,7 @@ class Mnist5k(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "In each class the first 400 train, the last 100 test."}  # noqa: RUF012
 
     def download_and_prepare(self, **kwargs: Any) -> None:
-        """Prepare the set once, whoever asks."""
+        """Prepare the set once, across processes."""
         prepare_once(self, super().download_and_prepare, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:

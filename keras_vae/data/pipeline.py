@@ -1,6 +1,5 @@
 """The input pipeline: order, batches and noise as functions of (seed, epoch)."""
 
-import dataclasses
 import itertools
 import os
 from collections.abc import Callable
@@ -9,17 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.data.noise import uniform
-from keras_vae.data.packed import Packed, pack, possible_values, unpack
-from keras_vae.data.preprocess import binarize, choose
+from keras_vae.data.packed_dataset import PackedBatch, PackedDataset, pack, possible_values
+from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
-from keras_vae.data.unopened import Unopened, attach
+from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
 
-# Streams of random numbers, apart from those numbered in `keras_vae.utils.seeds`.
+# Streams of random numbers, distinct from those in `keras_vae.utils.seeds`.
 _ORDER, _FRESH, _FIXED = 101, 102, 103
 _BINARIZE_AT_ONCE = 1024
-# Batches made ready while another is trained on.
+# Batches prepared while another is trained on.
 _AHEAD = 2
 
 
@@ -28,51 +26,51 @@ def load(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: str = "bernoulli",
+    likelihood: Likelihood = "bernoulli",
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     with_labels: bool = False,
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
-) -> tf.data.Dataset:
-    """Make a dataset of batches whose values a likelihood gives probability to.
+) -> PackedDataset:
+    """Make a dataset of batches with values in a likelihood's support.
 
-    The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a fresh order and fresh noise in
-    each pass; an evaluation set the same order and noise in all passes and at any batch size, so that
-    `evaluate` can be repeated. The set is held in memory as bytes. The last batch may be smaller.
+    The k-th pass over it (from 0) is epoch k of `epochs`. A training set has a new order and new noise in each pass. An
+    evaluation set has the same order and noise in all passes and at any batch size, so that `evaluate` is repeatable.
+    The set is held in memory as bytes. The last batch may be smaller.
 
-    Under a `tf.distribute` strategy `fit` looks at a batch before it begins, which is a pass too; where runs
-    must agree to the last digit, or be resumed, use `epochs`.
+    Under a `tf.distribute` strategy `fit` reads one batch before it begins, which counts as a pass. Use `epochs` for
+    runs that must agree to the last digit or be resumed.
 
     Args:
         source: As in `read`: a TFDS name such as "mnist_5k", a folder of images, an `.npz` file, a NumPy
             array, an unbatched `tf.data.Dataset`, or `Examples`.
         split: As in `read`.
-        batch_size: Examples in a batch.
+        batch_size: Examples per batch.
         likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "gray_levels" or
-            "discretized_logistic_mixture".
-        preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but one sample for
-            each example, whatever the pass, the order or the batch size. "gray": pixel / 255. "dequantized":
-            (pixel + u) / 256, u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). None: "dynamic" for
-            "bernoulli", which allows only it and "static"; "gray" for "gray_levels" and
-            "discretized_logistic_mixture", which allow all but "dequantized"; else "dequantized", the only one
-            that "beta" allows. Float and bool images are gray values as they are, and cannot be dequantized.
-        shuffle: True for a training set, False for an evaluation set. None: True if the split is (a part of)
-            "train".
+            "discretized_logistic_mixture"; or a family of your own, as a class, an object or "package.module:Name".
+        preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but with one draw per example,
+            for all passes, orders and batch sizes. "gray": pixel / 255. "dequantized": (pixel + u) / 256,
+            u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). A likelihood allows those in its `preprocessing`, and
+            None means the first of these: "dynamic" for "bernoulli", "gray" for "gray_levels" and
+            "discretized_logistic_mixture", "dequantized" for the others. Float and bool images are already gray
+            values, and cannot be dequantized.
+        shuffle: True for a training set, False for an evaluation set. None means True if the split is "train" or a part
+            of it.
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
-        with_labels: Give pairs (x, label) instead of x alone.
+        with_labels: Whether to yield pairs (x, label) instead of x alone.
         image_size: As in `read`.
         data_dir: As in `read`.
 
     Returns:
-        A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label
-        `[batch]` int32, or `[batch, k]` where k factors of each image are known, as of "shapes".
+        A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label `[batch]`
+        int32, or `[batch, k]` if k factors of each image are known, as in "shapes".
 
     Raises:
         FileNotFoundError: As `read`.
-        ValueError: As `read`; if an argument is out of range, the likelihood does not allow the
-            preprocessing, or labels are wanted and the source has none.
+        ValueError: As `read`; or if an argument is out of range, the likelihood does not allow the preprocessing, or
+            `with_labels` is true and the source has no labels.
 
     Example:
         >>> import numpy as np
@@ -82,10 +80,10 @@ def load(
     """
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     passes = itertools.count()
-    # A generator is called afresh for each iterator, so each iteration draws the next number.
+    # Each iterator calls the generator again, so each iteration draws the next number.
     number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
-    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return _open(packed, steps)
+    steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
+    return _batches(number, steps, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
 
 
 def epochs(
@@ -93,7 +91,7 @@ def epochs(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: str = "bernoulli",
+    likelihood: Likelihood = "bernoulli",
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
@@ -101,14 +99,14 @@ def epochs(
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     start_epoch: int = 0,
-) -> tuple[tf.data.Dataset, int]:
+) -> tuple[PackedDataset, int]:
     """Make one endless dataset of epoch after epoch, for training that can be resumed.
 
-    The batches of epoch e depend on the seed and e alone: a run killed and resumed with `start_epoch=e` sees
-    exactly the batches that it would have seen.
+    The batches of epoch e depend only on the seed and e: a run that was killed and is resumed with `start_epoch=e`
+    sees exactly the same batches.
 
     Args:
-        source: As in `load`, like all that follow, up to `start_epoch`.
+        source: As in `load`.
         split: As in `load`.
         batch_size: As in `load`.
         likelihood: As in `load`.
@@ -118,7 +116,7 @@ def epochs(
         with_labels: As in `load`.
         image_size: As in `load`.
         data_dir: As in `load`.
-        start_epoch: The number, from 0, of the first epoch.
+        start_epoch: The number of the first epoch, from 0.
 
     Returns:
         The dataset, and the number of batches in an epoch: the `steps_per_epoch` of `fit`.
@@ -136,39 +134,33 @@ def epochs(
     start_epoch = _integer("start_epoch", start_epoch, 0)
     examples = read(source, split, image_size=image_size, data_dir=data_dir)
     number = tf.data.Dataset.counter(start=start_epoch)
-    packed, steps = _packed(number, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels)
-    return _open(packed, tf.data.INFINITE_CARDINALITY), steps
+    steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
+    endless = tf.data.INFINITE_CARDINALITY
+    return _batches(
+        number, endless, examples, split, batch_size, likelihood, preprocess, shuffle, seed, with_labels
+    ), steps
 
 
-def _open(packed: Unopened, cardinality: int) -> tf.data.Dataset:
-    """Return the batches of x, which know their packed form: the models of this package train on that."""
-    count = tf.data.experimental.assert_cardinality(cardinality)
-    batches = packed.dataset.map(unpack, num_parallel_calls=os.cpu_count()).prefetch(_AHEAD)
-    return attach(
-        batches.apply(count), dataclasses.replace(packed, dataset=packed.dataset.prefetch(_AHEAD).apply(count))
-    )
-
-
-def _packed(
+def _batches(
     epoch_numbers: tf.data.Dataset,
+    cardinality: int,
     examples: Examples,
     split: str,
     batch_size: int,
-    likelihood: str,
+    likelihood: Likelihood,
     preprocess: str | None,
     shuffle: bool | None,
     seed: int,
     with_labels: bool,
-) -> tuple[Unopened, int]:
-    """Return the packed batches of all numbered epochs, and how many there are in an epoch."""
+) -> PackedDataset:
+    """Return the batches of all numbered epochs."""
     batch_size = _integer("batch_size", batch_size, 1)
     seed = _integer("seed", seed, 0)
     preprocess = choose(examples, likelihood, preprocess)
     if with_labels and examples.labels is None:
         raise ValueError(
-            f"{examples.name} has no labels, and with_labels=True wants them. Pass a source that has them: "
-            "(image, label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a sub-folder for "
-            "each class"
+            f"with_labels=True: expected a source with labels, received {examples.name} without them. Pass (image, "
+            "label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a subfolder for each class"
         )
     if shuffle is None:
         shuffle = split.split("[")[0] == "train"
@@ -176,31 +168,34 @@ def _packed(
     images = examples.images
     if preprocess == "static":
         images, preprocess = _binarize_once(images, seed), "gray"
-    # On the CPU even where there is a GPU: tf.data runs there. Captured by the function below, the array is
-    # passed to it by reference; it is neither copied nor written into the graph.
+    # On the CPU, even if there is a GPU, because tf.data runs there. The function below captures the array by
+    # reference: it is neither copied nor written into the graph.
     with tf.device("CPU:0"):
         pixels = tf.constant(images)
         labels = tf.constant(examples.labels) if with_labels else None
 
-    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> Packed:
+    def make(indices: tf.Tensor, start: tf.Tensor, noise_seed: tf.Tensor) -> PackedBatch:
         y = None if labels is None else tf.gather(labels, indices)
         return pack(preprocess, tf.gather(pixels, indices), start, noise_seed, y)
 
     batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
     batches = batches.map(make)
     options = tf.data.Options()
-    # Its thread can hold up the end of an iterator for seconds, and there is nothing to tune.
+    # Its thread can delay the end of an iterator by seconds, and there is nothing to tune.
     options.autotune.enabled = False
     # Rewriting the graph copies the captured array, and there is nothing in this pipeline to rewrite.
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    known = Unopened(
-        batches.with_options(options),
+    packed = batches.with_options(options)
+    count = tf.data.experimental.assert_cardinality(cardinality)
+    unpacked = packed.map(lambda batch: batch.unpack(), num_parallel_calls=os.cpu_count())
+    return PackedDataset(
+        packed.prefetch(_AHEAD).apply(count),
+        unpacked.prefetch(_AHEAD).apply(count),
         possible_values(preprocess, images),
         None if labels is None else np.unique(labels),
         examples.factors if with_labels else (),
     )
-    return known, -(-len(images) // batch_size)
 
 
 def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
@@ -232,5 +227,6 @@ def _binarize_once(images: np.ndarray, seed: int) -> np.ndarray:
 
 def _integer(name: str, value: object, smallest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not smallest <= value < 2**31:
-        raise ValueError(f"{name}={value!r}; wanted an integer from {smallest} to 2**31 - 1")
+        expected = f"an integer from {smallest} to 2**31 - 1"
+        raise ValueError(f"{name}: expected {expected}, received {value!r}. Use {max(smallest, 1)}, for example")
     return int(value)

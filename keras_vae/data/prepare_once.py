@@ -1,4 +1,4 @@
-"""Preparing a TFDS set of ours: once, whoever asks and whatever was interrupted."""
+"""Prepares a TFDS set of this package exactly once, across processes and interruptions."""
 
 import fcntl
 import random
@@ -9,16 +9,16 @@ from typing import Any
 
 
 def prepare_once(builder: Any, prepare: Callable[..., None], **kwargs: Any) -> None:
-    """Prepare the set once, even if several processes ask at the same time or one was killed at it.
+    """Prepare the set once, even if several processes ask at the same time or one was killed while preparing it.
 
-    TFDS writes into a folder named by Python's `random` and renames it at the end. Processes that start together from
-    one seed would share that name, hence the lock; and a model built after the first preparation would get other
-    weights than one built after the second, hence the restored state.
+    TFDS writes into a folder named by Python's `random` and renames it at the end. Processes that start with the same
+    seed would share that name, hence the lock. Preparing a set would also change the weights of a model built
+    afterward, hence the restored random state.
 
     Args:
-        builder: Of the set.
+        builder: The builder of the set.
         prepare: TFDS's own `download_and_prepare`.
-        kwargs: Its arguments.
+        kwargs: The arguments of `prepare`.
     """
     root = Path(builder.data_dir).parent
     root.mkdir(parents=True, exist_ok=True)

@@ -1,50 +1,54 @@
-"""From pixels as stored to values in a likelihood's support."""
+"""Turns stored pixels into values in a likelihood's support, with noise that does not depend on batches."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 from keras_vae.data.examples import Examples
-from keras_vae.utils.arguments import known_name, lookup
+from keras_vae.families.registry import Likelihood, find_likelihood
+from keras_vae.utils.arguments import known_name
 
 PREPROCESSING = {
-    "dynamic": "binarize x ~ Bernoulli(gray), afresh in each epoch",
+    "dynamic": "binarize x ~ Bernoulli(gray), again in each epoch",
     "static": "binarize x ~ Bernoulli(gray), once",
     "gray": "divide 8-bit pixels by 255",
     "dequantized": "(x + u) / 256 with u ~ Uniform(0, 1)",
 }
 
-# What each likelihood gives probability to; the first is its default.
-_ALLOWED = {
-    "bernoulli": ("dynamic", "static"),
-    "continuous_bernoulli": ("dequantized", "gray", "dynamic", "static"),
-    "normal": ("dequantized", "gray", "dynamic", "static"),
-    "beta": ("dequantized",),
-    "gray_levels": ("gray", "dynamic", "static"),
-    "discretized_logistic_mixture": ("gray", "dynamic", "static"),
-}
+_PHILOX = 1
+_NUMBERS_PER_COUNT = 4
 
 
-def choose(examples: Examples, likelihood: str, preprocess: str | None) -> str:
+def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -> str:
     """Return the name of the preprocessing, checked against the likelihood and the images.
 
     Raises:
-        ValueError: If a name is unknown, the likelihood's support does not hold the values, or the images are
-            not 8-bit where the preprocessing needs it.
+        ValueError: If a name is unknown, the values would be outside the likelihood's support, or the images are not
+            8-bit and the preprocessing needs that.
     """
-    allowed = lookup(likelihood, _ALLOWED, "likelihood")
+    family = find_likelihood(likelihood)
+    allowed = family.preprocessing
+    owner = (family if isinstance(family, type) else type(family)).__name__
+    if not allowed:
+        raise ValueError(
+            f"likelihood: expected a family with preprocessing for images, received {owner}, whose preprocessing is "
+            "empty. Set the class attribute, for example preprocessing = ('gray',)"
+        )
     name = allowed[0] if preprocess is None else preprocess
     name = known_name(name, PREPROCESSING, "preprocess")
     if name not in allowed:
         raise ValueError(
-            f"preprocess={name!r} ({PREPROCESSING[name]}) gives values to which likelihood={likelihood!r} gives no "
-            f"probability; wanted one of {', '.join(map(repr, allowed))}. likelihood='continuous_bernoulli' takes "
-            "every preprocessing"
+            f"preprocess: expected one of {', '.join(map(repr, allowed))} for the likelihood {owner}, received "
+            f"{name!r} ({PREPROCESSING[name]}), whose values may have no probability. Use another, or "
+            "likelihood='continuous_bernoulli', which takes every preprocessing"
         )
     if name == "dequantized" and examples.images.dtype != "uint8":
         default = " (the default here)" if preprocess is None else ""
         likelihood_too = "" if "gray" in allowed else " with likelihood='continuous_bernoulli'"
         raise ValueError(
-            f"preprocess='dequantized'{default} adds noise to 8-bit integers, but {examples.name} has dtype "
-            f"{examples.images.dtype}; wanted uint8. Pass the pixels as uint8, or preprocess='gray'{likelihood_too}"
+            f"preprocess='dequantized'{default}: expected uint8 pixels to add noise to, received {examples.name} with "
+            f"dtype {examples.images.dtype}. Pass the pixels as uint8, or use preprocess='gray'{likelihood_too}"
         )
     return name
 
@@ -55,9 +59,9 @@ def gray(images: tf.Tensor) -> tf.Tensor:
 
 
 def binarize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-    """Sample Bernoulli(gray), bool, with `u ~ Uniform[0, 1)` of the same shape.
+    """Return draws of Bernoulli(gray), bool, with `u ~ Uniform[0, 1)` of the same shape.
 
-    Gray 0 never gives 1, and gray 1 always does. Salakhutdinov & Murray, "On the Quantitative Analysis of
+    Gray 0 always gives 0, and gray 1 always gives 1. Salakhutdinov & Murray, "On the Quantitative Analysis of
     Deep Belief Networks" (2008), introduced the protocol for MNIST.
     """
     return u < gray(images)
@@ -70,7 +74,35 @@ def dequantize(images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
     Bethge, "A note on the evaluation of generative models" (2016), section 3.1; Loaiza-Ganem & Cunningham,
     "The continuous Bernoulli" (2019), use it for their data.
     """
-    # The midpoints of 2¹⁵ cells, so never 0 or 1. Above 128 a float32 has 16 bits left for u: a finer u could round
-    # up into the next pixel value.
+    # The midpoints of 2¹⁵ cells are never 0 or 1. Above 128 a float32 has 16 bits left for u: a finer u could round up
+    # to the next pixel value.
     u = (tf.floor(u * 2.0**15) + 0.5) / 2.0**15
     return (tf.cast(images, tf.float32) + u) / 256.0
+
+
+def uniform(seed: tf.Tensor, start: tf.Tensor | int, count: tf.Tensor | int, shape: Sequence[int]) -> tf.Tensor:
+    """Return the noise of `count` consecutive positions from one endless stream.
+
+    Philox is a counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011),
+    so the noise of position i is computed directly, starting from counter i times the counts per position.
+
+    Args:
+        seed: The stream's seed, `[2]` int32.
+        start: The first position.
+        count: The number of positions.
+        shape: The shape of the noise of one position.
+
+    Returns:
+        `[count, *shape]` float32, Uniform[0, 1).
+    """
+    size = int(np.prod(shape))
+    counts = -(-size // _NUMBERS_PER_COUNT)
+    key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
+    first = tf.cast(start, tf.int64) * counts
+    flat = tf.raw_ops.StatelessRandomUniformV2(
+        shape=tf.stack([tf.cast(count, tf.int64), counts * _NUMBERS_PER_COUNT]),
+        key=key,
+        counter=tf.cast(tf.stack([first, 0]), tf.uint64),
+        alg=_PHILOX,
+    )
+    return tf.reshape(flat[:, :size], [-1, *shape])

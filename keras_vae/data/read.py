@@ -1,4 +1,4 @@
-"""Reading any source of images into memory."""
+"""Reads images from any source into memory."""
 
 import difflib
 import os
@@ -9,17 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.data import tfds_source
-from keras_vae.data.arrays import from_array
-from keras_vae.data.datasets import from_dataset
+from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples
-from keras_vae.data.folder import from_folder
-from keras_vae.data.npz import from_npz
+from keras_vae.data.file_source import from_folder, from_npz
+from keras_vae.data.tf_data_source import from_dataset
 
 Source: TypeAlias = str | os.PathLike[str] | np.ndarray | tf.data.Dataset | Examples
 
 _FORMS = (
     "the name of a TFDS set ('mnist_5k', 'shapes', 'mnist', 'fashion_mnist:3.*.*'), the path of a folder of images "
-    "or of an .npz file, a NumPy array [n, height, width(, channels)], or an unbatched tf.data.Dataset of "
+    "or an .npz file, a NumPy array [n, height, width(, channels)], or an unbatched tf.data.Dataset of "
     "images"
 )
 _SPLITS = ("train", "validation", "test", "all")
@@ -34,29 +33,28 @@ def read(
 ) -> Examples:
     """Read a set of images, with labels where there are any, into memory as bytes.
 
-    A string that ends in `.npz` is a file; else, if TFDS knows the name, a TFDS set; else a folder. A
-    `pathlib.Path` is always a file or a folder.
+    A string that ends in `.npz` is a file. Any other string is a TFDS set if TFDS knows the name, and a folder if not.
+    A `pathlib.Path` is always a file or a folder.
 
     Args:
         source: One of: "mnist_5k", "shapes" or another TFDS name, with its image in the feature `image`, as `name`,
             `name/config` or `name:version`; a folder of images; an `.npz` file; an array
             `[n, height, width(, channels)]`; an unbatched `tf.data.Dataset` of images or (image, label)
-            pairs; or `Examples`, returned as they are.
-        split: "train", "test" or whatever else the source is divided into. An array, a dataset and `Examples`
-            are one set whatever the split.
+            pairs; or `Examples`, which are returned unchanged.
+        split: "train", "test" or another split of the source. An array, a dataset and `Examples` have only one.
         image_size: `(height, width)`, for folders only: resize the images.
         data_dir: For TFDS only: the folder of prepared sets. By default `TFDS_DATA_DIR` or
-            `~/tensorflow_datasets`; the second also where the first lacks the set and is read-only.
+            `~/tensorflow_datasets`; the second also if the first is read-only and lacks the set.
 
     Returns:
-        The images `[n, height, width, channels]`, uint8, bool or float32, and the labels, int32 or None: `[n]`; or
-        `[n, k]` where k factors of each image are known. In TFDS sets the labels are the feature `label`, or else
-        all features `label_...` in the set's order.
+        The images `[n, height, width, channels]`, uint8, bool or float32, and the labels, int32 or None: `[n]`,
+        or `[n, k]` if k factors of each image are known. In TFDS sets the labels are the feature `label`, or else all
+        features `label_...` in the set's order.
 
     Raises:
         FileNotFoundError: If a path does not exist, or a TFDS set is not prepared and cannot be.
-        ValueError: If the source or the split is unknown, or the images are empty, of different sizes, of
-            another rank or dtype, out of range, or more than 8 GiB.
+        ValueError: If the source or the split is unknown, or the images are empty, have different sizes, another rank
+            or dtype, are out of range, or need more than 8 GiB.
 
     Example:
         >>> import numpy as np
@@ -65,16 +63,20 @@ def read(
         (4, (8, 8, 1))
     """
     if not isinstance(split, str):
-        raise ValueError(f"split={split!r}; wanted a string, such as 'train' or 'test'")
+        raise ValueError(f"split: expected a string, received {split!r}. Use 'train' or 'test'")
     if isinstance(source, (np.ndarray, tf.data.Dataset, Examples)):
         _refuse_image_size(image_size)
         if split.split("[")[0] not in _SPLITS:
-            raise ValueError(f"Unknown split {split!r}; wanted one of {', '.join(map(repr, _SPLITS))}")
+            raise ValueError(
+                f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these"
+            )
         if isinstance(source, Examples):
             return source
         return from_array(source) if isinstance(source, np.ndarray) else from_dataset(source)
     if not isinstance(source, (str, os.PathLike)):
-        raise ValueError(f"source is {source!r:.80}, a {type(source).__name__}; wanted {_FORMS}")
+        raise ValueError(
+            f"source: expected {_FORMS}, received {source!r:.80}, a {type(source).__name__}. Use one of these"
+        )
 
     path = Path(source).expanduser()
     if path.suffix.lower() == ".npz":
@@ -88,18 +90,24 @@ def read(
         if not source or not path.is_dir():
             raise ValueError(_unknown(source))
     if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {str(path)!r}")
+        raise FileNotFoundError(
+            f"source: expected a file or a folder, received {str(path)!r}, which does not exist. Check the path"
+        )
     if not path.is_dir():
-        raise ValueError(f"{str(path)!r} is not a folder and does not end in .npz; wanted {_FORMS}")
+        raise ValueError(f"source: expected {_FORMS}, received {str(path)!r}, another kind of file. Use one of these")
     return from_folder(path, split, image_size)
 
 
 def _refuse_image_size(image_size: tuple[int, int] | None) -> None:
     if image_size is not None:
-        raise ValueError(f"image_size={image_size!r} is for folders of images; resize other images beforehand")
+        raise ValueError(
+            f"image_size: expected None except for folders, received {image_size!r}. Resize other images beforehand"
+        )
 
 
 def _unknown(source: str) -> str:
     close = difflib.get_close_matches(source, tfds_source.registered(), n=3)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    return f"{source!r} is neither a set that TFDS knows nor an existing folder.{hint} Wanted {_FORMS}"
+    return (
+        f"source: expected {_FORMS}, received {source!r}, neither known to TFDS nor a folder.{hint} Check the spelling"
+    )

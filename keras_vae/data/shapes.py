@@ -1,4 +1,4 @@
-"""A synthetic data set of shapes with known factors of variation, and how it is drawn."""
+"""`shapes`: a synthetic TFDS set of shapes with known factors of variation, and the code that draws it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,12 +8,12 @@ import tensorflow_datasets as tfds
 
 from keras_vae.data.prepare_once import prepare_once
 
-# Each tells which points (u, v), v upwards, lie inside a shape whose farthest points are 1 from the origin.
+# Returns which points (u, v), v upward, lie inside a shape whose farthest points are at distance 1 from the origin.
 _Inside = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _ELLIPSE_WIDTH = 0.6
 # The farthest points of (u² + v² − 1)³ = u² v³ are 1.425 from the origin.
 _HEART = 1.425
-# Points along each side of a pixel at which a shape is looked up.
+# Sample points along each side of a pixel.
 _FINE = 16
 
 
@@ -36,18 +36,18 @@ SHAPES: dict[str, _Inside] = {"square": _square, "ellipse": _ellipse, "heart": _
 
 
 def draw(shape: str, radius: np.ndarray, angle: np.ndarray, x: np.ndarray, y: np.ndarray, side: int = 32) -> np.ndarray:
-    """Draw one shape in many places.
+    """Draw one shape at many positions.
 
     Args:
         shape: "square", "ellipse" (0.6 times as wide as long, lying) or "heart" (upright).
         radius: From the center to the farthest point, in pixels, `[n]`.
-        angle: Anticlockwise, in radians, `[n]`.
+        angle: Counterclockwise, in radians, `[n]`.
         x: Of the center, in pixels to the right of the image's center, `[n]`, within the image.
         y: Of the center, in pixels below the image's center, `[n]`, within the image.
         side: Of the image, in pixels.
 
     Returns:
-        `[n, side, side, 1]` uint8: the part of a pixel that the shape covers, by 16 × 16 points, times 255.
+        `[n, side, side, 1]` uint8: the part of each pixel that the shape covers, from 16 × 16 points, times 255.
 
     Example:
         >>> image = draw("square", np.array([2**0.5]), np.zeros(1), np.zeros(1), np.zeros(1), side=4)
@@ -59,7 +59,7 @@ def draw(shape: str, radius: np.ndarray, angle: np.ndarray, x: np.ndarray, y: np
     """
     column, row = (np.floor(place + side / 2).astype(np.int64) for place in (x, y))
     within = np.stack([radius, angle, x + side / 2 - column, y + side / 2 - row], axis=1)
-    # Many images show one picture at another pixel.
+    # Many images show the same picture shifted by whole pixels.
     different, which = np.unique(within, axis=0, return_inverse=True)
     reach = int(np.ceil(radius.max())) + 1
     pictures = np.stack([_picture(SHAPES[shape], reach, *one) for one in different])
@@ -71,7 +71,7 @@ def draw(shape: str, radius: np.ndarray, angle: np.ndarray, x: np.ndarray, y: np
 
 
 def _picture(inside: _Inside, reach: int, radius: float, angle: float, x: float, y: float) -> np.ndarray:
-    """Draw a shape whose center lies x to the right of and y below the middle of `[2 reach, 2 reach]` pixels."""
+    """Draw a shape with its center x to the right of and y below the center of `[2 reach, 2 reach]` pixels."""
     points = (np.arange(2 * reach * _FINE) + 0.5) / _FINE - reach
     right, up = (points - x)[None, :] / radius, (y - points)[:, None] / radius
     cos, sin = np.cos(angle), np.sin(angle)
@@ -116,7 +116,7 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {"1.0.0": "Three shapes, four scales, six rotations, 12 x 12 places."}  # noqa: RUF012
 
     def download_and_prepare(self, **kwargs: Any) -> None:
-        """Prepare the set once, whoever asks."""
+        """Prepare the set once, across processes."""
         prepare_once(self, super().download_and_prepare, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:

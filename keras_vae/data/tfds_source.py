@@ -1,4 +1,4 @@
-"""Sets by their TFDS name."""
+"""Images from TensorFlow Datasets, by name."""
 
 import contextlib
 import dataclasses
@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.datasets import from_dataset
 from keras_vae.data.examples import Examples, Factor, check_memory
+from keras_vae.data.tf_data_source import from_dataset
 
 # name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
 _NAME = re.compile(r"[a-z]\w*(/[\w.\-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", re.IGNORECASE)
-# Of the features that hold a known factor each.
+# The prefix of features that hold one known factor each.
 _LABEL = "label_"
 
 
 def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     """Return the TFDS builder of a name, or None if TFDS knows no such set.
 
-    The data folder is `data_dir`; or else the first that holds the prepared set, or can be written to, of
-    those registered with TFDS, `TFDS_DATA_DIR` and `~/tensorflow_datasets`.
+    The data folder is `data_dir`, or the first of those registered with TFDS, `TFDS_DATA_DIR` and
+    `~/tensorflow_datasets` that holds the prepared set or is writable.
 
     Raises:
         ValueError: If TFDS knows the set but not the version or the configuration.
@@ -46,8 +46,8 @@ def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
         return None
     except (AssertionError, ValueError) as error:
         raise ValueError(
-            f"{name!r} is not a version or configuration that TFDS knows: {error} If it is a folder, pass a "
-            "pathlib.Path"
+            f"source: expected a version and configuration that TFDS knows, received {name!r} ({error}). If it is a "
+            "folder, pass a pathlib.Path"
         ) from error
     return in_home if in_home.data_path.exists() or not _writable(Path(builder.data_dir)) else builder
 
@@ -63,32 +63,35 @@ def registered() -> list[str]:
 
 
 def from_builder(builder: Any, split: str) -> Examples:
-    """Read a split of a TFDS set into memory, preparing the set if need be.
+    """Read a split of a TFDS set into memory, preparing the set if necessary.
 
     Args:
         builder: From `find`.
         split: Any split that TFDS understands, such as "test" or "train[:10%]".
 
     Raises:
-        FileNotFoundError: If the set is not prepared and cannot be, for want of a network for instance.
-        ValueError: If it has no such split, no 8-bit `image` feature, or is larger than memory may hold.
+        FileNotFoundError: If the set is not prepared and cannot be, for example without a network.
+        ValueError: If it has no such split, no 8-bit `image` feature, or needs more memory than allowed.
     """
     import tensorflow_datasets as tfds
 
-    name = f"The TFDS set {builder.info.full_name!r}, split {split!r}"
+    name = f"TFDS set {builder.info.full_name!r}, split {split!r}"
     declared = builder.info.features
     features = dict(declared.items()) if isinstance(declared, tfds.features.FeaturesDict) else {}
     image = features.get("image")
     if not isinstance(image, tfds.features.Image):
         raise ValueError(
-            f"{name} has no feature 'image' that is an image; its features are {', '.join(features) or declared}"
+            f"{name}: expected a feature 'image', received {', '.join(features) or declared}. Map the set to "
+            "(image, label) pairs and pass that tf.data.Dataset"
         )
     _prepare(builder)
     try:
         count = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
         splits = ", ".join(map(repr, builder.info.splits))
-        raise ValueError(f"{name} does not exist; wanted one of {splits}, 'all', or a part: 'train[:10%]'") from error
+        raise ValueError(
+            f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received {split!r}. Use one"
+        ) from error
     height, width, channels = (side or 1 for side in image.shape)
     check_memory(count * height * width * channels * np.dtype(image.np_dtype).itemsize, name)
     labels = _labels(features)
@@ -103,7 +106,7 @@ def from_builder(builder: Any, split: str) -> Examples:
 
 
 def _labels(features: dict[str, Any]) -> dict[str, Any]:
-    """Return the feature `label`; else all features `label_...`, as TFDS's sets of known factors name them."""
+    """Return the feature `label`, or else all features `label_...`, as TFDS names known factors."""
     import tensorflow_datasets as tfds
 
     classes = {key: feature for key, feature in features.items() if isinstance(feature, tfds.features.ClassLabel)}
@@ -113,7 +116,7 @@ def _labels(features: dict[str, Any]) -> dict[str, Any]:
 
 
 def _factor(key: str, feature: Any) -> Factor:
-    # TFDS numbers the classes of a feature that was given no names.
+    # TFDS uses numbers as the names of unnamed classes.
     return Factor(key.removeprefix(_LABEL), feature.num_classes, all(name.isdecimal() for name in feature.names))
 
 
@@ -126,16 +129,16 @@ def _prepare(builder: Any) -> None:
             builder.download_and_prepare()
     except Exception as error:  # builders run anyone's code
         raise FileNotFoundError(
-            f"The TFDS set {builder.info.full_name!r} is not prepared in {builder.data_dir}, and preparing "
-            f"it there failed: {type(error).__name__}: {error}. Prepare it where there is a network, with "
-            "tfds build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR; or use 'mnist_5k', "
-            "which needs no network"
+            f"TFDS set {builder.info.full_name!r}: expected it prepared in {builder.data_dir}, received "
+            f"{type(error).__name__} while preparing it: {error}. Prepare it on a machine with a network, with tfds "
+            "build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR. Or use 'mnist_5k', which needs no "
+            "network"
         ) from error
 
 
 def _writable(path: Path) -> bool:
-    """Tell whether a folder could be made at the path."""
+    """Return whether a folder could be created at the path."""
     existing = next(p for p in (path, *path.parents) if p.exists())
-    # Root may write anywhere; a folder that nobody may write to is meant to stay as it is.
+    # Root may write anywhere, but a folder that nobody may write to should stay unchanged.
     marked_read_only = not existing.stat().st_mode & 0o222
     return existing.is_dir() and os.access(existing, os.W_OK) and not marked_read_only

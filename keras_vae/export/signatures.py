@@ -6,10 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_vae.families.support import OPEN_UNIT_INTERVAL
-
-_EDGE = 1e-6
-
 Tensors = dict[str, tf.Tensor]
 
 
@@ -87,9 +83,8 @@ def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
     y = None if model.condition is None else tf.zeros([batch, *model.condition.shape], model.condition.dtype)
     z = model.generate(seed, condition=y)["z"]
     x = model.likelihood(z, condition=y).sample(seed=tf.constant([0, batch], tf.int32))
-    if model.observed_family.support is OPEN_UNIT_INTERVAL:
-        x = tf.clip_by_value(x, _EDGE, 1.0 - _EDGE)  # samples may round to 0 and 1
-    x = tf.cast(x, tf.float32)
+    # Samples may round to values outside the support, such as 0 and 1.
+    x = model.observed_family.support.clip(tf.cast(x, tf.float32))
     given = {} if y is None else {"condition": y}
     latents = {name: tf.cast(value, tf.float32) for name, value in by_group(z, "z", model).items()}
     return {

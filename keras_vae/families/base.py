@@ -1,4 +1,4 @@
-"""What all families share: unconstrained tensors in, a TFP distribution over one event out."""
+"""The base class of families: unconstrained tensors in, a TFP distribution over one event out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.support import Support
 from keras_vae.utils.arguments import as_shape
-from keras_vae.utils.distributions import density_dtype
+from keras_vae.utils.distributions import density_dtype, factors
 
 Parameters = dict[str, tf.Tensor]
 
@@ -17,26 +17,46 @@ Parameters = dict[str, tf.Tensor]
 class Family(keras.layers.Layer):
     """A parametric family of distributions over one event.
 
-    A family is a Keras layer, so that it may own weights (one learned scale, say). `call` applies the link
-    functions to unconstrained values and returns named parameters as tensors, which travel through Keras;
-    `distribution` turns these into a TFP distribution. Both compute in float32 (float64 where
-    variables are float64), whatever the compute dtype of the networks, because densities need the precision.
+    A family is a Keras layer, so that it may own weights, such as one learned scale. `call` applies the link functions
+    to unconstrained values and returns named parameters as tensors, which Keras can pass on. `distribution` turns
+    these into a TFP distribution. Both compute in float32 (float64 if variables are float64) for any compute dtype of
+    the networks, because densities need the precision.
+
+    A subclass sets `support` and `parameters_per_element` and defines `call` and `distribution`; the page "Your own
+    likelihood, prior, objective" (`docs/your_own_parts.md`) shows one. `keras_vae.testing.check_family` tests it.
 
     Args:
         event_shape: Shape of one event, without batch axes: an integer or a sequence of integers.
+
+    Attributes:
+        support: The values that have probability, such as `keras_vae.families.REAL`.
+        parameters_per_element: How many unconstrained values the network makes for each element of an event.
+        preprocessing: What `keras_vae.data.load` may do to 8-bit images to make values in the support, names of
+            `keras_vae.data.PREPROCESSING`; the first is the default. Empty if images have no probability.
     """
 
     support: Support
+    preprocessing: tuple[str, ...] = ()
     parameters_per_element: int
-    # Whether training may draw from a continuous relaxation in place of the distribution itself.
+    # Whether training may draw from a continuous relaxation instead of the distribution itself.
     relaxed: bool = False
-    # Whether log q(z) jumps as z moves: its gradient along a sample's path then misses what the jumps add to its mean.
+    # Whether log q(z) is discontinuous in z: its gradient along a sample's path then misses the jumps.
     jumps: bool = False
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
         kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         self.event_shape = as_shape(event_shape, type(self).__name__)
+
+    @classmethod
+    def likelihood(cls, event_shape: int | Sequence[int], **options: Any) -> "Family":
+        """Make the family as a likelihood of data; `keras_vae.models.vae` calls it when given a name or a class.
+
+        Args:
+            event_shape: Shape of one x.
+            options: Other arguments of the constructor.
+        """
+        return cls(event_shape, **options)
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:
@@ -67,17 +87,65 @@ class Family(keras.layers.Layer):
         return self.distribution(parameters).stddev()
 
     def point(self, parameters: Parameters) -> tf.Tensor:
-        """Return the one value that stands for the distribution, `[..., *event]`: its mean, or a mode if discrete."""
+        """Return one representative value, `[..., *event]`: the mean, or a mode if discrete."""
         return self.mean(parameters)
+
+    def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-probability of each independent part of an event, in nats.
+
+        A family whose elements are independent inherits it. One whose parts are larger than an element, such as a pixel
+        with its channels, overrides it.
+
+        Args:
+            distribution: From `distribution`, batch shape `[...]`.
+            x: `[..., *event]`.
+
+        Returns:
+            `[..., *parts]`: an event's shape, without the trailing axes that belong together.
+
+        Raises:
+            ValueError: If the family does not factorize.
+
+        Example:
+            >>> import keras_vae as kv
+            >>> pair = kv.families.Normal(2, scale=1.0)
+            >>> log_probs = pair.log_prob_by_part(pair.distribution(pair(tf.zeros([2, 1]))), tf.constant([0.0, 1.0]))
+            >>> log_probs.numpy().round(4).tolist()
+            [-0.9189000129699707, -1.4189000129699707]
+        """
+        elements = factors(distribution)
+        if elements is None:
+            raise ValueError(
+                f"{type(self).__name__}: which values are independent is unknown. Expected a family that factorizes, "
+                "such as keras_vae.families.Bernoulli or Normal. Override log_prob_by_part in a family of your own"
+            )
+        return elements.log_prob(x)
+
+    def joint_axes(self) -> int:
+        """Return how many trailing axes of an event belong together; its parts are independent of each other.
+
+        Raises:
+            ValueError: If the family does not factorize.
+
+        Example:
+            >>> import keras_vae as kv
+            >>> kv.families.Bernoulli((28, 28, 1)).joint_axes()
+            0
+            >>> kv.families.DiscretizedLogisticMixture((28, 28, 3)).joint_axes()
+            1
+        """
+        distribution = self.distribution(self(tf.zeros(self.parameters_shape, self.variable_dtype)))
+        event = tf.zeros(self.event_shape, self.variable_dtype)
+        return len(self.event_shape) - self.log_prob_by_part(distribution, event).shape.rank
 
     def relaxed_sample(self, parameters: Parameters, num_samples: int, seed: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Draw from the relaxation, with gradients.
 
         Args:
             parameters: Each `[..., *event]`.
-            num_samples: How many.
+            num_samples: The number of samples.
             seed: A stateless seed, `[2]` int32.
-            step: Training steps taken, for a temperature that changes with them.
+            step: The number of training steps taken, for a temperature that follows a schedule.
 
         Returns:
             `[num_samples, ..., *event]`.
@@ -85,7 +153,7 @@ class Family(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} has no relaxation")
 
     def independent(self, elementwise: tfd.Distribution) -> tfd.Independent:
-        """Read the event's axes of an element-wise distribution as one event."""
+        """Return an element-wise distribution with the event's axes read as one event."""
         return tfd.Independent(elementwise, reinterpreted_batch_ndims=len(self.event_shape))
 
     def get_config(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class Bernoulli(Family):
     log p(x|z) = Σ_d x_d log ρ_d + (1 − x_d) log(1 − ρ_d), ρ = sigmoid(logits): the negative of binary
     cross-entropy summed over elements (Kingma & Welling 2014, appendix C.1, equation 11).
 
-    The support is {0, 1}. Gray pixels are not in it: see `ContinuousBernoulli`.
+    The support is {0, 1}. For gray pixels see `ContinuousBernoulli`.
 
     Args:
         event_shape: Shape of one event, such as `(28, 28, 1)`.
@@ -31,6 +31,7 @@ class Bernoulli(Family):
     """
 
     support = BINARY
+    preprocessing: tuple[str, ...] = ("dynamic", "static")
     parameters_per_element = 1
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
@@ -47,15 +48,14 @@ class Bernoulli(Family):
 
 
 class LogitsBernoulli(tfd.Bernoulli):
-    """`tfd.Bernoulli(logits=...)`, whose log-probability takes one softplus for an element instead of two.
+    """`tfd.Bernoulli(logits=...)` with one softplus per element in its log-probability instead of two.
 
-    log p(x) = x·l − log(1 + eˡ), right to half a unit in the last place of l. TFP's
-    −x·log(1 + e⁻ˡ) − (1 − x)·log(1 + eˡ)
-    takes twice the time.
+    log p(x) = x·l − log(1 + eˡ) is exact to half a unit in the last place of l and takes half the time of TFP's
+    −x·log(1 + e⁻ˡ) − (1 − x)·log(1 + eˡ).
 
     Args:
         logits: l, `[...]`.
-        dtype: Of the events.
+        dtype: The dtype of the events.
     """
 
     def __init__(self, logits: tf.Tensor, dtype: Any = tf.float32, name: str = "Bernoulli") -> None:

@@ -23,8 +23,8 @@ class Beta(Family):
     p(x|α, β) = x^(α − 1) (1 − x)^(β − 1) / B(α, β), parameterized by its mean μ = α/(α + β) and concentration
     κ = α + β (Ferrari & Cribari-Neto 2004, equation 4).
 
-    The unconstrained values are the logit of μ and log(κ/2), so that zeros give the uniform distribution. Both
-    are bounded smoothly, c·tanh(u/c) with c = 10, without the dead gradient of clipping.
+    The unconstrained values are the logit of μ and log(κ/2), so that zeros give the uniform distribution. Both are
+    bounded smoothly by c·tanh(u/c) with c = 10, because clipping would stop the gradient.
 
     Args:
         event_shape: Shape of one event, such as `(28, 28, 1)`.
@@ -38,6 +38,7 @@ class Beta(Family):
     """
 
     support = OPEN_UNIT_INTERVAL
+    preprocessing = ("dequantized",)
     parameters_per_element = 2
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
@@ -57,8 +58,8 @@ class Beta(Family):
 class _OpenBeta(tfd.Beta):
     """A beta distribution on the open interval.
 
-    TFP's own takes in 0 and 1. Its log-density, by xlogy, then has a gradient of falsely zero at α = 1 and β = 1,
-    and its samples may round to 0 and 1.
+    TFP's beta distribution includes 0 and 1. Its log-density uses xlogy, whose gradient is wrongly zero at α = 1 and
+    β = 1, and its samples may round to 0 and 1.
     """
 
     def _log_prob(self, x: tf.Tensor) -> tf.Tensor:

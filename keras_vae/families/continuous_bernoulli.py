@@ -9,7 +9,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import UNIT_INTERVAL
 
-# Loaiza-Ganem & Cunningham (2019) keep λ within [1e-4, 1 − 1e-4]; unbounded, the density of a pixel that is
+# Loaiza-Ganem & Cunningham (2019) keep λ within [1e-4, 1 − 1e-4]. Without bounds, the density of a pixel that is
 # always black would grow without limit.
 MAX_LOGIT = math.log((1 - 1e-4) / 1e-4)
 
@@ -19,10 +19,10 @@ class ContinuousBernoulli(Family):
     """Independent continuous Bernoulli elements, for gray values in [0, 1].
 
     p(x|λ) = C(λ) λˣ (1 − λ)¹⁻ˣ with C(λ) = 2 artanh(1 − 2λ)/(1 − 2λ), C(½) = 2
-    (Loaiza-Ganem & Cunningham 2019, section 3). λ is not the mean: use `mean`.
+    (Loaiza-Ganem & Cunningham 2019, section 3). λ is not the mean; use `mean`.
 
-    The logits of λ are bounded smoothly, c·tanh(u/c), such that λ stays within [1e-4, 1 − 1e-4] as in the
-    paper, without the dead gradient of clipping.
+    The logits of λ are bounded smoothly by c·tanh(u/c) so that λ stays within [1e-4, 1 − 1e-4] as in the paper,
+    because clipping would stop the gradient.
 
     Args:
         event_shape: Shape of one event, such as `(28, 28, 1)`.
@@ -36,6 +36,7 @@ class ContinuousBernoulli(Family):
     """
 
     support = UNIT_INTERVAL
+    preprocessing = ("dequantized", "gray", "dynamic", "static")
     parameters_per_element = 1
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

@@ -23,23 +23,23 @@ MAX_LOG_SCALE = 7.0
 class DiscretizedLogisticMixture(Family):
     """Pixels of independent mixtures of discretized logistics, for 8-bit images scaled to levels k/255.
 
-    p(k) = Σ_i π_i [σ((k + ½ − m_i)/s_i) − σ((k − ½ − m_i)/s_i)] in gray levels k, where 0 and 255 take the
+    p(k) = Σ_i π_i [σ((k + ½ − m_i)/s_i) − σ((k − ½ − m_i)/s_i)] in gray levels k, where 0 and 255 include the
     tails (Salimans, Karpathy, Chen & Kingma 2017, "PixelCNN++", equations 1 and 2). The channels of a pixel
     share the component i; given it, green's location is linear in red and blue's in red and green (equation 3),
-    with coefficients tanh(u). A log-probability, in nats of a mass.
+    with coefficients tanh(u). It is the log of a probability, not of a density.
 
-    Zeros give locations at mid-gray and scales of half the range. Log-scales are bounded smoothly, c·tanh(u/c)
-    with c = 7, without the dead gradient of clipping.
+    Zeros give locations at mid-gray and scales of half the range. Log-scales are bounded smoothly by c·tanh(u/c) with
+    c = 7, because clipping would stop the gradient.
 
-    `mean` and `scale` are exact for gray images. For RGB they are approximate: averages over 256 colors, at the
-    quantiles of a lattice, in place of all 256³; the error is less than a gray level.
+    `mean` and `scale` are exact for gray images. For RGB they are approximate: averages over 256 colors at the
+    quantiles of a lattice instead of all 256³. The error is less than one gray level.
 
     Args:
         event_shape: `(height, width, 1)`, gray, or `(height, width, 3)`, RGB.
-        components: K, how many logistics are mixed.
+        components: K, the number of logistics in each mixture.
 
     Raises:
-        ValueError: If `event_shape` is another, or `components` is not a positive integer.
+        ValueError: If `event_shape` is anything else, or `components` is not a positive integer.
 
     Example:
         >>> import tensorflow as tf
@@ -52,25 +52,26 @@ class DiscretizedLogisticMixture(Family):
     """
 
     support = GRAY_LEVELS
+    preprocessing = ("gray", "dynamic", "static")
 
-    def __init__(self, event_shape: Sequence[int], components: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: Sequence[int], *, components: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         if len(self.event_shape) != 3 or self.event_shape[2] not in (1, 3):
             raise ValueError(
-                f"{type(self).__name__}: event_shape must be (height, width, 1) or (height, width, 3), such as "
-                f"(32, 32, 3); received {event_shape!r}. For other data use keras_vae.families.GrayLevels"
+                f"{type(self).__name__}: expected event_shape (height, width, 1) or (height, width, 3), received "
+                f"{event_shape!r}. For other data use keras_vae.families.GrayLevels"
             )
         self.components = positive_integer(components, f"{type(self).__name__}: components")
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:
-        """`(height, width, 3K)` for gray, `(height, width, 10K)` for RGB: a weight, then each channel's values."""
+        """`(height, width, 3K)` for gray, `(height, width, 10K)` for RGB: weights, then each channel's values."""
         height, width, channels = self.event_shape
         return (height, width, self.components * (1 + self._kinds * channels))
 
     @property
     def _kinds(self) -> int:
-        """Return how many values a channel and component take: location and scale, for RGB a coefficient too."""
+        """The number of values per channel and component: location, scale and, for RGB, a coefficient."""
         return 2 if self.event_shape[2] == 1 else 3
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
@@ -103,6 +104,10 @@ class DiscretizedLogisticMixture(Family):
         """Build the distribution from what `call` returns."""
         return DiscretizedLogisticMixtureDistribution(**parameters)
 
+    def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+        """Return the log-probability of each pixel, `[..., height, width]`: a pixel's channels belong together."""
+        return distribution.log_prob_by_pixel(x)
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "components": self.components}
@@ -116,15 +121,15 @@ _LATTICE = (np.outer(np.arange(_POINTS), [1, 71, 71**2]) % _POINTS + 0.5) / _POI
 
 
 class DiscretizedLogisticMixtureDistribution(tfd.Distribution):
-    """Images of levels k/255: see `DiscretizedLogisticMixture`, which makes it.
+    """The distribution of images with levels k/255; see `DiscretizedLogisticMixture`.
 
     Args:
-        logits: Of the components, `[..., height, width, K]`.
+        logits: The logits of the components, `[..., height, width, K]`.
         loc: Locations in units of the data, `[..., height, width, channels, K]`.
         scale: Scales in units of the data, same shape.
-        coefficients: For three channels: of red in green, red in blue and green in blue,
+        coefficients: For three channels, those of red in green, red in blue and green in blue,
             `[..., height, width, 3, K]`.
-        name: Of the distribution.
+        name: The distribution's name.
 
     Example:
         >>> p = DiscretizedLogisticMixtureDistribution(
@@ -207,7 +212,7 @@ class DiscretizedLogisticMixtureDistribution(tfd.Distribution):
         return tf.squeeze(_colors(loc, scale, coefficients, noise), axis=-1)
 
     def _mean(self) -> tf.Tensor:
-        # The rounded weights of components and levels may sum to slightly more than 1.
+        # The rounded weights of components and levels may add up to slightly more than 1.
         return tf.minimum(self._expectation(lambda x: x), 1.0)
 
     def _variance(self) -> tf.Tensor:
@@ -221,7 +226,7 @@ class DiscretizedLogisticMixtureDistribution(tfd.Distribution):
         """Return E[function(x)] of each value, `[..., height, width, channels]`.
 
         Exact for one channel: a sum over levels. For three, an average over colors at the lattice's quantiles.
-        One point at a time, as all together would take 256 times the memory.
+        One point at a time, because all together would need 256 times the memory.
         """
         if self.coefficients is None:
             points = tf.range(TOP + 1, dtype=self.dtype)
@@ -252,10 +257,10 @@ def _locations(loc: tf.Tensor, coefficients: tf.Tensor | None, x: tf.Tensor) -> 
 
 
 def _colors(loc: tf.Tensor, scale: tf.Tensor, coefficients: tf.Tensor | None, noise: tf.Tensor) -> tf.Tensor:
-    """Return levels k/255 made of standard logistic noise, `[..., channels, 1 or K]`."""
+    """Turn standard logistic noise into levels k/255, `[..., channels, 1 or K]`."""
     channels = loc.shape[-2]
     x = tf.zeros_like(loc)
-    # Each round settles one more channel, as it depends on those before it alone.
+    # Each pass determines one more channel, because it depends only on those before it.
     for _ in range(channels):
         x = _locations(loc, coefficients, x) + scale * noise
         x = tf.round(tf.clip_by_value(x, 0.0, 1.0) * TOP) / TOP

@@ -13,7 +13,7 @@ from keras_vae.families.normal import MAX_LOG_VARIANCE
 from keras_vae.families.support import REAL
 from keras_vae.flows.base import vector_size
 
-# Two latents may correlate up to 0.99995. Inverting L multiplies such numbers, so that it needs a bound.
+# Correlations of two latents reach 0.99995. Inverting L multiplies such numbers, so they need a bound.
 MAX_COUPLING = 100.0
 
 
@@ -22,13 +22,13 @@ class FullNormal(Family):
     """One normal vector with full covariance, N(loc, L Lᵀ).
 
     z = L ε + loc, ε ~ N(0, I), with L lower triangular and its diagonal σ positive (Kingma & Welling 2019,
-    section 2.5.1). Unlike there, row i of L is in units of σ_i,
+    section 2.5.1). Unlike in that paper, row i of L is in units of σ_i,
 
         L = diag(σ) (I + C),
 
-    with C strictly lower triangular: every covariance can still be had, and L stays well conditioned where a σ_i is
-    tiny. The entries of C are u/D, bounded smoothly, c·tanh(u/cD) with c = 100: each z_i sums up to D of them,
-    and a fresh network's would drown it in noise. Those of log σ are clipped at ±15.
+    with C strictly lower triangular: every covariance is still possible, and L stays well conditioned if a σ_i is tiny.
+    The entries of C are u/D, bounded smoothly by c·tanh(u/cD) with c = 100: each z_i is a sum of up to D of them, which
+    in a new network would be mostly noise. The entries of log σ are clipped at ±15.
 
     Args:
         event_shape: D, the number of latents; a vector. The unconstrained values are `[D + D(D+1)/2]`.

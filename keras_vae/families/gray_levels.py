@@ -17,10 +17,10 @@ class GrayLevels(Family):
     """Independent categorical elements over the 256 values k/255, parameterized by logits.
 
     log p(x|z) = Σ_d log softmax(logits_d)[255 x_d]: the negative of the discrete cross-entropy (van den Oord,
-    Kalchbrenner & Kavukcuoglu 2016, section 2.2). A log-probability, in nats of a mass rather than of a
-    density: it is never positive.
+    Kalchbrenner & Kavukcuoglu 2016, section 2.2). It is the log of a probability, not of a
+    density, so it is never positive.
 
-    It knows nothing of the levels' order; `DiscretizedLogisticMixture` does, with far fewer parameters.
+    It ignores the order of the levels; `DiscretizedLogisticMixture` uses it, with far fewer parameters.
 
     Args:
         event_shape: Shape of one event, such as `(28, 28, 1)`.
@@ -34,6 +34,7 @@ class GrayLevels(Family):
     """
 
     support = GRAY_LEVELS
+    preprocessing = ("gray", "dynamic", "static")
     parameters_per_element = LEVELS
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:

@@ -1,35 +1,32 @@
 """The categorical family with Gumbel-softmax gradients."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Parameters
 from keras_vae.families.one_hot_categorical import OneHotCategorical
-from keras_vae.families.relaxation import read_temperature, straighten
-from keras_vae.schedules.base import as_schedule, serialize
+from keras_vae.families.relaxed import Relaxed
 
 
 @keras.saving.register_keras_serializable("keras_vae")
-class GumbelSoftmax(OneHotCategorical):
+class GumbelSoftmax(Relaxed, OneHotCategorical):
     """Categorical latents whose training samples are z = softmax((logits + g)/τ), g ~ Gumbel(0, 1).
 
-    Jang, Gu & Poole (2017), equation 2; Maddison, Mnih & Teh (2017), equation 10. The distribution itself stays
-    the discrete one: the KL is that of the categorical variables, and evaluation, the log-likelihood and
-    everything exported draw exact one-hot samples. The bound shown while training is that of relaxed samples,
-    and so is no bound on log p(x); the one of `evaluate` is.
+    Jang, Gu & Poole (2017), equation 2; Maddison, Mnih & Teh (2017), equation 10. The distribution itself remains
+    discrete: the KL is that of the categorical variables, and evaluation, the log-likelihood and exported models draw
+    exact one-hot samples. The `bound` reported during training uses relaxed samples, so it is not a bound on
+    log p(x); the `bound` from `evaluate` is.
 
     Args:
         event_shape: `(variables, categories)`, such as `(20, 10)`.
-        temperature: τ, a positive number or a schedule such as `keras_vae.schedules.Exponential(1.0, 0.5, 30_000)`.
-        straight_through: Whether the decoder sees one-hot vectors, the gradient being the relaxed one's (Jang,
+        temperature: τ, a positive number or a schedule such as
+            `keras_vae.schedules.Exponential(1.0, 0.5, steps=30_000)`.
+        straight_through: Whether the decoder sees one-hot vectors, with the gradient of the relaxed ones (Jang,
             Gu & Poole 2017, section 2.2; Bengio, Léonard & Courville 2013).
 
     Raises:
-        ValueError: If the shape or the temperature is refused.
+        ValueError: If the shape or the temperature is invalid.
 
     Example:
         >>> import tensorflow as tf
@@ -39,28 +36,13 @@ class GumbelSoftmax(OneHotCategorical):
         (TensorShape([1, 1, 1, 3]), 1.0)
     """
 
-    relaxed = True
+    def soft_sample(
+        self, parameters: Parameters, num_samples: int, seed: tf.Tensor, temperature: tf.Tensor
+    ) -> tf.Tensor:
+        """Draw points of the simplex, `[num_samples, ..., variables, categories]`."""
+        relaxation = tfd.RelaxedOneHotCategorical(temperature, logits=parameters["logits"])
+        return relaxation.sample(num_samples, seed=seed)
 
-    def __init__(
-        self, event_shape: Sequence[int], temperature: Any = 1.0, straight_through: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(event_shape, **kwargs)
-        self.temperature = read_temperature(temperature, "GumbelSoftmax: temperature")
-        self.straight_through = bool(straight_through)
-
-    def relaxed_sample(self, parameters: Parameters, num_samples: int, seed: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Draw from the relaxation; see `Family.relaxed_sample`."""
-        logits = parameters["logits"]
-        temperature = tf.cast(as_schedule(self.temperature, "temperature")(step), logits.dtype)
-        soft = tfd.RelaxedOneHotCategorical(temperature, logits=logits).sample(num_samples, seed=seed)
-        if not self.straight_through:
-            return soft
-        return straighten(soft, tf.one_hot(tf.argmax(soft, axis=-1), self.event_shape[1], dtype=soft.dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "temperature": serialize(self.temperature),
-            "straight_through": self.straight_through,
-        }
+    def harden(self, soft: tf.Tensor) -> tf.Tensor:
+        """Return the largest category of each variable, one-hot."""
+        return tf.one_hot(tf.argmax(soft, axis=-1), self.event_shape[1], dtype=soft.dtype)

@@ -14,7 +14,7 @@ from keras_vae.flows.inverse_autoregressive import InverseAutoregressive
 from keras_vae.flows.made import MADE
 from keras_vae.utils.arguments import positive_integer
 
-# Far beyond what networks give at their start; without it a stray h sends z, and the next step's m, further out.
+# Far beyond the outputs of a new network. Without it one extreme h sends z, and the next step's m, further out.
 _MAX_CONTEXT = 10.0
 
 
@@ -22,14 +22,14 @@ _MAX_CONTEXT = 10.0
 class InverseAutoregressiveFlow(NormalFlow):
     """A normal pushed through steps z ← σ ⊙ z + (1 − σ) ⊙ m, with (m, σ) from masked networks.
 
-    Kingma et al. (2016), algorithm 1 and equations 10 to 14. The encoder gives the normal's parameters and a
-    context h for the networks, whose weights are the family's own; the order of the elements is reversed
-    between steps. A sample and its own density take one pass of each network; the density of any other z takes
-    D. `mean` and `scale` are approximations: see `NormalFlow`.
+    Kingma et al. (2016), algorithm 1 and equations 10 to 14. The encoder outputs the normal's parameters and a
+    context h for the networks, whose weights belong to the family. The order of the elements is reversed between steps.
+    A sample and its density take one pass of each network; the density of any other z takes D passes. `mean` and
+    `scale` are approximations: see `NormalFlow`.
 
     Args:
         event_shape: D, the number of latents.
-        flows: T, how many steps.
+        flows: T, the number of steps.
         hidden: Width of each hidden layer of the networks.
         context_size: C, the length of h.
 
@@ -50,16 +50,23 @@ class InverseAutoregressiveFlow(NormalFlow):
     def __init__(
         self,
         event_shape: int | Sequence[int],
+        *,
         flows: int = 2,
         hidden: Sequence[int] = (64,),
         context_size: int = 32,
         **kwargs: Any,
     ) -> None:
-        super().__init__(event_shape, flows, **kwargs)
+        super().__init__(event_shape, flows=flows, **kwargs)
         self.hidden = read_widths(hidden, "InverseAutoregressiveFlow")
         self.context_size = positive_integer(context_size, "InverseAutoregressiveFlow: context_size")
         self.networks = [
-            MADE(self.size, 2, self.hidden, context_size=self.context_size, dtype=self.dtype_policy)
+            MADE(
+                self.size,
+                outputs_per_site=2,
+                hidden=self.hidden,
+                context_size=self.context_size,
+                dtype=self.dtype_policy,
+            )
             for _ in range(self.flows)
         ]
 

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import REAL
 
-# exp(±15): far beyond any trained scale, and safe from overflow in float32.
+# exp(±15) is far beyond any trained scale and does not overflow in float32.
 MAX_LOG_VARIANCE = 30.0
 _LEARNED = ("learned", "learned_per_element")
 
@@ -25,12 +25,12 @@ class Normal(Family):
 
     Args:
         event_shape: Shape of one event: the number of latents, or `(28, 28, 1)`.
-        scale: `"predicted"`, a scale for each element from the network (the default, and what a posterior
-            needs); `"learned"`, one scale for all elements, a weight; `"learned_per_element"`, a weight for each, as
-            in factor analysis; or a positive number, fixed.
+        scale: `"predicted"`, a scale for each element from the network (the default, which a posterior needs);
+            `"learned"`, one scale for all elements, a weight; `"learned_per_element"`, one weight for each element, as
+            in factor analysis; or a positive number, which is fixed.
 
     Raises:
-        ValueError: If `scale` is none of these.
+        ValueError: If `scale` is anything else.
 
     Example:
         >>> import tensorflow as tf
@@ -41,20 +41,26 @@ class Normal(Family):
     """
 
     support = REAL
+    preprocessing = ("dequantized", "gray", "dynamic", "static")
 
-    def __init__(self, event_shape: int | Sequence[int], scale: float | str = "predicted", **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, scale: float | str = "predicted", **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         fixed = isinstance(scale, Real) and not isinstance(scale, bool) and 0 < scale < float("inf")
         if not fixed and scale not in ("predicted", *_LEARNED):
             raise ValueError(
-                'Normal: scale must be "predicted", "learned", "learned_per_element" or a positive finite number; '
-                f"received {scale!r}"
+                'Normal: expected scale "predicted", "learned", "learned_per_element" or a positive finite number, '
+                f"received {scale!r}. Use one of these"
             )
         self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1
         if scale in _LEARNED:
             shape = self.event_shape if scale == "learned_per_element" else ()
             self.log_scale = self.add_weight(shape=shape, initializer="zeros", name="log_scale")
+
+    @classmethod
+    def likelihood(cls, event_shape: int | Sequence[int], **options: Any) -> "Normal":
+        """Make a likelihood of data, by default with one learned scale for all elements."""
+        return cls(event_shape, **{"scale": "learned", **options})
 
     def call(self, unconstrained: tf.Tensor) -> Parameters:
         """Return `loc`, `[..., *event]`, and `scale`, the same shape or ones in the event's place."""

@@ -1,4 +1,4 @@
-"""What flow posteriors share: a normal pushed through an invertible map."""
+"""The base class of flow posteriors: a normal pushed through an invertible map."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,13 @@ from keras_vae.utils.arguments import positive_integer
 class NormalFlow(Family):
     """z = f(ε), ε ~ N(loc, scale²), with f a chain of invertible maps (Rezende & Mohamed 2015, equations 6 and 7).
 
-    A flow's moments have no closed form. `mean` is f(loc). `scale` is the standard deviation over 2D points at
-    distance √D · scale along the base's axes, the third-degree cubature rule for a normal (Arasaratnam & Haykin
-    2009, section IV): exact if f is affine, an approximation otherwise. Neither draws samples.
+    A flow's moments have no closed form. `mean` is f(loc). `scale` is the standard deviation over 2D points at distance
+    √D · scale along the base's axes, the third-degree cubature rule for a normal (Arasaratnam & Haykin 2009, section
+    IV): exact if f is affine, and an approximation otherwise. Neither of them draws samples.
 
     Args:
         event_shape: D, the number of latents; a vector.
-        flows: How many maps to chain.
+        flows: The number of maps in the chain.
 
     Raises:
         ValueError: If the event is not a vector, or `flows` not a positive integer.
@@ -31,7 +31,7 @@ class NormalFlow(Family):
 
     support = REAL
 
-    def __init__(self, event_shape: int | Sequence[int], flows: int, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, flows: int, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.size = vector_size(self.event_shape, type(self).__name__)
         self.flows = positive_integer(flows, f"{type(self).__name__}: flows")
@@ -51,7 +51,7 @@ class NormalFlow(Family):
         return tfd.TransformedDistribution(base, self.bijector(parameters))
 
     def mean(self, parameters: Parameters) -> tf.Tensor:
-        """Return f(loc), `[..., D]`, which is not the mean where f is curved."""
+        """Return f(loc), `[..., D]`, which is not the mean if f is not affine."""
         return self.bijector(parameters).forward(parameters["loc"])
 
     def scale(self, parameters: Parameters) -> tf.Tensor:

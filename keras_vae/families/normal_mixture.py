@@ -18,11 +18,10 @@ from keras_vae.utils.arguments import positive_integer
 class NormalMixture(Family):
     """A mixture of K diagonal normals, Σ_k π_k N(loc_k, diag(scale_k²)).
 
-    Which component a sample comes from is not differentiable. Its gradient is the implicit one instead, the
-    derivative of the inverse of the conditional distribution functions, z_i given z_1 … z_(i−1) (Figurnov, Mohamed
-    & Mnih 2018; Graves 2016): it reaches weights, means and scales, and is unbiased.
-    It has a first derivative only, and its variance grows with the distance between components. It takes D backward
-    passes for D latents.
+    The choice of a sample's component is not differentiable. Samples have implicit gradients instead: the derivative
+    of the inverse of the conditional distribution functions, z_i given z_1 … z_(i−1) (Figurnov, Mohamed & Mnih 2018;
+    Graves 2016). They are unbiased for weights, means and scales. Only the first derivative exists, its variance grows
+    with the distance between components, and it takes D backward passes for D latents.
 
     Args:
         event_shape: D, the number of latents; a vector. The unconstrained values are `[K + 2KD]`.
@@ -41,7 +40,7 @@ class NormalMixture(Family):
 
     support = REAL
 
-    def __init__(self, event_shape: int | Sequence[int], components: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, components: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.size = vector_size(self.event_shape, "NormalMixture")
         self.components = positive_integer(components, "NormalMixture: components")

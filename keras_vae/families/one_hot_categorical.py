@@ -16,13 +16,13 @@ class OneHotCategorical(Family):
     """Independent categorical variables as one-hot vectors, parameterized by logits.
 
     log q(z|x) = Σ_n Σ_k z_nk log π_nk, π_n = softmax(logits_n) (Jang, Gu & Poole 2017, section 2). Its samples
-    carry no gradient: train it with a score-function estimator, or use `GumbelSoftmax`.
+    have no gradient: train it with a score-function estimator, or use `GumbelSoftmax`.
 
     Args:
         event_shape: `(variables, categories)`, such as `(20, 10)`.
 
     Raises:
-        ValueError: If it has not two dimensions, or there are fewer than two categories.
+        ValueError: If `event_shape` does not have two dimensions, or there are fewer than two categories.
 
     Example:
         >>> import tensorflow as tf
@@ -38,8 +38,8 @@ class OneHotCategorical(Family):
         super().__init__(event_shape, **kwargs)
         if len(self.event_shape) != 2 or self.event_shape[1] < 2:
             raise ValueError(
-                f"{type(self).__name__}: event_shape must be (variables, categories) with at least two categories, "
-                f"such as (20, 10); received {event_shape!r}"
+                f"{type(self).__name__}: expected event_shape (variables, categories) with at least two categories, "
+                f"received {event_shape!r}. Use (20, 10), for example"
             )
 
     @property

@@ -13,7 +13,7 @@ from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import UNIT_INTERVAL
 from keras_vae.utils.arguments import positive_integer
 
-# Masses as far apart as e²⁰; float32 noise, in steps of e⁻¹⁶, would not find a smaller one.
+# Masses differ by a factor of up to e²⁰; float32 noise, in steps of e⁻¹⁶, would not reach a smaller one.
 MAX_LOGIT = 10.0
 
 
@@ -22,18 +22,17 @@ class PiecewiseConstant(Family):
     """Independent elements on [0, 1] with constant density on each of n equal intervals.
 
     p(z) = n π_i for i/n ≤ z < (i+1)/n, with π = softmax(logits): Serban, Ororbia, Pineau & Courville (2017), whose
-    a_i is proportional to π_i, and whose samples are those of the inverse distribution function too. One element
-    can have several modes, for latents that mean one thing or another. `keras_vae.priors.Uniform` is the natural
-    prior, with a KL in closed form.
+    a_i is proportional to π_i. Samples come from the inverse distribution function, as in that paper. An element can
+    have several modes. `keras_vae.priors.Uniform` is the natural prior, with a KL in closed form.
 
-    As a posterior it is trained through its samples only where the KL has a closed form: the density jumps where
+    As a posterior, it can be trained through its samples only if the KL has a closed form: the density jumps where
     pieces meet, and a gradient along samples misses the jumps. Other objectives need a score-function estimator.
 
-    The logits are bounded smoothly, c·tanh(u/c) with c = 10, so that no gradient of a sample overflows.
+    The logits are bounded smoothly by c·tanh(u/c) with c = 10, so that no gradient of a sample overflows.
 
     Args:
         event_shape: Shape of one event: the number of latents.
-        pieces: n.
+        pieces: n, the number of intervals.
 
     Raises:
         ValueError: If `pieces` is not a positive integer.
@@ -49,7 +48,7 @@ class PiecewiseConstant(Family):
     support = UNIT_INTERVAL
     jumps = True
 
-    def __init__(self, event_shape: int | Sequence[int], pieces: int = 5, **kwargs: Any) -> None:
+    def __init__(self, event_shape: int | Sequence[int], *, pieces: int = 5, **kwargs: Any) -> None:
         super().__init__(event_shape, **kwargs)
         self.parameters_per_element = self.pieces = positive_integer(pieces, "PiecewiseConstant: pieces")
 
@@ -67,11 +66,11 @@ class PiecewiseConstant(Family):
 
 
 class PiecewiseConstantDistribution(tfd.Distribution):
-    """Numbers in [0, 1] with density n π_i on the i-th of n equal intervals: see `PiecewiseConstant`.
+    """Numbers in [0, 1] with density n π_i on the i-th of n equal intervals; see `PiecewiseConstant`.
 
     Args:
-        logits: Of the intervals, `[..., n]`, finite; π = softmax(logits).
-        name: Of the distribution.
+        logits: Finite logits of the intervals, `[..., n]`; π = softmax(logits).
+        name: The distribution's name.
 
     Example:
         >>> p = PiecewiseConstantDistribution(tf.math.log([0.75, 0.25]))
@@ -120,7 +119,7 @@ class PiecewiseConstantDistribution(tfd.Distribution):
         return (tf.range(self.pieces, dtype=self.dtype) + 0.5) / self.pieces
 
     def _log_prob(self, z: tf.Tensor) -> tf.Tensor:
-        # Clipped first, as a number beyond all integers has none to be cast to.
+        # Clipped first, because numbers beyond the range of integers cannot be cast.
         piece = tf.cast(tf.clip_by_value(self.pieces * z, 0.0, self.pieces - 1.0), tf.int32)
         return tf.where((z >= 0.0) & (z <= 1.0), self._at(piece, self._log_densities), float("-inf"))
 
@@ -162,8 +161,10 @@ class PiecewiseConstantDistribution(tfd.Distribution):
 
 @tfd.RegisterKL(PiecewiseConstantDistribution, PiecewiseConstantDistribution)
 def _kl(p: PiecewiseConstantDistribution, q: PiecewiseConstantDistribution, name: str | None = None) -> tf.Tensor:
-    """Return KL(p ‖ q) = Σ_i π_i (log π_i − log ρ_i) of equally many pieces, `[...]`, in nats."""
+    """Return KL(p ‖ q) = Σ_i π_i (log π_i − log ρ_i), `[...]`, in nats, for equal numbers of pieces."""
     if p.pieces != q.pieces:
-        raise NotImplementedError(f"KL: the pieces must be equally many; received {p.pieces} and {q.pieces}")
+        raise NotImplementedError(
+            f"KL: expected equal numbers of pieces, received {p.pieces} and {q.pieces}. Use the same pieces"
+        )
     with tf.name_scope(name or "kl_piecewise_constant"):
         return tf.reduce_sum(p._masses * (p._log_densities - q._log_densities), axis=-1)

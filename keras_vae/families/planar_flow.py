@@ -16,13 +16,13 @@ from keras_vae.flows.planar import Planar
 class PlanarFlow(NormalFlow):
     """A normal pushed through planar maps z ← z + û tanh(wᵀz + b), whose u, w and b come from the encoder.
 
-    Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps, without weights of the family's own. The
-    density of any z is found by solving one scalar equation a map. `mean` and `scale` are approximations: see
+    Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps; the family has no weights. The density
+    of any z takes the solution of one scalar equation per map. `mean` and `scale` are approximations: see
     `NormalFlow`.
 
     Args:
         event_shape: D, the number of latents.
-        flows: K, how many maps.
+        flows: K, the number of maps.
 
     Raises:
         ValueError: If the event is not a vector, or `flows` not a positive integer.
@@ -37,8 +37,8 @@ class PlanarFlow(NormalFlow):
         -1.8379
     """
 
-    def __init__(self, event_shape: int | Sequence[int], flows: int = 4, **kwargs: Any) -> None:
-        super().__init__(event_shape, flows, **kwargs)
+    def __init__(self, event_shape: int | Sequence[int], *, flows: int = 4, **kwargs: Any) -> None:
+        super().__init__(event_shape, flows=flows, **kwargs)
 
     @property
     def parameters_shape(self) -> tuple[int, ...]:
@@ -55,4 +55,4 @@ class PlanarFlow(NormalFlow):
     def bijector(self, parameters: Parameters) -> tfb.Bijector:
         """Return the maps in a chain."""
         u, w, b = parameters["u"], parameters["w"], parameters["b"]
-        return tfb.Chain([Planar(u[..., k, :], w[..., k, :], b[..., k]) for k in reversed(range(self.flows))])
+        return tfb.Chain([Planar(u[..., k, :], w=w[..., k, :], b=b[..., k]) for k in reversed(range(self.flows))])

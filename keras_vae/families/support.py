@@ -1,5 +1,6 @@
-"""The sets of values that a family gives probability to, and what to do with data outside them."""
+"""Sets of values that have probability under a family, and what to do with data outside them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,17 +11,53 @@ import tensorflow as tf
 class Support:
     """A named set of values.
 
-    Attributes:
-        name: One word, as in the documentation.
-        wanted: The condition on each value, in words, for error messages.
-        advice: What someone whose data fails the condition can do.
-        contains: Membership, of the values' own shape; NaN is in no support.
+    Args:
+        name: One or two words, for error messages: "... has binary latents".
+        expected: The condition on each value, in words, for error messages: "every value exactly 0 or 1".
+        advice: What to do with data that fails the condition, for error messages: one sentence without a full stop.
+        contains: Membership of each value, a tensor of booleans of the values' own shape; False for NaN.
+        lower: No value is below it.
+        upper: No value is above it.
+        values: All values in order, where there are few; empty otherwise.
+        discrete: Whether the values can be counted, so that probabilities are masses rather than densities.
+        elementwise: Whether each value is judged alone; False for one-hot vectors.
+        clip: Moves values that rounding pushed out of the set back into it; by default it changes nothing.
+
+    Example:
+        >>> positive = Support("positive", "every value above 0", "Take the exponential", lambda x: x > 0, lower=0.0)
+        >>> positive.contains(tf.constant([0.5, -1.0, float("nan")])).numpy().tolist(), positive.real
+        ([True, False, False], False)
     """
 
     name: str
-    wanted: str
+    expected: str
     advice: str
     contains: Callable[[tf.Tensor], tf.Tensor]
+    lower: float = -math.inf
+    upper: float = math.inf
+    values: tuple[float, ...] = ()
+    discrete: bool = False
+    elementwise: bool = True
+    clip: Callable[[tf.Tensor], tf.Tensor] = tf.identity
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the values lie in an interval of finite length."""
+        return math.isfinite(self.lower) and math.isfinite(self.upper)
+
+    @property
+    def binary(self) -> bool:
+        """Whether each value is 0 or 1."""
+        return self.values == (0.0, 1.0)
+
+    @property
+    def real(self) -> bool:
+        """Whether the values are all finite real numbers."""
+        return not self.discrete and self.lower == -math.inf and self.upper == math.inf
+
+
+# Far enough from 0 and 1 for any precision to tell apart.
+_EDGE = 1e-6
 
 
 def _gray_level(x: tf.Tensor) -> tf.Tensor:
@@ -35,55 +72,72 @@ def _one_hot(x: tf.Tensor) -> tf.Tensor:
 
 BINARY = Support(
     name="binary",
-    wanted="every value exactly 0 or 1",
+    expected="every value exactly 0 or 1",
     advice=(
-        "For gray pixels either use the continuous Bernoulli likelihood (keras_vae.families.ContinuousBernoulli, "
-        "likelihood continuous_bernoulli), or binarize them: keras_vae.data.load with preprocess='dynamic' or "
-        "'static' does so"
+        "For gray pixels use the continuous Bernoulli likelihood (keras_vae.families.ContinuousBernoulli, "
+        "likelihood='continuous_bernoulli'), or binarize them with keras_vae.data.load, preprocess='dynamic' or "
+        "'static'"
     ),
     contains=lambda x: tf.logical_or(tf.equal(x, 0.0), tf.equal(x, 1.0)),
+    lower=0.0,
+    upper=1.0,
+    values=(0.0, 1.0),
+    discrete=True,
 )
 
 UNIT_INTERVAL = Support(
     name="unit interval",
-    wanted="every value in [0, 1]",
+    expected="every value in [0, 1]",
     advice=(
-        "Divide 8-bit pixels by 255, or let keras_vae.data.load do it (preprocess='gray' or 'dequantized'); for "
+        "Divide 8-bit pixels by 255, or use keras_vae.data.load with preprocess='gray' or 'dequantized'. For "
         "unbounded data use keras_vae.families.Normal"
     ),
     contains=lambda x: tf.logical_and(x >= 0.0, x <= 1.0),
+    lower=0.0,
+    upper=1.0,
 )
 
 OPEN_UNIT_INTERVAL = Support(
     name="open unit interval",
-    wanted="every value between 0 and 1, neither of them included",
+    expected="every value above 0 and below 1",
     advice=(
-        "keras_vae.data.load with preprocess='dequantized' makes such values of 8-bit pixels; where 0 and 1 may "
-        "occur, use keras_vae.families.ContinuousBernoulli"
+        "Use keras_vae.data.load with preprocess='dequantized' for 8-bit pixels, or keras_vae.families."
+        "ContinuousBernoulli if 0 and 1 occur"
     ),
     contains=lambda x: tf.logical_and(x > 0.0, x < 1.0),
+    lower=0.0,
+    upper=1.0,
+    clip=lambda x: tf.clip_by_value(x, _EDGE, 1.0 - _EDGE),
 )
 
 GRAY_LEVELS = Support(
     name="gray levels",
-    wanted="every value one of the 256 gray levels k/255",
+    expected="every value one of the 256 gray levels k/255",
     advice=(
-        "Divide 8-bit pixels by 255, as keras_vae.data.load with preprocess='gray' does; for other values in [0, 1] "
+        "Divide 8-bit pixels by 255, or use keras_vae.data.load with preprocess='gray'. For other values in [0, 1] "
         "use keras_vae.families.ContinuousBernoulli"
     ),
     contains=_gray_level,
+    lower=0.0,
+    upper=1.0,
+    values=tuple(level / 255 for level in range(256)),
+    discrete=True,
 )
 
 ONE_HOT = Support(
     name="one-hot",
-    wanted="each vector along the last axis one-hot",
-    advice="tf.one_hot(categories, depth) makes such vectors of integers",
+    expected="each vector along the last axis one-hot",
+    advice="Use tf.one_hot(categories, depth) to convert integers",
     contains=_one_hot,
+    lower=0.0,
+    upper=1.0,
+    discrete=True,
+    elementwise=False,
 )
 
 REAL = Support(
     name="real",
-    wanted="every value finite",
+    expected="every value finite",
     advice="Remove or impute NaN and infinite values before training",
     contains=tf.math.is_finite,
 )

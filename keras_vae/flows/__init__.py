@@ -1,4 +1,4 @@
-"""Parts of normalizing flows: masked and coupling networks, and invertible maps, one a file."""
+"""Parts of normalizing flows: masked and coupling networks, and invertible maps, one per file."""
 
 from keras_vae.flows.base import soft_bound
 from keras_vae.flows.coupling import Coupling

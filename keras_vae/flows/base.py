@@ -1,4 +1,4 @@
-"""What all flows share: bounded log-scales, vector events, widths of hidden layers."""
+"""Helpers of all flows: bounded log-scales, vector events, widths of hidden layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vae.utils.arguments import positive_integer
 
-# A flow may scale an element by exp(±5) a step; without a limit one stray step overflows in training.
+# A flow may scale an element by exp(±5) per step. Without a limit one extreme step overflows in training.
 MAX_LOG_SCALE = 5.0
 
 
@@ -37,8 +37,8 @@ def vector_size(event_shape: tuple[int, ...], owner: str) -> int:
     """
     if len(event_shape) != 1:
         raise ValueError(
-            f"{owner}: event_shape must be a number of latents, such as 20 or (20,), because its maps act on "
-            f"vectors; received {event_shape}"
+            f"{owner}: expected event_shape to be a number of latents, because its maps act on vectors, received "
+            f"{event_shape}. Use 20 or (20,), for example"
         )
     return event_shape[0]
 
@@ -47,12 +47,14 @@ def read_widths(hidden: Any, owner: str) -> tuple[int, ...]:
     """Read a sequence of widths; it may be empty.
 
     Raises:
-        ValueError: If it is no sequence, or holds anything but positive integers.
+        ValueError: If it is not a sequence of positive integers.
 
     Example:
         >>> read_widths([64, 64], "MADE")
         (64, 64)
     """
     if not isinstance(hidden, Sequence) or isinstance(hidden, str):
-        raise ValueError(f"{owner}: hidden must be a sequence of widths, such as (64,); received {hidden!r}")
+        raise ValueError(
+            f"{owner}: expected hidden to be a sequence of widths, received {hidden!r}. Use (64,), for example"
+        )
     return tuple(positive_integer(width, f"{owner}: each width in hidden") for width in hidden)

@@ -15,12 +15,12 @@ from keras_vae.utils.distributions import density_dtype
 class Coupling(keras.layers.Layer):
     """Shift t and log-scale s of one part of a vector, from the other part (Dinh et al. 2017, equation 5).
 
-    The log-scale is bounded by tanh. Both start at nearly zero, so that the coupling starts near the identity.
-    All weights are made in the constructor.
+    The log-scale is bounded by tanh. Both start near zero, so the coupling starts near the identity.
+    All weights are created in the constructor.
 
     Args:
-        kept: d, how many elements it sees.
-        moved: D − d, how many it shifts and scales.
+        kept: d, the number of elements that it sees.
+        moved: D − d, the number of elements that it shifts and scales.
         hidden: Width of each hidden layer.
 
     Call arguments:
@@ -39,7 +39,7 @@ class Coupling(keras.layers.Layer):
         (TensorShape([5, 2]), TensorShape([5, 2]))
     """
 
-    def __init__(self, kept: int, moved: int, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
+    def __init__(self, kept: int, *, moved: int, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
         kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         self.kept = positive_integer(kept, "Coupling: kept")
@@ -56,7 +56,7 @@ class Coupling(keras.layers.Layer):
         """Return shift and log-scale, each `[..., moved]`."""
         features = inputs
         for layer in self.layers:
-            # Not through the layer itself, which takes no single vector.
+            # Not through the layer itself, which does not take a single vector.
             features = tf.tensordot(features, layer.kernel, 1) + layer.bias
             features = layer.activation(features)
         shift, log_scale = tf.split(features, 2, axis=-1)

@@ -10,7 +10,7 @@ from keras_vae.flows.made import MADE
 
 # Kingma et al. (2016), section 4, start the gate at sigmoid(1) to sigmoid(2), so that a step starts near the identity.
 _GATE_BIAS = 2.0
-# Keeps σ within [0.047, 0.9991], hence the inverse finite.
+# Keeps σ within [0.047, 0.9991], so that the inverse is finite.
 _GATE_LIMIT = 5.0
 
 
@@ -18,14 +18,14 @@ class InverseAutoregressive(tfb.Bijector):
     """z' = σ ⊙ z + (1 − σ) ⊙ m, with σ = sigmoid(s) and (m, s) autoregressive in z.
 
     Kingma et al. (2016), algorithm 1 and equations 12 to 14. The map and its log-determinant Σ_i log σ_i take
-    one pass of the network; the inverse takes one pass for each element, unless it is of a z' that this very
-    bijector made, which TFP remembers.
+    one pass of the network. The inverse takes one pass per element, unless this bijector produced z', which TFP
+    caches.
 
     `tfb.Invert(tfb.MaskedAutoregressiveFlow(...))` is the same map, but its inverse does not broadcast z'
     against the context.
 
     Args:
-        network: Gives m and s: a MADE with two outputs a site and a context.
+        network: A MADE with two outputs per site, m and s, and a context.
         context: h, `[..., context]`.
 
     Example:
@@ -59,15 +59,15 @@ class InverseAutoregressive(tfb.Bijector):
         return tf.reduce_sum(tf.math.log_sigmoid(self._mean_and_gate(z)[1]), axis=-1)
 
     def _inverse(self, z: tf.Tensor) -> tf.Tensor:
-        # Each pass puts one more element right, and the first shows the shape after broadcasting.
-        def put_right(guess: tf.Tensor) -> tf.Tensor:
+        # Each pass corrects one more element, and the first one gives the shape after broadcasting.
+        def corrected(guess: tf.Tensor) -> tf.Tensor:
             m, s = self._mean_and_gate(guess)
             return (z - tf.sigmoid(-s) * m) / tf.sigmoid(s)
 
         (found,) = tf.while_loop(
             lambda _: True,
-            lambda guess: (put_right(guess),),
-            (put_right(tf.zeros_like(z)),),
+            lambda guess: (corrected(guess),),
+            (corrected(tf.zeros_like(z)),),
             maximum_iterations=self._network.sites - 1,
         )
         return found

@@ -11,28 +11,28 @@ from keras_vae.flows.base import read_widths
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.utils.distributions import density_dtype
 
-# Of the last layer's weights: outputs start near zero, hence flows near the identity.
+# For the last layer's weights: outputs start near zero, so flows start near the identity.
 _LAST_STDDEV = 0.01
 
 
 @keras.saving.register_keras_serializable("keras_vae")
 class MADE(keras.layers.Layer):
-    """A dense network whose outputs at each site depend on earlier sites alone, and on a context.
+    """A dense network whose outputs at each site depend only on earlier sites and on a context.
 
     h = g(b + (W ⊙ M) x), out = c + (V ⊙ M') h + (A ⊙ M'') x (Germain et al. 2015, section 4): each hidden unit
     has a degree m and sees the sites before m; the outputs at site i see the hidden units of degree at most i.
-    The direct connections A make an output depend on all earlier sites however few the hidden units.
+    The direct connections A make an output depend on all earlier sites, even with few hidden units.
     A context vector h enters the first hidden layer and the outputs unmasked.
 
-    All weights are made in the constructor.
+    All weights are created in the constructor.
 
     Args:
         sites: D, the number of sites.
-        outputs_per_site: How many values to give for each.
+        outputs_per_site: The number of values returned for each site.
         hidden: Width of each hidden layer; may be empty.
-        inputs_per_site: How many values a site has: 1, or the number of categories of one-hot sites.
+        inputs_per_site: The number of values of each site: 1, or the number of categories if sites are one-hot.
         context_size: C, the length of the context vector; 0 for none.
-        activation: Of every hidden layer, as in `keras.layers.Dense`.
+        activation: The activation of every hidden layer, as in `keras.layers.Dense`.
 
     Call arguments:
         inputs: `[..., sites · inputs_per_site]`, sites first.
@@ -42,8 +42,8 @@ class MADE(keras.layers.Layer):
         `[..., sites, outputs_per_site]`.
 
     Raises:
-        ValueError: If a size is not a positive integer; when called, if a context is wanted and not given, or
-            given and not wanted.
+        ValueError: If a size is not a positive integer; or when called without the context that it needs, or with one
+            that it does not take.
 
     Example:
         >>> import tensorflow as tf
@@ -55,6 +55,7 @@ class MADE(keras.layers.Layer):
     def __init__(
         self,
         sites: int,
+        *,
         outputs_per_site: int,
         hidden: Sequence[int] = (64,),
         inputs_per_site: int = 1,
@@ -74,7 +75,7 @@ class MADE(keras.layers.Layer):
         self.built = True
 
     def _make_weights(self) -> None:
-        # Units of degree 0 see the context alone; without one they would be constants.
+        # Units of degree 0 see only the context; without one they would be constants.
         lowest = 0 if self.context_size or self.sites == 1 else 1
         into = np.repeat(np.arange(self.sites), self.inputs_per_site) + 1  # a unit that sees site i has degree > i
         out = np.repeat(np.arange(self.sites), self.outputs_per_site)
@@ -100,8 +101,11 @@ class MADE(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, context: tf.Tensor | None = None) -> tf.Tensor:
         """Return the outputs, `[..., sites, outputs_per_site]`."""
         if (context is None) != (self.context_size == 0):
-            wanted = f"a context [..., {self.context_size}]" if self.context_size else "no context"
-            raise ValueError(f"MADE: wanted {wanted}; received {'none' if context is None else 'one'}")
+            expected = f"a context [..., {self.context_size}]" if self.context_size else "no context"
+            raise ValueError(
+                f"MADE: expected {expected}, received {'none' if context is None else 'one'}. Set context_size to its "
+                "length, or 0 for none"
+            )
         features = inputs
         for number in range(len(self.hidden)):
             features = self._masked(features, number)
@@ -132,5 +136,5 @@ class MADE(keras.layers.Layer):
 
 
 def _mask(degrees_in: np.ndarray, degrees_out: np.ndarray) -> np.ndarray:
-    """Return 1 where a unit may feed another: its degree is no larger."""
+    """Return 1 where one unit may feed another, because its degree is not larger."""
     return (degrees_in[:, None] <= degrees_out[None, :]).astype(np.float32)

@@ -7,23 +7,23 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import util as tfp_util
 
-# wᵀû stays above −0.99, not −1, so that neither the inverse nor the log-determinant runs away.
+# wᵀû stays above −0.99 instead of −1, so that the inverse and the log-determinant stay bounded.
 _LOWEST = 0.99
 _SHRINK = -math.expm1(-_LOWEST)
-# Newton's steps from the side where they cannot overshoot; enough for float64 and wᵀû up to 1e12.
+# Newton steps from the side where they cannot overshoot; enough for float64 and wᵀû up to 1e12.
 _NEWTON_STEPS = 40
 
 
 class Planar(tfb.Bijector):
-    """z' = z + û tanh(wᵀz + b), with û made from u such that wᵀû > −1.
+    """z' = z + û tanh(wᵀz + b), with û derived from u so that wᵀû > −1.
 
     Rezende & Mohamed (2015), equations 10 to 12 and appendix A.1. log |det| = log(1 + wᵀû (1 − tanh²(wᵀz + b))).
-    û = u + (m(wᵀu) − wᵀu) w/‖w‖² as theirs, but with m(x) = log(1 + (1 − e⁻ᶜ)(eˣ − 1)), c = 0.99, in place of
-    −1 + log(1 + eˣ): it too rises from below 0 to x + constant, but has m(0) = 0, so that û stays bounded as w → 0
-    and u = 0 is the identity; it stays above −c.
+    û = u + (m(wᵀu) − wᵀu) w/‖w‖² as in the paper, but with m(x) = log(1 + (1 − e⁻ᶜ)(eˣ − 1)), c = 0.99, instead of
+    −1 + log(1 + eˣ). It also rises from below 0 to x + constant, but has m(0) = 0, so that û stays bounded as w → 0
+    and u = 0 is the identity. It stays above −c.
 
-    The inverse solves t + wᵀû tanh t = wᵀz' + b for t = wᵀz + b by Newton's method, a fixed number of steps, and
-    is differentiable once, by the implicit function theorem.
+    The inverse solves t + wᵀû tanh t = wᵀz' + b for t = wᵀz + b by a fixed number of steps of Newton's
+    method. It is differentiable once, by the implicit function theorem.
 
     Args:
         u: `[..., event]`.
@@ -32,24 +32,23 @@ class Planar(tfb.Bijector):
 
     Example:
         >>> import tensorflow as tf
-        >>> step = Planar(tf.constant([1.0, 0.0]), tf.constant([2.0, 0.0]), tf.constant(0.0))
+        >>> step = Planar(tf.constant([1.0, 0.0]), w=tf.constant([2.0, 0.0]), b=tf.constant(0.0))
         >>> z = tf.constant([[0.5, 0.5]])
         >>> bool(tf.reduce_max(abs(step.inverse(step.forward(z) + 0.0) - z)) < 1e-6)
         True
     """
 
-    def __init__(self, u: tf.Tensor, w: tf.Tensor, b: tf.Tensor, name: str = "planar") -> None:
+    def __init__(self, u: tf.Tensor, *, w: tf.Tensor, b: tf.Tensor, name: str = "planar") -> None:
         parameters = dict(locals())
         self._u, self._w, self._b = u, w, b
         x = _dot(w, u)
         lowered, correction = _lower_bounded(x)
-        # Where w is so small that wᵀu cannot reach −c whatever its direction, a floor under ‖w‖² lessens the
-        # correction.
+        # If w is so small that wᵀu cannot reach −c in any direction, a floor under ‖w‖² reduces the correction.
         squared_norm = _dot(w, w)
         floor = 1.0 / (1e4 + 2.0 * _dot(u, u))
         divisor = tf.maximum(squared_norm, floor)
         self._u_hat = u + (correction / divisor)[..., None] * w
-        # Not as the product wᵀû, which cancels.
+        # The product wᵀû would cancel.
         self._slope = lowered - correction * tf.maximum(floor - squared_norm, 0.0) / divisor
         super().__init__(forward_min_event_ndims=1, dtype=u.dtype, parameters=parameters, name=name)
 
@@ -101,5 +100,5 @@ def _solve(slope: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         maximum_iterations=_NEWTON_STEPS,
     )
     t = tf.stop_gradient(tf.sign(target) * t)
-    # One step more changes nothing but carries the derivatives.
+    # One more step changes nothing but carries the derivatives.
     return t - (t + slope * tf.tanh(t) - target) / (1.0 + fixed * _tanh_slope(t))

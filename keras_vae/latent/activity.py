@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_vae.families.support import REAL, Support
+from keras_vae.families.support import Support
 from keras_vae.latent.codes import LatentModel, means
 
 # Burda, Grosse & Salakhutdinov (2016), section 5.2: a latent is active above this.
@@ -47,6 +47,6 @@ def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.
         nats: What each carries, `[*latents]`; None if the KL is no sum over latents.
         variance: Of the posterior means, `[*latents]`, as `activity` finds it; called only where it is needed.
     """
-    if support is REAL:
+    if support.real:
         return variance() > ACTIVE
     return None if nats is None else nats > ACTIVE

@@ -4,8 +4,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from keras_vae.families.support import REAL
-
 # Rows that go through a network at once: convolutions' inner maps are far larger than images.
 _ROWS = 1024
 
@@ -141,7 +139,7 @@ def check_values(model: LatentModel, values: np.ndarray, owner: str) -> None:
     if not np.all(inside):
         raise ValueError(
             f"{owner}: the latents of {type(model.encoder.family).__name__} are {support.name}: wanted "
-            f"{support.wanted}; received {np.asarray(values)[~inside].ravel()[0]}"
+            f"{support.expected}; received {np.asarray(values)[~inside].ravel()[0]}"
         )
 
 
@@ -152,7 +150,7 @@ def check_real(model: LatentModel, owner: str) -> None:
         ValueError: If they are.
     """
     family = model.encoder.family
-    if family.support is not REAL:
+    if not family.support.real:
         raise ValueError(
             f"{owner}: wanted a model with real latents, such as those of Normal; received {type(family).__name__}, "
             f"whose latents are {family.support.name}. See keras_vae.latent.traverse"

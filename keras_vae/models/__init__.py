@@ -1,4 +1,4 @@
-"""Ready-made models: each composes parts."""
+"""Ready-made models, composed of parts."""
 
 from keras_vae.models.compose import vae
 from keras_vae.models.ready_made import READY_MADE, ReadyMade, make

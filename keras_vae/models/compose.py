@@ -1,4 +1,4 @@
-"""Composing a model of names and numbers."""
+"""Composes a model from names and numbers."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import keras
 
 from keras_vae.conditions import Condition
 from keras_vae.encoder_decoder import Decoder, Encoder
-from keras_vae.families import LIKELIHOODS, Family, Normal
+from keras_vae.families import Family, Normal
+from keras_vae.families.registry import Likelihood, as_likelihood
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior
@@ -20,7 +21,7 @@ def vae(
     event_shape: int | Sequence[int],
     *,
     latent_size: int = 20,
-    likelihood: str = "bernoulli",
+    likelihood: Likelihood = "bernoulli",
     network: str = "mlp",
     hidden: Sequence[int] | None = None,
     scale: float | str | None = None,
@@ -35,24 +36,26 @@ def vae(
 
     Args:
         event_shape: Shape of one x, such as `(28, 28, 1)`.
-        latent_size: Number of latents.
-        likelihood: A name of `keras_vae.families.LIKELIHOODS`, such as `"bernoulli"`.
+        latent_size: The number of latents.
+        likelihood: A name in `keras_vae.families.LIKELIHOODS`, such as `"bernoulli"`; a family of your own as
+            `"package.module:Name"`, as a class, or as an object over `event_shape`.
         network: `"mlp"`, or `"conv"` for images.
-        hidden: Encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`); the decoder's are
+        hidden: The encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`). The decoder has
             the same in reverse.
-        scale: Of a normal likelihood: `"learned"` (its default), `"learned_per_element"`, `"predicted"` or a number.
-        num_samples: L, Monte-Carlo samples for each example.
-        posterior: The posterior's family in place of `Normal(latent_size)`.
-        prior: In place of the standard normal.
-        objective: In place of `ELBO(num_samples)`.
+        scale: Of a likelihood that has one, such as the normal: `"learned"` (its default), `"learned_per_element"`,
+            `"predicted"` or a number.
+        num_samples: L, Monte Carlo samples per example.
+        posterior: The posterior's family; `Normal(latent_size)` by default.
+        prior: The prior; the standard normal by default.
+        objective: The objective; `ELBO(num_samples)` by default.
         condition: As in `keras_vae.VAE`.
-        seed: Of all noise.
+        seed: The seed of all noise.
 
     Returns:
         An uncompiled `keras_vae.VAE`.
 
     Raises:
-        ValueError: If a name or a value is unknown, or `scale` is given for a likelihood that has none.
+        ValueError: If a name or a value is unknown, or `scale` is passed for a likelihood without one.
 
     Example:
         >>> model = vae((28, 28, 1), likelihood="continuous_bernoulli", latent_size=10)
@@ -60,10 +63,7 @@ def vae(
         ((10,), (28, 28, 1))
     """
     event = as_shape(event_shape, "vae")
-    family = lookup(likelihood, LIKELIHOODS, "likelihood")
-    if scale is not None and family is not Normal:
-        raise ValueError(f"scale={scale!r} belongs to the normal likelihood; received likelihood={likelihood!r}")
-    observed = Normal(event, scale="learned" if scale is None else scale) if family is Normal else family(event)
+    observed = as_likelihood(likelihood, event, scale=scale)
     encoder, decoder = _networks(network, event, hidden)
     return VAE(
         encoder=Encoder(encoder, Normal(latent_size) if posterior is None else posterior),
@@ -81,8 +81,6 @@ def _networks(name: str, event: tuple[int, ...], hidden: Sequence[int] | None) -
         units = list(hidden if hidden is not None else (400, 400))
         return MLP(units), MLP(units[::-1])
     if len(event) != 3:
-        raise ValueError(
-            f'network="conv" needs images, event_shape (height, width, channels); received {event}. Use "mlp"'
-        )
+        raise ValueError(f'network="conv": expected event_shape (height, width, channels), received {event}. Use "mlp"')
     filters = list(hidden if hidden is not None else (32, 64))
     return ConvEncoder(filters), ConvDecoder(event[:2], filters[::-1])

@@ -1,4 +1,4 @@
-"""The models of the literature, each a choice of parts: one line a name."""
+"""Models of the literature, each a choice of parts, one line per name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ _PSEUDO_INPUTS = 500
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a ready-made model may depend on.
+    """The settings that a ready-made model may depend on.
 
     Attributes:
         event: Shape of one x.
-        latents: Number of latents.
-        samples: Samples for each example, or None for the model's own number.
-        classes: Number of classes, or None.
+        latents: The number of latents.
+        samples: Samples per example, or None for the model's default.
+        classes: The number of classes, or None.
         examples: Training examples as the model sees them, `[n, *event]`, or None.
     """
 
@@ -60,7 +60,9 @@ class Wanted:
             ValueError: If the number of classes is not known.
         """
         if self.classes is None:
-            raise ValueError("a conditional model needs labels; give classes=10, or data that has labels")
+            raise ValueError(
+                "classes: expected a number for a conditional model, received none. Pass classes=10, or labeled data"
+            )
         return Label(self.classes)
 
     @property
@@ -68,20 +70,24 @@ class Wanted:
         """Number of training examples.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If there are no examples.
         """
         if self.examples is None:
-            raise ValueError("this model depends on the training examples; give examples=x_train")
+            raise ValueError(
+                "examples: expected training examples for this model, received none. Pass examples=x_train"
+            )
         return len(self.examples)
 
     def one_sample(self, name: str) -> None:
-        """Refuse a number of samples.
+        """Reject any number of samples but one.
 
         Raises:
-            ValueError: If one other than 1 is given.
+            ValueError: If another number is set.
         """
         if self.samples not in (None, 1):
-            raise ValueError(f"{name} takes one sample for each example by its nature; received {self.samples}")
+            raise ValueError(
+                f"{name}: expected num_samples=1, which this model requires, received {self.samples}. Leave it out"
+            )
 
     def k(self, default: int) -> int:
         """Number of samples."""
@@ -101,9 +107,9 @@ class ReadyMade:
 
     Attributes:
         paper: Authors and year.
-        sentence: What it is.
-        parts: The function from what is wanted to the arguments of `keras_vae.models.vae`.
-        conditional: Whether it is given y.
+        sentence: A description in one phrase.
+        parts: The function from `Wanted` to the arguments of `keras_vae.models.vae`.
+        conditional: Whether it depends on y.
     """
 
     paper: str
@@ -136,19 +142,23 @@ def _discrete(w: Wanted, objective: Any) -> Parts:
 
 
 def _gumbel(w: Wanted, straight_through: bool = False) -> Parts:
-    posterior = families.GumbelSoftmax(w.one_hot.event_shape, Exponential(1.0, 0.5, 10 * _STEPS), straight_through)
+    posterior = families.GumbelSoftmax(
+        w.one_hot.event_shape,
+        temperature=Exponential(1.0, 0.5, steps=10 * _STEPS),
+        straight_through=straight_through,
+    )
     return {"posterior": posterior, "prior": priors.Uniform(w.one_hot), "objective": w.elbo()}
 
 
 def _autoregressive(w: Wanted) -> Parts:
-    # Without warm-up the prior learns sooner than the decoder, and the posterior collapses onto it.
-    warm_up = w.elbo(beta=Linear(0.0, 1.0, _STEPS))
+    # Without warm-up the prior learns faster than the decoder, and the posterior collapses onto it.
+    warm_up = w.elbo(beta=Linear(0.0, 1.0, steps=_STEPS))
     return {**_gumbel(w), "prior": priors.Autoregressive(w.one_hot), "objective": warm_up}
 
 
 def _relaxed_bernoulli(w: Wanted) -> Parts:
     bits = _CATEGORIES * w.latents
-    posterior = families.RelaxedBernoulli(bits, Exponential(1.0, 0.5, 10 * _STEPS))
+    posterior = families.RelaxedBernoulli(bits, temperature=Exponential(1.0, 0.5, steps=10 * _STEPS))
     return {"posterior": posterior, "prior": priors.Uniform(families.Bernoulli(bits)), "objective": w.elbo()}
 
 
@@ -165,7 +175,7 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "vae": lambda w: {"objective": w.elbo()},
     "continuous-bernoulli": lambda w: {"objective": w.elbo(), **_likelihood("continuous-bernoulli")},
     "beta-vae": lambda w: {"objective": w.elbo(beta=4.0)},
-    "kl-annealing": lambda w: {"objective": w.elbo(beta=Linear(0.0, 1.0, _STEPS))},
+    "kl-annealing": lambda w: {"objective": w.elbo(beta=Linear(0.0, 1.0, steps=_STEPS))},
     "cyclical-annealing": lambda w: {"objective": w.elbo(beta=Cyclical(0.0, 1.0, period=_STEPS))},
     "free-bits": lambda w: {"objective": w.elbo(free_bits=0.1)},
     "iwae": lambda w: {"objective": IWAE(w.k(5))},
@@ -175,7 +185,10 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "info-vae": lambda w: _info(w, alpha=0.0),
     "mmd-vae": lambda w: _info(w, alpha=1.0),
     "learned-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(w.normal)},
-    "mixture-prior": lambda w: {"objective": w.elbo(), "prior": priors.Learned(families.NormalMixture(w.latents, 20))},
+    "mixture-prior": lambda w: {
+        "objective": w.elbo(),
+        "prior": priors.Learned(families.NormalMixture(w.latents, components=20)),
+    },
     "vamp": lambda w: {"objective": w.elbo(), **_vamp(w)},
     "real-nvp-prior": lambda w: {"objective": w.elbo(), "prior": priors.RealNVP(w.latents)},
     "maf-prior": lambda w: {"objective": w.elbo(), "prior": priors.MaskedAutoregressiveFlow(w.latents)},
@@ -227,19 +240,19 @@ def make(
     Args:
         name: One of `keras_vae.models.READY_MADE`, such as `"iwae"`.
         event_shape: Shape of one x, such as `(28, 28, 1)`.
-        latent_size: Number of latents; of variables with ten categories each for discrete models.
-        num_samples: Samples for each example; the model's own number by default.
+        latent_size: The number of latents; for discrete models, of variables with ten categories each.
+        num_samples: Samples per example; the model's own number by default.
         classes: Number of classes, for conditional models.
-        examples: Training examples as the model will see them, `[n, *event]` (pixels in [0, 1], not 0 to 255), for
-            models that begin with some or count them.
-        others: As in `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `scale`, `seed`.
+        examples: Training examples as the model sees them, `[n, *event]` (pixels in [0, 1], not 0 to 255), for models
+            that start from examples or need their number.
+        others: Other arguments of `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `scale`, `seed`.
 
     Returns:
         An uncompiled `keras_vae.VAE`.
 
     Raises:
-        ValueError: If the name is unknown, or the model needs something that is not given, or one of the others
-            is fixed by the model.
+        ValueError: If the name is unknown, the model needs an argument that is missing, or one of `others` is fixed by
+            the model.
 
     Example:
         >>> model = make("cvae", (8, 8, 1), latent_size=2, classes=10, hidden=[16])
@@ -254,6 +267,9 @@ def make(
     fixed = {key: value for key, value in others.items() if key in parts and value is not None and value != parts[key]}
     if fixed:
         given = ", ".join(f"{key}={value!r}" for key, value in fixed.items())
-        wanted = ", ".join(f"{key}={parts[key]!r}" for key in fixed)
-        raise ValueError(f"{name} has {wanted} by its nature; received {given}. Leave it out, or compose keras_vae.VAE")
+        expected = ", ".join(f"{key}={parts[key]!r}" for key in fixed)
+        raise ValueError(
+            f"{name}: expected {expected}, which define this model, received {given}. Leave it out, or compose a "
+            "keras_vae.VAE"
+        )
     return vae(event_shape, **{"latent_size": latents, **others, **parts})

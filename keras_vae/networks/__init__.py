@@ -1,4 +1,4 @@
-"""Networks: ordinary Keras models, features in, features out; one network a file."""
+"""Networks: ordinary Keras models, features in, features out, one per file."""
 
 from keras_vae.networks.conv_decoder import ConvDecoder
 from keras_vae.networks.conv_encoder import ConvEncoder

@@ -1,4 +1,4 @@
-"""A convolutional decoder network in the manner of DCGAN's generator."""
+"""A convolutional decoder network, similar to DCGAN's generator."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ import tensorflow as tf
 class ConvDecoder(keras.Model):
     """A dense layer, then transposed convolutions that double the image at each layer.
 
-    After Radford, Metz & Chintala (2016), without batch normalization (see `ConvEncoder`). Sizes that are no
-    multiple of 2^layers are made a little too large and cropped.
+    After Radford, Metz & Chintala (2016), without batch normalization (see `ConvEncoder`). Images whose sizes are not
+    multiples of 2^layers are made slightly too large and cropped.
 
     Args:
-        image_size: Height and width to reach.
+        image_size: Height and width of the images.
         filters: Channels of each transposed convolution.
         units: Width of the dense layer before them.
 
@@ -33,7 +33,7 @@ class ConvDecoder(keras.Model):
     """
 
     def __init__(
-        self, image_size: Sequence[int], filters: Sequence[int] = (64, 32), units: int = 256, **kwargs: Any
+        self, image_size: Sequence[int], filters: Sequence[int] = (64, 32), *, units: int = 256, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.image_size = [int(s) for s in image_size]
@@ -41,8 +41,8 @@ class ConvDecoder(keras.Model):
         self.units = int(units)
         if len(self.image_size) != 2 or min(self.image_size) < 1 or not self.filters:
             raise ValueError(
-                "ConvDecoder: image_size must be two positive integers and filters must not be empty; received "
-                f"image_size={list(image_size)!r}, filters={list(filters)!r}"
+                "ConvDecoder: expected image_size of two positive integers and at least one of filters, received "
+                f"image_size={list(image_size)!r}, filters={list(filters)!r}. Use ConvDecoder((28, 28), [64, 32])"
             )
         self.base = [math.ceil(s / 2 ** len(self.filters)) for s in self.image_size]
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)

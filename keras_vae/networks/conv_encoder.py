@@ -1,4 +1,4 @@
-"""A convolutional encoder network in the manner of DCGAN's discriminator."""
+"""A convolutional encoder network, similar to DCGAN's discriminator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,8 @@ import tensorflow as tf
 class ConvEncoder(keras.Model):
     """Strided convolutions that halve the image at each layer, then a dense layer.
 
-    After Radford, Metz & Chintala (2016): strides in place of pooling, leaky ReLU. Unlike it, no batch
-    normalization: an example's bound must not depend on the other examples of its batch.
+    After Radford, Metz & Chintala (2016): strides instead of pooling, and leaky ReLU. Unlike that paper, no
+    batch normalization: an example's bound must not depend on the other examples in its batch.
 
     Args:
         filters: Channels of each convolution.
@@ -30,7 +30,7 @@ class ConvEncoder(keras.Model):
         TensorShape([8, 64])
     """
 
-    def __init__(self, filters: Sequence[int] = (32, 64), units: int = 256, **kwargs: Any) -> None:
+    def __init__(self, filters: Sequence[int] = (32, 64), *, units: int = 256, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = [int(f) for f in filters]
         self.units = int(units)
@@ -50,8 +50,8 @@ class ConvEncoder(keras.Model):
         shape = tuple(input_shape)
         if len(shape) != 4:
             raise ValueError(
-                "ConvEncoder: the input must be images, [batch, height, width, channels]; received shape "
-                f"{shape}. For other data use MLP"
+                f"ConvEncoder: expected images, [batch, height, width, channels], received shape {shape}. Use MLP for "
+                "other data"
             )
         for layer in self.convolutions:
             layer.build(shape)

@@ -11,12 +11,12 @@ import tensorflow as tf
 class MLP(keras.Model):
     """Dense layers on flattened features.
 
-    The output layer belongs to the `Encoder` or `Decoder`, which knows how many parameters its family takes;
-    with no hidden layers the whole conditional distribution is therefore linear in its input.
+    The output layer belongs to the `Encoder` or `Decoder`, which knows the number of parameters of its
+    family. Without hidden layers, the conditional distribution is therefore linear in its input.
 
     Args:
         units: Width of each hidden layer; may be empty.
-        activation: Of every hidden layer, as in `keras.layers.Dense`.
+        activation: The activation of every hidden layer, as in `keras.layers.Dense`.
 
     Call arguments:
         inputs: `[batch, *features]`.
@@ -31,11 +31,13 @@ class MLP(keras.Model):
         TensorShape([8, 300])
     """
 
-    def __init__(self, units: Sequence[int] = (), activation: str = "relu", **kwargs: Any) -> None:
+    def __init__(self, units: Sequence[int] = (), *, activation: str = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = [int(u) for u in units]
         if any(u < 1 for u in self.units):
-            raise ValueError(f"MLP: units must be positive integers; received {list(units)!r}")
+            raise ValueError(
+                f"MLP: expected units to be positive integers, received {list(units)!r}. Use [400, 400], for example"
+            )
         self.activation = activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.hidden = [keras.layers.Dense(u, activation=activation, dtype=self.dtype_policy) for u in self.units]

@@ -26,7 +26,7 @@ class ELBO(Objective):
 
     Args:
         num_samples: L, the number of Monte-Carlo samples for each example.
-        beta: Weight of the KL: a number, or a schedule such as `keras_vae.schedules.Linear(0.0, 1.0, 10_000)`
+        beta: Weight of the KL: a number, or a schedule such as `keras_vae.schedules.Linear(0.0, 1.0, steps=10_000)`
             (Bowman et al. 2016, section 3.1) or `Cyclical` (Fu et al. 2019). Evaluation uses the present value.
         free_bits: λ, nats that each latent may carry at no cost: its KL enters as max(λ, its mean over the batch)
             (Kingma et al. 2016, appendix C.8, equation 15). For posteriors and priors that factorize.

@@ -58,8 +58,8 @@ class Autoregressive(Prior):
         sites = math.prod(self.sites_shape)
         self.network = MADE(
             sites,
-            math.prod(family.parameters_shape) // sites,
-            self.hidden,
+            outputs_per_site=math.prod(family.parameters_shape) // sites,
+            hidden=self.hidden,
             inputs_per_site=math.prod(family.event_shape) // sites,
             dtype=self.dtype_policy,
         )

@@ -43,7 +43,9 @@ class MaskedAutoregressiveFlow(Prior):
         self.size = vector_size(self.event_shape, "MaskedAutoregressiveFlow")
         self.flows = positive_integer(flows, "MaskedAutoregressiveFlow: flows")
         self.hidden = read_widths(hidden, "MaskedAutoregressiveFlow")
-        self.networks = [MADE(self.size, 2, self.hidden, dtype=self.dtype_policy) for _ in range(self.flows)]
+        self.networks = [
+            MADE(self.size, outputs_per_site=2, hidden=self.hidden, dtype=self.dtype_policy) for _ in range(self.flows)
+        ]
 
     def distribution(
         self,

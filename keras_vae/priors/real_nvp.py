@@ -53,7 +53,8 @@ class RealNVP(Prior):
         half = self.size // 2
         self.kept = [-(self.size - half) if k % 2 else half for k in range(self.flows)]
         self.networks = [
-            Coupling(abs(kept), self.size - abs(kept), self.hidden, dtype=self.dtype_policy) for kept in self.kept
+            Coupling(abs(kept), moved=self.size - abs(kept), hidden=self.hidden, dtype=self.dtype_policy)
+            for kept in self.kept
         ]
 
     def distribution(

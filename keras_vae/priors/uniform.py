@@ -7,7 +7,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family
-from keras_vae.families.support import REAL
 from keras_vae.priors.base import Posterior, Prior
 
 
@@ -35,7 +34,7 @@ class Uniform(Prior):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
             raise TypeError(f"Uniform: family must be a keras_vae.families.Family; received {family!r}")
-        if family.support is REAL:
+        if not family.support.bounded:
             raise ValueError(
                 f"Uniform: there is no uniform distribution over the values of {type(family).__name__}; use "
                 "StandardNormal or Learned"

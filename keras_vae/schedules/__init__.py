@@ -1,4 +1,4 @@
-"""Values that change while training: one schedule a file."""
+"""Values that change during training, one schedule per file."""
 
 from keras_vae.schedules.cyclical import Cyclical
 from keras_vae.schedules.exponential import Exponential

@@ -1,4 +1,4 @@
-"""Numbers that may be constant or follow a schedule: reading, storing and restoring them."""
+"""Numbers that may be constant or follow a schedule: validation and serialization."""
 
 from collections.abc import Callable
 from numbers import Real
@@ -14,7 +14,7 @@ MAX_FLOAT32 = float(tf.float32.max)
 
 
 def non_negative(value: Any, name: str) -> float:
-    """Read a number ≥ 0 that float32 can hold, Python's or NumPy's.
+    """Return a number ≥ 0 within the range of float32, from a Python or NumPy number.
 
     Raises:
         ValueError: If it is anything else.
@@ -23,20 +23,20 @@ def non_negative(value: Any, name: str) -> float:
         >>> non_negative(-1, "Linear: start")
         Traceback (most recent call last):
         ...
-        ValueError: Linear: start must be a non-negative finite number; received -1
+        ValueError: Linear: start: expected a non-negative finite number, received -1. Use 0.0, for example
     """
     if not _is_non_negative(value):
-        raise ValueError(f"{name} must be a non-negative finite number; received {value!r}")
+        raise ValueError(f"{name}: expected a non-negative finite number, received {value!r}. Use 0.0, for example")
     return float(value)
 
 
 def as_schedule(value: Any, name: str) -> Schedule:
-    """Read a number or a schedule as a function of the training step.
+    """Return a number or a schedule as a function of the training step.
 
     Args:
-        value: A non-negative finite number, which stays as it is, or a schedule: one of `keras_vae.schedules`
+        value: A non-negative finite number, which stays constant, or a schedule: one of `keras_vae.schedules`
             or any other `keras.optimizers.schedules.LearningRateSchedule`.
-        name: Who asks for what, for the message, such as `"ELBO: beta"`.
+        name: The owner and the argument, for error messages, such as `"ELBO: beta"`.
 
     Returns:
         A function from the step, an integer scalar, to the value at that step, a float32 scalar.
@@ -54,20 +54,20 @@ def as_schedule(value: Any, name: str) -> Schedule:
         return lambda step: tf.cast(value(step), tf.float32)
     if not _is_non_negative(value):
         raise ValueError(
-            f"{name} must be a non-negative finite number, or a schedule such as "
-            f"keras_vae.schedules.Linear(0.0, 1.0, steps=10_000); received {value!r}"
+            f"{name}: expected a non-negative finite number or a schedule, received {value!r}. Use 1.0 or "
+            "keras_vae.schedules.Linear(0.0, 1.0, steps=10_000), for example"
         )
     number = float(value)
     return lambda step: tf.constant(number, tf.float32)
 
 
 def serialize(value: Any) -> Any:
-    """Return what a config can hold: a number as it is, a schedule as Keras writes it."""
+    """Return a value for a config: a number unchanged, a schedule as Keras serializes it."""
     return keras.saving.serialize_keras_object(value) if isinstance(value, LearningRateSchedule) else value
 
 
 def deserialize(value: Any) -> Any:
-    """Return the number or the schedule that `serialize` was given.
+    """Return the number or schedule that was passed to `serialize`.
 
     Example:
         >>> import tensorflow as tf

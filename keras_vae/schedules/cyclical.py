@@ -1,4 +1,4 @@
-"""Warm-up again and again: the cyclical weight of the KL."""
+"""Repeated warm-up: the cyclical weight of the KL."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Cyclical(keras.optimizers.schedules.LearningRateSchedule):
-    """In every period from `low` to `high` in a straight line, then `high` to the period's end.
+    """Rises from `low` to `high` in a straight line at the start of every period, then stays at `high`.
 
-    value(t) = low + (high − low) min(τ/rising, 1) with τ = mod(t, period)/period, for steps that count from 0
-    (Fu et al. 2019, equation 6, whose T/M is `period`, R is `rising` and t counts from 1).
+    value(t) = low + (high − low) min(τ/rising, 1) with τ = mod(t, period)/period, for steps counted from 0
+    (Fu et al. 2019, equation 6, where T/M is `period`, R is `rising` and t is counted from 1).
 
     Args:
         low: The value at the start of every period.
@@ -44,7 +44,9 @@ class Cyclical(keras.optimizers.schedules.LearningRateSchedule):
         self.period = positive_integer(period, "Cyclical: period")
         self.rising = non_negative(rising, "Cyclical: rising")
         if not 0 < self.rising <= 1:
-            raise ValueError(f"Cyclical: rising must be a part of the period, in (0, 1]; received {rising!r}")
+            raise ValueError(
+                f"Cyclical: rising: expected a part of the period, in (0, 1], received {rising!r}. Use 0.5, for example"
+            )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Return the value at a step."""

@@ -12,15 +12,15 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Exponential(keras.optimizers.schedules.LearningRateSchedule):
-    """From `start` to `end` by the same factor every step over the first `steps` steps, then `end`.
+    """Changes from `start` to `end` by the same factor at each of the first `steps` steps, then stays at `end`.
 
-    value(t) = start (end/start)^min(t/steps, 1). From 1 to ½ it is τ = max(½, exp(−rt)) with r = log(2)/steps,
+    value(t) = start (end/start)^min(t/steps, 1). From 1 to ½, it is τ = max(½, exp(−rt)) with r = log(2)/steps,
     as Jang, Gu & Poole (2017), section 4.1, anneal the temperature of Gumbel-softmax samples.
 
     Args:
         start: The value at step 0.
         end: The value from step `steps` on; above or below `start`.
-        steps: Over how many training steps (batches, not epochs) it changes.
+        steps: The number of training steps (batches, not epochs) of the change.
 
     Call arguments:
         step: The training step, an integer scalar; the first is 0.
@@ -37,14 +37,14 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         (0.5, 0.25)
     """
 
-    def __init__(self, start: float, end: float, steps: int) -> None:
+    def __init__(self, start: float, end: float, *, steps: int) -> None:
         self.start = non_negative(start, "Exponential: start")
         self.end = non_negative(end, "Exponential: end")
         self.steps = positive_integer(steps, "Exponential: steps")
         if self.start == 0 or self.end == 0:
             raise ValueError(
-                "Exponential: start and end must be positive, for no constant factor reaches 0 or leaves it; "
-                f"received start={start!r}, end={end!r}. To go to or from 0 use keras_vae.schedules.Linear"
+                f"Exponential: expected positive start and end, received start={start!r}, end={end!r}. Use "
+                "keras_vae.schedules.Linear to start or end at 0"
             )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:

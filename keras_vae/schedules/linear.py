@@ -11,15 +11,15 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Linear(keras.optimizers.schedules.LearningRateSchedule):
-    """From `start` to `end` in a straight line over the first `steps` steps, then `end`.
+    """Changes from `start` to `end` in a straight line over the first `steps` steps, then stays at `end`.
 
-    value(t) = start + (end − start) min(t/steps, 1). From 0 to 1 as the weight of the KL it is the warm-up of
+    value(t) = start + (end − start) min(t/steps, 1). From 0 to 1, as the weight of the KL, it is the warm-up of
     Sønderby et al. (2016); Bowman et al. (2016) raise the same weight along a sigmoid.
 
     Args:
         start: The value at step 0.
         end: The value from step `steps` on; above or below `start`.
-        steps: Over how many training steps (batches, not epochs) it changes.
+        steps: The number of training steps (batches, not epochs) of the change.
 
     Call arguments:
         step: The training step, an integer scalar; the first is 0.
@@ -36,7 +36,7 @@ class Linear(keras.optimizers.schedules.LearningRateSchedule):
         (0.25, 1.0)
     """
 
-    def __init__(self, start: float, end: float, steps: int) -> None:
+    def __init__(self, start: float, end: float, *, steps: int) -> None:
         self.start = non_negative(start, "Linear: start")
         self.end = non_negative(end, "Linear: end")
         self.steps = positive_integer(steps, "Linear: steps")

@@ -1,4 +1,4 @@
-"""Refusing data that the likelihood gives no probability to, before it spoils a model."""
+"""Rejects data without probability under the likelihood, before it spoils a model."""
 
 import contextlib
 import inspect
@@ -13,18 +13,18 @@ from keras_vae.conditions import Condition
 from keras_vae.families.base import Family
 from keras_vae.families.support import Support
 
-# Marks our message inside the error that tf.data wraps around it.
+# Marks the message inside the error that tf.data wraps around it.
 _MARK = "keras_vae refuses this data: "
 _SLICE = 1024
 
 
 def guarded_pair(x: Any, y: Any, family: Family, condition: Condition | None) -> tuple[Any, Any]:
-    """Return x, or batches, and y, checked as `guarded` does; y given apart from x is checked at once."""
+    """Return x, or batches, and y, checked as in `guarded`; a separate y is checked immediately."""
     if condition is None:
         return guarded(x, family), y
     if isinstance(x, np.ndarray | tf.Tensor | tf.Variable | keras.Variable):
         if y is None:
-            raise ValueError(f"{_MARK}the model has a condition, and y is missing; wanted fit(x, y)")
+            raise ValueError(f"{_MARK}y: expected the condition of a conditional model, received none. Use fit(x, y)")
         _check_condition(np.asarray(y), x.shape[0], condition)
         y = np.asarray(y, condition.dtype.as_numpy_dtype)
         return guarded(x, family), y
@@ -34,20 +34,20 @@ def guarded_pair(x: Any, y: Any, family: Family, condition: Condition | None) ->
 def guarded(data: Any, family: Family, condition: Condition | None = None) -> Any:
     """Return `data` with every value checked against the likelihood's event shape and support.
 
-    Arrays are checked at once. Datasets, `keras.utils.PyDataset`s and generators are checked batch by batch as
-    they flow, so that a bad value late in an epoch is found too. A distributed dataset passes unchecked.
+    Arrays are checked immediately. Datasets, `keras.utils.PyDataset`s and generators are checked batch by batch as they
+    flow, so that a bad value late in an epoch is found too. A distributed dataset is not checked.
 
     Args:
         data: An array `[n, *event]`, or batches of x, (x, y) or (x, y, weight).
         family: The likelihood's family.
-        condition: What y must be, in batches of (x, y).
+        condition: The condition that y belongs to, in batches of (x, y).
 
     Returns:
         The data.
 
     Raises:
-        ValueError: If there are no examples, or x has another shape or dtype, or values outside the support
-            (for a dataset raised as it flows: see `clear_errors`).
+        ValueError: If there are no examples, x has another shape or dtype, or values are outside the support (raised
+            for a dataset as it flows; see `clear_errors`).
     """
     if isinstance(data, tf.data.Dataset):
         return _guarded_dataset(data, family, condition)
@@ -59,7 +59,7 @@ def guarded(data: Any, family: Family, condition: Condition | None = None) -> An
         data = tf.convert_to_tensor(data)
     if isinstance(data, list | tuple | dict):
         raise ValueError(
-            f"{_MARK}x is a {type(data).__name__}, which Keras reads as several inputs; wanted one array: "
+            f"{_MARK}x: expected one array, received a {type(data).__name__}, which Keras reads as several inputs. Use "
             "numpy.stack(x)"
         )
     if isinstance(data, np.ndarray | tf.Tensor):
@@ -71,8 +71,8 @@ def checked(x: Any, family: Family) -> tf.Tensor:
     """Return x, `[batch, *event]`, in the family's dtype, with every value in its support.
 
     Raises:
-        ValueError: If a value is not; in a graph it is an `InvalidArgumentError` as the graph runs. XLA, which can
-            raise none, leaves the check out.
+        ValueError: If a value is not; a running graph raises an `InvalidArgumentError`. XLA cannot raise errors and
+            omits the check.
     """
     if tf.executing_eagerly():
         with clear_errors():
@@ -82,8 +82,8 @@ def checked(x: Any, family: Family) -> tf.Tensor:
     # The first value outside, found by operations that XLA compiles; padded, since a batch may be empty.
     outside = tf.argmin(tf.concat([tf.cast(tf.reshape(inside, [-1]), tf.int32), [1]], 0))
     value = tf.concat([tf.reshape(x, [-1]), [0]], 0)[outside]
-    wanted = f"a {type(family).__name__} likelihood wants {family.support.wanted}. {family.support.advice}"
-    tf.debugging.Assert(tf.reduce_all(inside), [f"{_MARK}found the value", value, wanted], summarize=1)
+    expected = f"x: expected {family.support.expected} for a {type(family).__name__} likelihood, received"
+    tf.debugging.Assert(tf.reduce_all(inside), [f"{_MARK}{expected}", value, family.support.advice], summarize=1)
     return x
 
 
@@ -104,30 +104,34 @@ def _guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition
     spec = data.element_spec
     x_spec = spec[0] if isinstance(spec, tuple | list) and spec else spec
     if not isinstance(x_spec, tf.TensorSpec):
-        raise ValueError(f"{_MARK}the dataset's elements must be x, (x, y) or (x, y, weight); received {spec!r}")
+        raise ValueError(
+            f"{_MARK}dataset: expected elements x, (x, y) or (x, y, weight), received {spec!r}. Map it to one of these"
+        )
     _check_shape(x_spec.shape, x_spec.dtype, family)
     if int(data.cardinality()) == 0:
-        raise ValueError(f"{_MARK}the dataset is empty; wanted at least one batch")
+        raise ValueError(
+            f"{_MARK}dataset: expected at least one batch, received none. Check the filters of the pipeline"
+        )
     if condition is not None:
         y_spec = spec[1] if isinstance(spec, tuple | list) and len(spec) > 1 else None
         if not isinstance(y_spec, tf.TensorSpec) or not y_spec.shape.is_compatible_with([None, *condition.shape]):
             raise ValueError(
-                f"{_MARK}the model has a condition; wanted batches of (x, y), y of shape "
-                f"{_show(('batch', *condition.shape))}; received {spec!r}"
+                f"{_MARK}dataset: expected batches of (x, y) for a conditional model, y of shape "
+                f"{_show(('batch', *condition.shape))}, received {spec!r}. Use data.load(..., with_labels=True)"
             )
 
     def check(*parts: Any) -> Any:
         checked = [_check_values(parts[0], family), *parts[1:]]
         if condition is not None:
-            checked[1] = _check_inside(parts[1], condition.support, "condition")
+            checked[1] = _check_inside(parts[1], condition.support, "y", "a condition")
         return checked[0] if len(checked) == 1 else tuple(checked)
 
-    # One call at a time, and no autotuning: its thread can hold up the end of an iterator for seconds.
+    # One call at a time and without autotuning, whose thread can delay the end of an iterator by seconds.
     return data.map(check)
 
 
 class _GuardedPyDataset(keras.utils.PyDataset):
-    """Another PyDataset, checked batch by batch."""
+    """A PyDataset that checks the batches of another one."""
 
     def __init__(self, inner: keras.utils.PyDataset, family: Family, condition: Condition | None) -> None:
         super().__init__(inner.workers, inner.use_multiprocessing, inner.max_queue_size)
@@ -157,68 +161,68 @@ def _guarded_batch(batch: Any, family: Family, condition: Condition | None) -> A
     _check_array(x, family)
     if condition is not None:
         if not isinstance(batch, tuple) or len(batch) < 2:
-            raise ValueError(f"{_MARK}the model has a condition; wanted batches of (x, y)")
+            raise ValueError(f"{_MARK}batch: expected (x, y) for a conditional model, received x alone. Yield (x, y)")
         _check_condition(np.asarray(batch[1]), len(x), condition)
     return batch
 
 
 def _check_condition(y: np.ndarray, count: int, condition: Condition) -> None:
-    wanted = (count, *condition.shape)
-    if y.shape != wanted:
-        raise ValueError(f"{_MARK}y has shape {_show(y.shape)}; wanted {_show(wanted)}. {condition.support.advice}")
+    shape, advice = (count, *condition.shape), condition.support.advice
+    if y.shape != shape:
+        raise ValueError(f"{_MARK}y: expected shape {_show(shape)}, received {_show(y.shape)}. {advice}")
     if y.dtype.kind not in "iufb":
-        raise ValueError(f"{_MARK}y has dtype {y.dtype}; wanted numbers")
+        raise ValueError(f"{_MARK}y: expected numbers, received dtype {y.dtype}. {advice}")
     with clear_errors(), tf.device("CPU:0"):
-        _check_inside(tf.convert_to_tensor(y), condition.support, "condition")
+        _check_inside(tf.convert_to_tensor(y), condition.support, "y", "a condition")
 
 
 def _check_array(x: Any, family: Family) -> None:
     _check_shape(x.shape, tf.as_dtype(x.dtype), family)
     if x.shape[0] == 0:
-        raise ValueError(f"{_MARK}the array is empty, shape {tuple(x.shape)}; wanted at least one example")
-    # In slices, and on the host: the array may be far larger than what a copy of it should take.
+        raise ValueError(f"{_MARK}x: expected at least one example, received shape {tuple(x.shape)}. Pass examples")
+    # In slices and on the host, because a copy of the whole array may be too large.
     with clear_errors(), tf.device("CPU:0"):
         for start in range(0, x.shape[0], _SLICE):
             _check_values(tf.convert_to_tensor(x[start : start + _SLICE]), family)
 
 
 def _check_shape(shape: Any, dtype: tf.DType, family: Family) -> None:
-    wanted = ("batch", *family.event_shape)
+    expected = ("batch", *family.event_shape)
     shape = tf.TensorShape(shape)
     if not shape.is_compatible_with([None, *family.event_shape]):
-        hint = ""
+        advice = "Use data of the likelihood's event_shape"
         if shape.rank is not None and [*shape.as_list()[1:], 1] == list(family.event_shape):
-            hint = ". Add the channel axis: x[..., None]"
+            advice = "Add the channel axis with x[..., None]"
         elif shape.rank is not None and shape.as_list() == list(family.event_shape):
-            hint = ". Batch the dataset: dataset.batch(100)"
-        raise ValueError(f"{_MARK}x has shape {_show(shape)}; wanted {_show(wanted)}{hint}")
+            advice = "Batch the dataset with dataset.batch(100)"
+        raise ValueError(f"{_MARK}x: expected shape {_show(expected)}, received {_show(shape)}. {advice}")
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-        raise ValueError(f"{_MARK}x has dtype {dtype.name}; wanted numbers, such as float32")
+        raise ValueError(f"{_MARK}x: expected numbers, received dtype {dtype.name}. Convert x to float32")
 
 
 def _check_values(x: tf.Tensor, family: Family) -> tf.Tensor:
-    return _check_inside(tf.cast(x, family.variable_dtype), family.support, f"{type(family).__name__} likelihood")
+    x = tf.cast(x, family.variable_dtype)
+    return _check_inside(x, family.support, "x", f"a {type(family).__name__} likelihood")
 
 
-def _check_inside(values: tf.Tensor, support: Support, owner: str) -> tf.Tensor:
+def _check_inside(values: tf.Tensor, support: Support, name: str, owner: str) -> tf.Tensor:
     inside = support.contains(values)
-    # The offending value is looked for only when there is one.
+    # The first bad value is looked up only if there is one.
     tf.cond(
         tf.reduce_all(inside),
         lambda: tf.no_op(),
-        lambda: tf.debugging.Assert(False, [_refusal(values, inside, support, owner)], summarize=1),
+        lambda: tf.debugging.Assert(False, [_refusal(values, inside, support, name, owner)], summarize=1),
     )
     return values
 
 
-def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, owner: str) -> tf.Tensor:
+def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, name: str, owner: str) -> tf.Tensor:
     outside = tf.boolean_mask(values, tf.logical_not(inside))
     return tf.strings.join(
         [
-            _MARK,
-            "found the value ",
+            f"{_MARK}{name}: expected {support.expected} for {owner}, received ",
             tf.strings.as_string(outside[0]),
-            f"; a {owner} wants {support.wanted}. {support.advice}",
+            f". {support.advice}",
         ]
     )
 

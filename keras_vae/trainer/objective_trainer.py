@@ -9,14 +9,13 @@ import keras
 import tensorflow as tf
 
 from keras_vae.conditions import Condition
-from keras_vae.data import packed
 from keras_vae.families import Family
 from keras_vae.inference import Inference, LatentGroups
 from keras_vae.objectives import Objective
 from keras_vae.trainer import compiled_steps, input_checks
 from keras_vae.trainer.compiled_steps import steps_at_once
 from keras_vae.trainer.finite_check import Soundness
-from keras_vae.trainer.packed_input import as_bytes
+from keras_vae.trainer.packed_input import packed_batches, unpacks_first
 from keras_vae.trainer.weight_update import Update
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
@@ -190,8 +189,7 @@ class ObjectiveTrainer(keras.Model):
         return self(x if self.condition is None or y is None else (x, y), training=False)
 
     def _unpack(self, data: Any) -> tuple[tf.Tensor, Any, tf.Tensor | None]:
-        opened = packed.unpack(data) if packed.is_packed(data) else data
-        x, y, weight = keras.utils.unpack_x_y_sample_weight(opened)
+        x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
         dtype = self.observed_family.variable_dtype
         return (
             tf.cast(x, dtype),
@@ -211,7 +209,7 @@ class ObjectiveTrainer(keras.Model):
     def make_train_function(self, force: bool = False) -> None:
         """Make the function that `fit` calls."""
         if self.train_function is None or force:
-            steps = compiled_steps.make_function(self, self.train_step)
+            steps = compiled_steps.make_function(self, unpacks_first(self.train_step))
 
             def sound_steps(batches: Any) -> dict[str, Any]:
                 logs = steps(batches)
@@ -223,7 +221,7 @@ class ObjectiveTrainer(keras.Model):
     def make_test_function(self, force: bool = False) -> None:
         """Make the function that `evaluate` calls."""
         if self.test_function is None or force:
-            self.test_function = compiled_steps.make_function(self, self.test_step)
+            self.test_function = compiled_steps.make_function(self, unpacks_first(self.test_step))
 
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the model is built by its constructor.
@@ -278,9 +276,10 @@ class ObjectiveTrainer(keras.Model):
 
     def _guarded(self, x: Any, y: Any, others: dict[str, Any], training: bool) -> tuple[Any, Any]:
         # XLA draws other noise than TensorFlow. An evaluation keeps to the dataset's, however the model is compiled.
-        sent = as_bytes(x, self.observed_family, self.condition) if training or not self.jit_compile else None
-        if sent is not None:
-            return sent, y
+        if training or not self.jit_compile:
+            packed = packed_batches(x, self.observed_family, self.condition)
+            if packed is not None:
+                return packed, y
         x, y = input_checks.guarded_pair(x, y, self.observed_family, self.condition)
         # Keras drops sample weights that come without a y.
         return x, x if y is None and others.get("sample_weight") is not None else y

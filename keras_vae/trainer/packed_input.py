@@ -1,33 +1,41 @@
-"""Sending bytes to the device instead of numbers, where it is known beforehand that the numbers will be right."""
+"""Training on packed batches: pixels are sent to the device as bytes, and x is made inside the compiled step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from keras_vae.conditions import Condition
-from keras_vae.data.unopened import unopened
+from keras_vae.data.packed_dataset import PackedBatch, PackedDataset
 from keras_vae.families.base import Family
-from keras_vae.families.support import ONE_HOT
 
 
-def as_bytes(data: Any, family: Family, condition: Condition | None) -> tf.data.Dataset | None:
-    """Return the packed batches of a dataset of `data.load`, whose x is made inside the step.
+def packed_batches(data: Any, family: Family, condition: Condition | None) -> tf.data.Dataset | None:
+    """Return the packed batches of a `PackedDataset`, if no value in them needs a check.
 
-    None for any other dataset, and where it is not known that all x lie in the likelihood's support, and all y in the
-    condition's: then the values must be checked as they flow.
+    None for any other data, and where it is unknown whether every x lies in the likelihood's support and every y in
+    the condition's: these values are checked as they flow.
     """
-    known = unopened(data)
-    if known is None or known.values is None or family.support is ONE_HOT:
+    if not isinstance(data, PackedDataset) or data.values is None or not family.support.elementwise:
         return None
     x_spec = data.element_spec[0] if isinstance(data.element_spec, tuple) else data.element_spec
     if tuple(x_spec.shape[1:]) != family.event_shape:
         return None
     with tf.device("CPU:0"):
-        x_right = bool(tf.reduce_all(family.support.contains(tf.constant(known.values, family.variable_dtype))))
+        x_right = bool(tf.reduce_all(family.support.contains(tf.constant(data.values, family.variable_dtype))))
         if condition is None:
             y_right = True
-        elif known.labels is None or condition.shape != () or tuple(data.element_spec[1].shape[1:]) != ():
+        elif data.labels is None or condition.shape != () or tuple(data.element_spec[1].shape[1:]) != ():
             y_right = False
         else:
-            y_right = bool(tf.reduce_all(condition.support.contains(tf.constant(known.labels))))
-    return known.dataset if x_right and y_right else None
+            y_right = bool(tf.reduce_all(condition.support.contains(tf.constant(data.labels))))
+    return data.packed if x_right and y_right else None
+
+
+def unpacks_first(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `train_step` or `test_step` so that it always receives x or (x, y): a packed batch is unpacked first.
+
+    The returned function is what is compiled, so the unpacking happens on the device. A `train_step` that a user
+    overrides needs to know nothing of packed batches.
+    """
+    return lambda data: step(data.unpack() if isinstance(data, PackedBatch) else data)

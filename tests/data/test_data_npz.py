@@ -26,7 +26,7 @@ def test_one_array(tmp_path, x, y):
     np.savez(path, **{x: IMAGES, y: [3, 1, 4]})
     for split in ("train", "all"):
         assert data.read(path, split).labels.tolist() == [3, 1, 4]
-    with pytest.raises(ValueError, match=r"no images for split 'test'.*pass split='all'"):
+    with pytest.raises(ValueError, match=r"expected images for split 'test'.*pass split='all'"):
         data.read(path, "test")
 
 
@@ -35,20 +35,20 @@ def test_refused_files(tmp_path):
         data.read(str(tmp_path / "nowhere.npz"))
     path = tmp_path / "bad.npz"
     path.write_bytes(b"not a zip")
-    with pytest.raises(ValueError, match=r"bad\.npz is not an .npz file"):
+    with pytest.raises(ValueError, match=r"bad\.npz: expected an .npz file"):
         data.read(path)
     np.savez(path, x=IMAGES.astype(np.int16))
-    with pytest.raises(ValueError, match=r"bad\.npz\['x'\] has dtype int16"):
+    with pytest.raises(ValueError, match=r"bad\.npz\['x'\]: expected dtype .*received int16"):
         data.read(path)
     np.savez(path, pictures=IMAGES)
-    with pytest.raises(ValueError, match=r"keys are \['pictures'\]"):
+    with pytest.raises(ValueError, match=r"received the keys \['pictures'\]"):
         data.read(path)
 
 
 def test_pickles_are_not_loaded(tmp_path):
     path = tmp_path / "objects.npz"
     np.savez(path, x=np.array([IMAGES, None], dtype=object))
-    with pytest.raises(ValueError, match=r"objects\.npz cannot be read.*without objects"):
+    with pytest.raises(ValueError, match=r"objects\.npz: expected arrays.*without objects"):
         data.read(path)
 
 
@@ -58,5 +58,5 @@ def test_damaged_file(tmp_path):
     content = bytearray(path.read_bytes())
     content[400:440] = bytes(40)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"damaged\.npz cannot be read"):
+    with pytest.raises(ValueError, match=r"damaged\.npz: expected arrays"):
         data.read(path)

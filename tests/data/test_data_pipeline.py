@@ -162,10 +162,10 @@ def test_replicas_share_the_batches(numbered):
     ],
 )
 def test_numbers_out_of_range(numbered, argument, value):
-    with pytest.raises(ValueError, match=f"{argument}={value!r}; wanted an integer from"):
+    with pytest.raises(ValueError, match=f"{argument}: expected an integer from .*, received {value!r}"):
         data.epochs(numbered, **{argument: value})
 
 
 def test_labels_that_are_not_there(numbered):
-    with pytest.raises(ValueError, match=r"The array has no labels.*Pass a source"):
+    with pytest.raises(ValueError, match=r"expected a source with labels, received The array.*Pass"):
         data.load(numbered, with_labels=True)

@@ -13,7 +13,6 @@ import keras_vae as kv
 from keras_vae import data
 from keras_vae.data import shapes
 from keras_vae.data.examples import Factor
-from keras_vae.data.unopened import unopened
 from keras_vae.training import Run, RunConfig
 from tests.data.conftest import refuse
 
@@ -136,8 +135,8 @@ def test_load_gives_batches_of_images_and_factors(shapes_dir):
     assert dataset.element_spec[1].shape.as_list() == [None, 5]
     examples = data.read("shapes", "all", data_dir=shapes_dir)
     np.testing.assert_array_equal(np.concatenate([y for _, y in dataset.as_numpy_iterator()]), examples.labels)
-    assert unopened(dataset).factors == examples.factors
-    assert unopened(data.load("shapes", "test", data_dir=shapes_dir)).factors == ()
+    assert dataset.factors == examples.factors
+    assert data.load("shapes", "test", data_dir=shapes_dir).factors == ()
 
 
 def pairs(count=40):
@@ -159,7 +158,7 @@ def test_factors_train_an_ordinary_model_and_one_told_all_of_them():
 
 
 def test_a_model_of_one_label_refuses_several_factors():
-    with pytest.raises(ValueError, match=r"y of shape \(batch,\); received.*shape=\(None, 2\)"):
+    with pytest.raises(ValueError, match=r"y of shape \(batch,\), received.*shape=\(None, 2\)"):
         conditional(kv.conditions.Label(10)).fit(data.load(pairs(), batch_size=16, with_labels=True), verbose=0)
 
 
@@ -178,7 +177,9 @@ def test_factors_in_a_file(tmp_path):
 
 
 def test_one_hot_labels_are_refused_with_a_cure():
-    with pytest.raises(ValueError, match=r"shape \(5, 3\), are one-hot; wanted one integer.*np\.argmax"):
+    with pytest.raises(
+        ValueError, match=r"expected one integer per image, received one-hot rows of shape \(5, 3\).*np\.argmax"
+    ):
         data.read(
             tf.data.Dataset.from_tensor_slices((np.full([5, 4, 4], 9, np.uint8), np.eye(3, dtype=int)[[0, 1, 2, 0, 1]]))
         )

@@ -75,7 +75,7 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
             {},
             "y beside a .*Dataset is not read; wanted batches of",
         ),
-        (X + 0.5, {}, "Bernoulli likelihood wants"),
+        (X + 0.5, {}, "for a Bernoulli likelihood, received"),
         (X[:, :3], {}, "shape"),
         (X[:0], {}, "empty|no examples"),
         (

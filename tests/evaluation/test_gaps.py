@@ -123,7 +123,9 @@ def test_another_family_is_searched_for_the_same_model():
     assert within(found.log_likelihood.per_example - exact, 0.0, found.log_likelihood.sampling_errors, 0.001)
 
 
-@pytest.mark.parametrize("family", [kv.families.Normal(3), kv.families.FullNormal(3), kv.families.PlanarFlow(3, 2)])
+@pytest.mark.parametrize(
+    "family", [kv.families.Normal(3), kv.families.FullNormal(3), kv.families.PlanarFlow(3, flows=2)]
+)
 def test_a_search_begins_at_the_normal_it_is_given(family):
     loc, scale = np.float32([[1.0, -2.0, 0.5]] * 4), np.float32([[0.5, 2.0, 1.0]] * 4)
     values = starting_values(family, tf.constant(loc), tf.constant(scale), tf.constant([0, 1]))

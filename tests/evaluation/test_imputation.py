@@ -5,7 +5,6 @@ import pytest
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
 from keras_vae.evaluation.missing import imputation_chains
 from keras_vae.evaluation.missing.imputation import Imputation, imputation
 from keras_vae.evaluation.missing.imputer import impute
@@ -142,7 +141,7 @@ def test_colors_that_go_together(tmp_path):
         kv.Encoder(kv.networks.MLP(), kv.families.Normal(2)),
         kv.Decoder(kv.networks.MLP(), kv.families.DiscretizedLogisticMixture((4, 4, 3), components=2)),
     )
-    assert joint_axes(vae) == 1
+    assert vae.observed_family.joint_axes() == 1
     x = np.random.default_rng(0).integers(256, size=[3, 4, 4, 3]).astype(np.float32) / 255
     found = imputation(vae, x, "left", num_chains=2, num_steps=4, verbose=False)
     np.testing.assert_array_equal(found.hidden_parts, 8)  # pixels

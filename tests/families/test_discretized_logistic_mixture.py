@@ -243,7 +243,7 @@ def test_config_round_trip(channels, values):
 
 @pytest.mark.parametrize("shape", [12, (8, 8), (8, 8, 2), (8, 8, 4), (2, 8, 8, 1)])
 def test_other_events_are_refused(shape):
-    with pytest.raises(ValueError, match=r"event_shape must be \(height, width, 1\).*received.*GrayLevels"):
+    with pytest.raises(ValueError, match=r"expected event_shape \(height, width, 1\).*received.*GrayLevels"):
         DiscretizedLogisticMixture(shape)
 
 

@@ -241,10 +241,10 @@ def test_config_round_trip():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"event_shape": (4, 4)}, r"event_shape must be a number of latents.*received \(4, 4\)"),
+        ({"event_shape": (4, 4)}, r"expected event_shape to be a number of latents.*received \(4, 4\)"),
         ({"event_shape": 0}, "event_shape"),
         ({"flows": 0}, "flows must be a positive integer; received 0"),
-        ({"hidden": 64}, "hidden must be a sequence"),
+        ({"hidden": 64}, "expected hidden to be a sequence"),
         ({"context_size": 0}, "context_size must be a positive integer; received 0"),
     ],
 )

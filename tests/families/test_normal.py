@@ -59,7 +59,7 @@ def test_samples_against_the_density():
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "fixed", None, True])
 def test_bad_scale_is_refused(scale):
-    with pytest.raises(ValueError, match="scale must be"):
+    with pytest.raises(ValueError, match="expected scale"):
         Normal(2, scale=scale)
 
 

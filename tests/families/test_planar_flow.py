@@ -178,7 +178,7 @@ def test_config_round_trip():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"event_shape": (4, 4)}, r"event_shape must be a number of latents.*received \(4, 4\)"),
+        ({"event_shape": (4, 4)}, r"expected event_shape to be a number of latents.*received \(4, 4\)"),
         ({"event_shape": -1}, "event_shape"),
         ({"flows": 0}, "flows must be a positive integer; received 0"),
         ({"flows": True}, "flows must be a positive integer; received True"),

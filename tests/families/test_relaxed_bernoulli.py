@@ -10,7 +10,7 @@ from keras_vae.families import RelaxedBernoulli
 
 
 def draws(logits, temperature, count=20000):
-    family = RelaxedBernoulli(len(logits), temperature)
+    family = RelaxedBernoulli(len(logits), temperature=temperature)
     values = tf.Variable(np.float32(logits)[None])
     with tf.GradientTape() as tape:
         z = family.relaxed_sample({"logits": values}, count, tf.constant([1, 2]), tf.constant(0))

@@ -53,8 +53,8 @@ def test_one_hot_vectors_with_leading_axes():
     assert found.sum() == 4 * 9
 
 
-def test_each_support_says_what_is_wanted_and_what_to_do():
+def test_each_support_says_what_is_expected_and_what_to_do():
     for part in (support.OPEN_UNIT_INTERVAL, support.GRAY_LEVELS, support.ONE_HOT):
         assert part.name
-        assert part.wanted
+        assert part.expected
         assert not part.advice.endswith(".")

@@ -21,7 +21,7 @@ def dependence(made, context=None):
 @pytest.mark.parametrize(("sites", "inputs"), [(1, 1), (2, 1), (5, 1), (3, 4)])
 @pytest.mark.parametrize("context_size", [0, 2])
 def test_outputs_depend_on_all_earlier_sites_and_on_no_other(hidden, sites, inputs, context_size):
-    made = MADE(sites, 2, hidden, inputs_per_site=inputs, context_size=context_size)
+    made = MADE(sites, outputs_per_site=2, hidden=hidden, inputs_per_site=inputs, context_size=context_size)
     randomize(made)
     context = tf.constant([0.3, -0.2]) if context_size else None
     found = dependence(made, context).reshape(sites, 2, sites, inputs)
@@ -31,7 +31,7 @@ def test_outputs_depend_on_all_earlier_sites_and_on_no_other(hidden, sites, inpu
 
 @pytest.mark.parametrize("hidden", [[], [16], [16, 8]])
 def test_every_output_depends_on_the_context(hidden):
-    made = MADE(4, 2, hidden, context_size=3)
+    made = MADE(4, outputs_per_site=2, hidden=hidden, context_size=3)
     randomize(made)
     z = tf.constant([0.5, -1.0, 0.2, 0.1])
     assert np.all(jacobian(lambda context: made(z, context), tf.zeros([3])) != 0)
@@ -39,7 +39,7 @@ def test_every_output_depends_on_the_context(hidden):
 
 def test_hidden_layers_carry_the_context_and_earlier_sites():
     # Without the direct connections; the first site's output then bends with the context alone.
-    made = MADE(4, 1, [16, 16], context_size=2)
+    made = MADE(4, outputs_per_site=1, hidden=[16, 16], context_size=2)
     randomize(made)
     made.direct.assign(tf.zeros_like(made.direct))
     made.context_out.assign(tf.zeros_like(made.context_out))
@@ -50,7 +50,7 @@ def test_hidden_layers_carry_the_context_and_earlier_sites():
 
 
 def test_leading_axes_broadcast_against_the_context():
-    made = MADE(3, 2, [8], context_size=2)
+    made = MADE(3, outputs_per_site=2, hidden=[8], context_size=2)
     randomize(made)
     rng = np.random.default_rng(0)
     z = rng.normal(size=[5, 4, 1, 3]).astype(np.float32)
@@ -63,14 +63,14 @@ def test_leading_axes_broadcast_against_the_context():
 
 
 def test_starts_near_zero():
-    made = MADE(10, 2, [64, 64], context_size=8)
+    made = MADE(10, outputs_per_site=2, hidden=[64, 64], context_size=8)
     z, context = tf.random.stateless_normal([100, 10], [1, 2]), tf.random.stateless_normal([100, 8], [3, 4])
     # Sums of about 64 products with weights of 0.01, so about 0.1.
     assert 0 < float(tf.math.reduce_std(made(z, context))) < 0.3
 
 
 def test_config_and_weights_round_trip(tmp_path):
-    made = MADE(3, 2, [8, 4], inputs_per_site=2, context_size=5, activation="tanh")
+    made = MADE(3, outputs_per_site=2, hidden=[8, 4], inputs_per_site=2, context_size=5, activation="tanh")
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(made))
     assert copy.get_config() == made.get_config()
     assert [w.shape for w in copy.weights] == [w.shape for w in made.weights]
@@ -85,10 +85,10 @@ def test_config_and_weights_round_trip(tmp_path):
 
 def test_float64_where_the_policy_is():
     keras.config.set_dtype_policy("float64")
-    made = MADE(3, 2, [8])
+    made = MADE(3, outputs_per_site=2, hidden=[8])
     assert made(tf.zeros([2, 3], tf.float64)).dtype == tf.float64
     keras.config.set_dtype_policy("mixed_bfloat16")
-    assert MADE(3, 2, [8])(tf.zeros([2, 3])).dtype == tf.float32
+    assert MADE(3, outputs_per_site=2, hidden=[8])(tf.zeros([2, 3])).dtype == tf.float32
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_float64_where_the_policy_is():
         ({"outputs_per_site": 1.5}, "outputs_per_site must be"),
         ({"inputs_per_site": -1}, "inputs_per_site must be"),
         ({"context_size": -1}, "context_size must be"),
-        ({"hidden": 64}, "hidden must be a sequence of widths.*received 64"),
+        ({"hidden": 64}, "expected hidden to be a sequence of widths, received 64"),
         ({"hidden": [8, 0]}, "each width in hidden must be a positive integer; received 0"),
     ],
 )
@@ -109,6 +109,6 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_missing_and_unwanted_context_is_refused():
     with pytest.raises(ValueError, match="wanted a context"):
-        MADE(3, 2, context_size=2)(tf.zeros([1, 3]))
+        MADE(3, outputs_per_site=2, context_size=2)(tf.zeros([1, 3]))
     with pytest.raises(ValueError, match="wanted no context"):
-        MADE(3, 2)(tf.zeros([1, 3]), tf.zeros([1, 2]))
+        MADE(3, outputs_per_site=2)(tf.zeros([1, 3]), tf.zeros([1, 2]))

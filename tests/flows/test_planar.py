@@ -61,7 +61,7 @@ def test_gradients_of_the_inverse_against_differences(seed):
 
     def split(v):
         u, w, b, z = tf.split(v, [3, 3, 1, 3])
-        step = Planar(u, w, b[0])
+        step = Planar(u, w=w, b=b[0])
         return tf.reduce_sum(step.inverse(z) * [1.0, 2.0, 3.0]) + step.inverse_log_det_jacobian(z)
 
     v = tf.constant(values)
@@ -92,12 +92,12 @@ def test_gradient_at_u_zero():
     w, z = tf.constant([0.8, -0.5], tf.float64), tf.constant([0.4, 0.9], tf.float64)
 
     def value(u):
-        return tf.reduce_sum(Planar(tf.constant(u), w, tf.constant(0.2, tf.float64)).forward(z) * [1.0, 3.0])
+        return tf.reduce_sum(Planar(tf.constant(u), w=w, b=tf.constant(0.2, tf.float64)).forward(z) * [1.0, 3.0])
 
     u = tf.zeros([2], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(u)
-        out = tf.reduce_sum(Planar(u, w, tf.constant(0.2, tf.float64)).forward(z) * [1.0, 3.0])
+        out = tf.reduce_sum(Planar(u, w=w, b=tf.constant(0.2, tf.float64)).forward(z) * [1.0, 3.0])
     # m has one derivative at zero from both sides.
     np.testing.assert_allclose(tape.gradient(out, u), differences(value, np.zeros(2)), rtol=1e-6)
 
@@ -111,7 +111,7 @@ def test_extreme_parameters_stay_finite(size_u, size_w):
         b = tf.fill([3], tf.constant(b, tf.float32))
         with tf.GradientTape() as tape:
             tape.watch([u, w, b])
-            step = Planar(u, w, b)
+            step = Planar(u, w=w, b=b)
             z = step.inverse(tf.constant([0.3, -0.5]))
             out = tf.reduce_sum(z) + tf.reduce_sum(step.inverse_log_det_jacobian(tf.constant([0.3, -0.5])))
         assert np.all(np.isfinite(z))
@@ -130,7 +130,7 @@ def test_broadcasts_and_compiles():
     u, w, b, z = (rng.normal(size=s).astype(np.float32) for s in ([6, 2], [6, 2], [6], [5, 4, 1, 2]))
 
     def run(z):
-        step = Planar(tf.constant(u), tf.constant(w), tf.constant(b))
+        step = Planar(tf.constant(u), w=tf.constant(w), b=tf.constant(b))
         return step.forward(z), step.inverse(z), step.inverse_log_det_jacobian(z)
 
     eager = run(tf.constant(z))
@@ -139,4 +139,4 @@ def test_broadcasts_and_compiles():
     np.testing.assert_allclose(eager[1][2, 1, 3], one, rtol=1e-5, atol=1e-6)
     for found, wanted in zip(tf.function(run, jit_compile=True)(tf.constant(z)), eager, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-    assert Planar(tf.constant(u), tf.constant(w), tf.constant(b)).experimental_batch_shape() == (6,)
+    assert Planar(tf.constant(u), w=tf.constant(w), b=tf.constant(b)).experimental_batch_shape() == (6,)

@@ -210,7 +210,7 @@ def test_families_without_independent_sites_are_refused():
     ("arguments", "message"),
     [
         ({"family": 20}, r"family must be a keras_vae.families.Family.*received 20"),
-        ({"family": Bernoulli(3), "hidden": 8}, "hidden must be a sequence"),
+        ({"family": Bernoulli(3), "hidden": 8}, "expected hidden to be a sequence"),
         ({"family": Bernoulli(3), "hidden": [0]}, "received 0"),
     ],
 )

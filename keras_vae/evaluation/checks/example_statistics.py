@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from keras_vae.families import Family
-from keras_vae.families.support import BINARY, GRAY_LEVELS, OPEN_UNIT_INTERVAL, UNIT_INTERVAL
 
 # From examples `[batch, *event]` to a number for each, `[batch]`.
 Statistic = Callable[[tf.Tensor], tf.Tensor]
@@ -60,11 +59,12 @@ def usual(family: Family) -> dict[str, Statistic]:
     """
     shape, several = family.event_shape, math.prod(family.event_shape) > 1
     found: dict[str, Statistic] = {}
-    if family.support is not BINARY:  # where the share of ones says it all
+    support = family.support
+    if not support.binary:  # where the share of ones says it all
         found["mean"] = mean_value
         if several:
             found["variance"] = variance
-    if family.support in (BINARY, UNIT_INTERVAL, OPEN_UNIT_INTERVAL, GRAY_LEVELS):
+    if support.elementwise and (support.lower, support.upper) == (0.0, 1.0):
         found["lit pixels"] = lit_share
         if len(shape) == 3 and shape[0] * shape[1] > 1:
             found["neighbor agreement"] = neighbor_agreement

@@ -14,7 +14,6 @@ from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, u
 from keras_vae.evaluation.likelihood.log_likelihood import effective as effective_number
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row, rows_at_once
-from keras_vae.families.support import OPEN_UNIT_INTERVAL, REAL, UNIT_INTERVAL
 from keras_vae.plots.drawing import number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -254,7 +253,7 @@ def simulation_calibration(
     """
     owner = "simulation_calibration"
     family = model.encoder.family
-    if family.support not in (REAL, UNIT_INTERVAL, OPEN_UNIT_INTERVAL):
+    if family.support.discrete:
         raise ValueError(
             f"{owner}: ranks want continuous latents; received a {type(family).__name__} posterior, whose latents are "
             f"{family.support.name}. Use a model with continuous latents, such as keras_vae.families.Normal"

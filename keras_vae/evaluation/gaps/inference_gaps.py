@@ -16,7 +16,6 @@ from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer, log_weight
 from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, in_chunks, log_mean_weight
 from keras_vae.evaluation.result import Result, Row, plain, rows_at_once
 from keras_vae.families.base import Family
-from keras_vae.families.support import REAL
 from keras_vae.inference import Inference
 from keras_vae.plots.drawing import number
 from keras_vae.utils import seeds as streams
@@ -301,7 +300,7 @@ def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, 
     if wanted is not None:
         if not isinstance(wanted, Family):
             raise TypeError(f"{name}: family must be a Family, such as PlanarFlow(20); received {wanted!r}")
-        if wanted.event_shape != family.event_shape or family.support is not REAL:
+        if wanted.event_shape != family.event_shape or not family.support.real:
             raise ValueError(
                 f"{name}: family is of {wanted.event_shape} real latents, and the posterior, "
                 f"{type(family).__name__}, of {family.event_shape} of the support {family.support.name}; wanted a "

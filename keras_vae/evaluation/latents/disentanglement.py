@@ -8,13 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from keras_vae.data.unopened import unopened
+from keras_vae.data.packed_dataset import PackedDataset
 from keras_vae.evaluation.latents import disentanglement_metrics as of
 from keras_vae.evaluation.latents.codes import codes as encoded
 from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.families.support import ONE_HOT
 from keras_vae.utils.arguments import lookup, seed_number
 from keras_vae.vae import VAE
 
@@ -196,14 +195,14 @@ def disentanglement(
     for metric in metrics:
         lookup(metric, _METRICS, "metric")
     seed = seed_number(seed, _MEASURE)
-    if model.prior.support is ONE_HOT:
+    if not model.prior.support.elementwise:
         raise ValueError(
             f"{_MEASURE}: the metrics compare latents that are numbers, and those of "
             f"{type(model.encoder.family).__name__} are categories; wanted real, binary or [0, 1] latents"
         )
     found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
     codes, factors = checked(found.means, found.labels, _MEASURE)
-    known = getattr(unopened(data), "factors", ())
+    known = data.factors if isinstance(data, PackedDataset) else ()
     if names is None:
         names = [factor.name for factor in known] or [str(i) for i in range(factors.shape[1])]
     if len(names) != factors.shape[1] or len(set(names)) != len(names):

@@ -12,7 +12,6 @@ from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.likelihood import annealing
 from keras_vae.evaluation.likelihood.log_likelihood import effective
 from keras_vae.evaluation.result import Row, rows_at_once
-from keras_vae.families.support import REAL
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -153,7 +152,7 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
     leapfrog_steps = positive_integer(leapfrog_steps, f"{name}: leapfrog_steps")
     if start not in _STARTS:
         raise ValueError(f"{name}: start must be one of {', '.join(map(repr, _STARTS))}; received {start!r}")
-    if model.prior.support is not REAL:
+    if not model.prior.support.real:
         raise ValueError(
             f"{name}: Hamiltonian transitions move through real latents, and those of "
             f"{type(model.encoder.family).__name__} are {model.prior.support.name} ones; use log_likelihood or "

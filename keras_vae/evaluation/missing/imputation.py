@@ -9,11 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
 from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.families.support import BINARY
 from keras_vae.plots.drawing import labeled_grid, number
 from keras_vae.utils.arguments import seed_number
 from keras_vae.vae import VAE
@@ -228,7 +226,7 @@ def imputation(
         ((10, 4, 4, 1), 80)
     """
     seed = seed_number(seed, "imputation")
-    joint = joint_axes(model)
+    joint = model.observed_family.joint_axes()
     masks_of = masks(hidden, share, model.event_shape, joint, seed)
     chains = chains_of(model, method, num_chains, num_steps, seed, log_predictive=True)
     given = None if baseline is None else np.asarray(baseline, np.float64)
@@ -253,7 +251,7 @@ def imputation(
     return Imputation(
         method=method,
         num_steps=num_steps,
-        binary=model.observed_family.support is BINARY,
+        binary=model.observed_family.support.binary,
         x=x,
         hidden=mask,
         means=means,

@@ -9,7 +9,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.evaluation.batches import Batch
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes, log_prob_by_part
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import rows_at_once
 from keras_vae.utils import seeds as streams
@@ -99,7 +98,7 @@ def _run(
     def add(sums: tuple[tf.Tensor, ...], likelihood: tfd.Distribution, accepted: tf.Tensor) -> tuple[tf.Tensor, ...]:
         means, acceptance, log_sum = sums
         if log_predictive:
-            log_probs = tf.reduce_logsumexp(log_prob_by_part(likelihood, x), axis=0)
+            log_probs = tf.reduce_logsumexp(model.observed_family.log_prob_by_part(likelihood, x), axis=0)
             log_sum = tf.reduce_logsumexp(tf.stack([log_sum, log_probs]), axis=0)
         means += tf.reduce_mean(likelihood.mean(), axis=0)
         return means, acceptance + tf.reduce_mean(tf.cast(accepted, means.dtype), axis=0), log_sum
@@ -125,7 +124,7 @@ def _run(
             log_joint = tf.ensure_shape(likelihood.log_prob(filled) + prior.log_prob(z), z_shape[:2])
         return number + 1, z, filled, log_joint, sums
 
-    parts = tf.shape(x)[: x.shape.rank - joint_axes(model)]
+    parts = tf.shape(x)[: x.shape.rank - model.observed_family.joint_axes()]
     per_example = tf.zeros_like(x[(..., *[0] * len(model.event_shape))])
     sums = (tf.zeros_like(x), per_example, tf.fill(parts, tf.constant(-math.inf, x.dtype)))
     start = fill(model.likelihood(z, condition=y), of_x)

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
@@ -76,7 +75,7 @@ def impute(
     seed = seed_number(seed, "impute")
     mask = np.asarray(hidden)
     chains = chains_of(model, method, num_chains, num_steps, seed)
-    masks_of = masks(mask, 0.5, model.event_shape, joint_axes(model), seed)
+    masks_of = masks(mask, 0.5, model.event_shape, model.observed_family.joint_axes(), seed)
     x = np.asarray(x, model.observed_family.variable_dtype)
     if x.shape[1:] != model.event_shape:
         raise ValueError(f"impute: x has shape {x.shape}; wanted {('n', *model.event_shape)}")

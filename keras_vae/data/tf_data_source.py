@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from keras_vae.data.arrays import from_array
+from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples, check_memory
 
 _READ_AT_ONCE = 256
@@ -17,11 +17,11 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
     Args:
         dataset: Elements are `[height, width]` or `[height, width, channels]`, all of one size; uint8, bool,
             or float in [0, 1]; alone or in a pair with an integer label, or k of them, `[k]`.
-        name: What error messages call it.
+        name: Its name in error messages.
 
     Raises:
-        ValueError: If the elements are of another structure, batched, of different sizes, endless, or more
-            than memory may hold, or if `from_array` refuses the images.
+        ValueError: If the elements have another structure, are batched, have different sizes, never end, or need more
+            memory than allowed, or if `from_array` rejects the images.
     """
     _check(dataset, name)
     count = int(dataset.cardinality())
@@ -41,11 +41,11 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
             if "batch tensors with different shapes" not in error.message:
                 raise
             raise ValueError(
-                f"{name} holds images of different sizes ({error.message}); wanted one size. Resize them, "
+                f"{name}: expected images of one size, received different ones ({error.message}). Resize them, "
                 "for example with dataset.map(lambda x: tf.cast(tf.image.resize(x, (64, 64)), tf.uint8))"
             ) from error
     if not images:
-        raise ValueError(f"{name} is empty; wanted at least one image")
+        raise ValueError(f"{name}: expected at least one image, received none. Check the filters of the pipeline")
     return from_array(np.concatenate(images), np.concatenate(labels) if labels else None, name)
 
 
@@ -54,15 +54,17 @@ def _check(dataset: tf.data.Dataset, name: str) -> None:
     parts = spec if isinstance(spec, tuple) else (spec,)
     if len(parts) > 2 or not all(isinstance(part, tf.TensorSpec) for part in parts):
         raise ValueError(
-            f"{name} has elements {spec}; wanted an image or a pair (image, label). Map it to one of these "
-            "(TFDS: tfds.load(..., as_supervised=True))"
+            f"{name}: expected elements image or (image, label), received {spec}. Map it to one of these (TFDS: "
+            "tfds.load(..., as_supervised=True))"
         )
     rank = parts[0].shape.rank
     if rank is not None and rank not in (2, 3):
         advice = "Call .unbatch() on it" if rank == 4 else "Map it to images"
         raise ValueError(
-            f"{name} has elements of shape {parts[0].shape}; wanted single images, [height, width] or "
-            f"[height, width, channels]. {advice}"
+            f"{name}: expected single images, [height, width] or [height, width, channels], received elements of shape "
+            f"{parts[0].shape}. {advice}"
         )
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError(f"{name} is endless; wanted a finite set. Leave out .repeat(), or bound it with .take(n)")
+        raise ValueError(
+            f"{name}: expected a finite dataset, received an endless one. Remove .repeat(), or add .take(n)"
+        )
