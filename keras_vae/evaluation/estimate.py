@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 
 # Nats. Where weights vary so much, the estimate of log p(x) lies about half its square, 0.05 nats, too low, and the
 # few weights that make it up say little of those that were not drawn. With many samples: fewer than 11 effective ones.
@@ -90,7 +90,7 @@ class Estimate(Result):
 
     def figure(self) -> Figure:
         """Return histograms over examples: of the estimates, and of the effective sample sizes."""
-        figure = Figure(figsize=(8, 3), layout="constrained")
+        figure = Plot(figsize=(8, 3), layout="constrained")
         left, right = figure.subplots(1, 2)
         finite = self.per_example[np.isfinite(self.per_example)]
         left.hist(finite, bins=30)

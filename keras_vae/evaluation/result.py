@@ -32,7 +32,7 @@ class Result:
         raise NotImplementedError
 
     def figure(self) -> Figure:
-        """Return the picture of them."""
+        """Draw the figures; `plot` returns the drawing, and saves it."""
         raise NotImplementedError
 
     def warnings(self) -> Sequence[str]:
@@ -53,9 +53,13 @@ class Result:
         with whole(path) as unfinished:
             unfinished.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; the ending of `path` names the format."""
-        drawing.save(self.figure(), path)
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Return the figure, as the functions of `keras_vae.plots` do.
+
+        Args:
+            path: File to write; its suffix, such as `.png`, sets the format.
+        """
+        return drawing.finished(self.figure(), path)
 
     def __str__(self) -> str:
         lines = [self.title, *aligned(self.table())]

@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
 from keras_vae.objectives.kl import kl_per_latent
-from keras_vae.plots import draw_kl
+from keras_vae.plots import kl as kl_plot
+from keras_vae.plots import to_array
 from keras_vae.trainer.input_checks import guarded_pair
 from keras_vae.utils.arguments import positive_integer
 
@@ -126,7 +127,7 @@ class Monitor(keras.callbacks.Callback):
                     tf.summary.scalar(f"latent/{name}", found[name])
             if found["kl"] is not None:
                 tf.summary.histogram("latent/kl", found["kl"])
-                tf.summary.image("latent/kl_by_latent", draw_kl(found["kl"])[None])
+                tf.summary.image("latent/kl_by_latent", to_array(kl_plot(found["kl"]))[None])
         writer.flush()
 
 

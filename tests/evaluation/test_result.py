@@ -68,7 +68,8 @@ def test_json_holds_everything_but_images_and_is_strict(found, tmp_path):
 
 
 def test_the_picture_is_written_whole(found, tmp_path):
-    found.plot(tmp_path / "found.png")
+    assert isinstance(found.plot(), Figure)
+    assert isinstance(found.plot(tmp_path / "found.png"), Figure)
     assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(FileNotFoundError, match="make it first"):
         found.plot(tmp_path / "nowhere" / "found.png")

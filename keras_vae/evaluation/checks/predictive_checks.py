@@ -12,6 +12,7 @@ from keras_vae.evaluation.batches import through
 from keras_vae.evaluation.checks.example_statistics import Statistic, all_statistics
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row, rows_at_once
+from keras_vae.plots.drawing import Plot
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -91,7 +92,7 @@ class PredictiveChecks(Result):
     def figure(self) -> Figure:
         """Draw each statistic of the replicates with the data's as a line, and the examples' own p-values."""
         count = len(self.names)
-        figure = Figure(figsize=(8, 1.7 * count + 0.4), layout="constrained")
+        figure = Plot(figsize=(8, 1.7 * count + 0.4), layout="constrained")
         axes = figure.subplots(count, 3, squeeze=False)
         for row, (name, left, middle, right) in enumerate(zip(self.names, *axes.T, strict=True)):
             _draw(left, self.data_averages[row], self.averages[row])

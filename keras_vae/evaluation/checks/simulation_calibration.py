@@ -15,7 +15,7 @@ from keras_vae.evaluation.likelihood.log_likelihood import effective as effectiv
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row, rows_at_once
 from keras_vae.families.support import OPEN_UNIT_INTERVAL, REAL, UNIT_INTERVAL
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -162,7 +162,7 @@ class SimulationCalibration(Result):
         shown = self._order[:_HISTOGRAMS]
         columns = min(4, len(shown))
         rows = -(-len(shown) // columns)
-        figure = Figure(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
+        figure = Plot(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
         halves: Any = figure.subfigures(2, 1, height_ratios=[3.0, 1.6 * rows])
         above, below = halves
         self._draw_differences(above.subplots())

@@ -18,7 +18,7 @@ from keras_vae.evaluation.result import Result, Row, plain, rows_at_once
 from keras_vae.families.base import Family
 from keras_vae.families.support import REAL
 from keras_vae.inference import Inference
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -90,7 +90,7 @@ class InferenceGaps(Result):
 
     def figure(self) -> Figure:
         """Draw the mean gaps on top of each other, and histograms of both."""
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        figure = Plot(figsize=(8, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1, 2.2])
         parts = {"approximation gap": self.approximation, "amortization gap": self.amortization}
         below = 0.0

@@ -15,6 +15,7 @@ from keras_vae.evaluation.latents.disentanglement_metrics.information import BIN
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.families.support import ONE_HOT
+from keras_vae.plots.drawing import Plot
 from keras_vae.utils.arguments import lookup, seed_number
 from keras_vae.vae import VAE
 
@@ -82,7 +83,7 @@ class Disentanglement(Result):
             pictures["importance in DCI's forests"] = self.importance
         latents, factors = self.information.shape
         width = max(2.8, 0.62 * factors + 0.8)
-        figure = Figure(figsize=(width * len(pictures) + 0.8, max(2.6, min(9, 0.28 * latents + 1.4))))
+        figure = Plot(figsize=(width * len(pictures) + 0.8, max(2.6, min(9, 0.28 * latents + 1.4))))
         figure.set_layout_engine("constrained")
         axes = figure.subplots(1, len(pictures), squeeze=False, sharey=True)[0]
         for axis, (name, matrix) in zip(axes, pictures.items(), strict=True):

@@ -14,7 +14,7 @@ from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.latent.activity import active
 from keras_vae.objectives.kl import closed_form_kl, kl_per_latent
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.plots.training import bars
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -103,7 +103,7 @@ class RateDistortion(Result):
     def figure(self) -> Figure:
         """Draw what the rate is made of beside what each latent carries."""
         widths = [2.6] if self.nats is None else [2.6, max(3.5, min(9, 0.2 * self.nats.size + 1))]
-        figure = Figure(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
+        figure = Plot(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
         axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
         self._draw_rate(axes[0])
         if self.nats is not None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from keras_vae.evaluation.likelihood import annealing
 from keras_vae.evaluation.likelihood.annealed_importance_sampling import log_mean_and_effective, prepare, read_settings
 from keras_vae.evaluation.result import Result, Row, plain
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -75,7 +75,7 @@ class Bidirectional(Result):
 
     def figure(self) -> Figure:
         """Draw the bounds of each example, and a histogram of the gaps."""
-        figure = Figure(figsize=(8, 3), layout="constrained")
+        figure = Plot(figsize=(8, 3), layout="constrained")
         left, right = figure.subplots(1, 2)
         order = np.argsort(self.lower)
         places = np.arange(len(order))

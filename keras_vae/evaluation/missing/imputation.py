@@ -14,7 +14,7 @@ from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.families.support import BINARY
-from keras_vae.plots.drawing import labeled_grid, number
+from keras_vae.plots.drawing import Plot, labeled_grid, number
 from keras_vae.utils.arguments import seed_number
 from keras_vae.vae import VAE
 
@@ -134,7 +134,7 @@ class Imputation(Result):
         chosen = np.flatnonzero(self.hidden)
         chosen = np.random.default_rng(0).permutation(chosen)[:_POINTS]
         true, guess = self.x.ravel()[chosen], self.means.ravel()[chosen]
-        figure = Figure(figsize=(4, 4), layout="constrained")
+        figure = Plot(figsize=(4, 4), layout="constrained")
         axis = figure.subplots()
         axis.scatter(true, guess, s=8, alpha=0.5, linewidths=0)
         axis.axline((float(true.mean()),) * 2, slope=1, color="0.3", linewidth=0.8)

@@ -14,7 +14,7 @@ from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.evaluation.samples.distances import frechet_distance, kernel_distance, precision_recall
 from keras_vae.evaluation.samples.features import ClassifierFeatures
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -90,7 +90,7 @@ class SampleQuality(Result):
 
     def figure(self) -> Figure:
         """Draw all figures as bars, one panel a measure."""
-        figure = Figure(figsize=(9, 3.1), layout="constrained")
+        figure = Plot(figsize=(9, 3.1), layout="constrained")
         figure.suptitle(self.title, fontsize=9)
         axes = figure.subplots(1, 4)
         names = [name.split(" ")[0] for name in self._rows]
