@@ -36,7 +36,7 @@ def main() -> None:
     vae = trained("vae", 20)
     one_of_each = np.stack([x[labels == digit][0] for digit in range(10)])
     ways = [
-        kv.latent.interpolate(vae, one_of_each[a], one_of_each[b], 11, kind="spherical").images
+        kv.latent.interpolate(vae, one_of_each[a], one_of_each[b], steps=11, kind="spherical").images
         for a, b in ((1, 7), (3, 8), (4, 9), (0, 6))
     ]
     kv.plots.interpolation(np.stack(ways), IMAGES / "interpolation.png")
@@ -45,8 +45,8 @@ def main() -> None:
     middle = np.array([np.median(ink[labels == digit]) for digit in range(10)])[labels]
     bold, thin = x[ink > 1.2 * middle], x[ink < 0.8 * middle]
     strengths = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    direction = kv.latent.attribute_vector(vae, bold, thin)
-    bolder = kv.latent.add_attribute(vae, one_of_each, direction, strengths)
+    direction = kv.latent.attribute_vector(vae, x_with=bold, x_without=thin)
+    bolder = kv.latent.add_attribute(vae, one_of_each, direction, strength=strengths)
     kv.plots.attribute(bolder.images, strengths, IMAGES / "attribute.png", title="thin to bold")
     traversal = kv.latent.traverse(vae, one_of_each[3], latents=1, reference=x)
     edited = kv.latent.edit(vae, one_of_each, {int(traversal.latents[0]): 2.5})

@@ -31,7 +31,7 @@ def test_the_code_on_measures_runs():
     few = (
         code.replace("epochs=20", "epochs=1").replace("[:50]", "[:5]").replace("num_samples=1000", "100, max_steps=100")
     )
-    exec(few.replace("bidirectional(vae)", "bidirectional(vae, 5, num_steps=20)"), names)
+    exec(few.replace("bidirectional(vae)", "bidirectional(vae, num_examples=5, num_steps=20)"), names)
     assert names["imputed"].means.shape == (5, 28, 28, 1)
 
 

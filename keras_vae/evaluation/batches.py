@@ -1,6 +1,7 @@
 """Going through a data set batch by batch: checked, counted, and with a progress bar."""
 
 import inspect
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,11 @@ from tqdm import tqdm
 from keras_vae.trainer import input_checks
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.vae import VAE
+
+# Enough rows for full-speed matrix products; few enough for the inner maps of convolutions.
+_ROWS = 4096
+# The likelihood's parameters in one piece, for families with many: 16 MB a tensor.
+_VALUES = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +116,14 @@ def _known(x: Any) -> Any:
 
 def _only(parts: Any) -> Any:
     return parts[0] if isinstance(parts, tuple | list) else parts
+
+
+def rows_at_once(model: VAE) -> int:
+    """Return how many latents may be decoded in one piece, at least one.
+
+    Example:
+        >>> import keras_vae as kv
+        >>> rows_at_once(kv.models.vae((28, 28, 1), latent_size=2, hidden=[8]))
+        4096
+    """
+    return max(1, min(_ROWS, _VALUES // math.prod(model.decoder.family.parameters_shape)))

@@ -48,7 +48,7 @@ def edit(
 
 
 def attribute_vector(
-    model: LatentModel, x_with: Any, x_without: Any, *, condition_with: Any = None, condition_without: Any = None
+    model: LatentModel, *, x_with: Any, x_without: Any, condition_with: Any = None, condition_without: Any = None
 ) -> np.ndarray:
     """Return the direction of an attribute: mean latent of x that have it less that of x that have it not.
 
@@ -71,7 +71,7 @@ def attribute_vector(
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=3, hidden=[8])
         >>> x = np.ones([2, 4])
-        >>> attribute_vector(vae, x, x).tolist()
+        >>> attribute_vector(vae, x_with=x, x_without=x).tolist()
         [0.0, 0.0, 0.0]
     """
     latent_size(model, "attribute_vector")
@@ -81,7 +81,7 @@ def attribute_vector(
 
 
 def add_attribute(
-    model: LatentModel, x: Any, vector: Any, strength: float | Sequence[float] = 1.0, *, condition: Any = None
+    model: LatentModel, x: Any, vector: Any, *, strength: float | Sequence[float] = 1.0, condition: Any = None
 ) -> Decoded:
     """Decode z + α·v: x with an attribute added (α > 0) or taken away (α < 0).
 
@@ -102,7 +102,7 @@ def add_attribute(
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=3, hidden=[8])
-        >>> add_attribute(vae, np.ones([2, 4]), [1.0, 0.0, 0.0], [-1, 0, 1]).images.shape
+        >>> add_attribute(vae, np.ones([2, 4]), [1.0, 0.0, 0.0], strength=[-1, 0, 1]).images.shape
         (2, 3, 4)
     """
     size = latent_size(model, "add_attribute")

@@ -14,7 +14,7 @@ _SMALL_ANGLE = 1e-6
 
 
 def interpolate(
-    model: LatentModel, x0: Any, x1: Any, steps: int = 9, *, kind: str = "linear", condition: Any = None
+    model: LatentModel, x0: Any, x1: Any, *, steps: int = 9, kind: str = "linear", condition: Any = None
 ) -> Decoded:
     """Decode the way between the posterior means of two examples.
 
@@ -42,11 +42,11 @@ def interpolate(
     latent_size(model, "interpolate")
     known = for_all(condition, "interpolate")
     z0, z1 = (means(model, one_example(model, x, "interpolate"), known, "interpolate")[0] for x in (x0, x1))
-    images, z = decode(model, interpolate_latents(z0, z1, steps, kind)[None], known, "interpolate")
+    images, z = decode(model, interpolate_latents(z0, z1, steps=steps, kind=kind)[None], known, "interpolate")
     return Decoded(images[0], z[0])
 
 
-def interpolate_latents(z0: Any, z1: Any, steps: int = 9, kind: str = "linear") -> np.ndarray:
+def interpolate_latents(z0: Any, z1: Any, *, steps: int = 9, kind: str = "linear") -> np.ndarray:
     """Return the way between two latents.
 
     Linear: (1 − t) z₀ + t z₁. Spherical: (sin((1 − t)θ) z₀ + sin(tθ) z₁) / sin θ with θ the angle between them
@@ -68,7 +68,7 @@ def interpolate_latents(z0: Any, z1: Any, steps: int = 9, kind: str = "linear") 
             spherical ends point in opposite ways, so that no arc is shorter than the others.
 
     Example:
-        >>> interpolate_latents([2.0, 0.0], [0.0, 2.0], 3, "spherical").round(4).tolist()
+        >>> interpolate_latents([2.0, 0.0], [0.0, 2.0], steps=3, kind="spherical").round(4).tolist()
         [[2.0, 0.0], [1.4142, 1.4142], [0.0, 2.0]]
     """
     z0, z1 = np.asarray(z0), np.asarray(z1)

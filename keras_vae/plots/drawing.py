@@ -14,6 +14,8 @@ from keras_vae.utils.files import whole
 
 # Inches a cell of a labeled grid takes: room enough for a number under each column.
 _CELL = 0.66
+# More classes than this leave no room for a number in each cell.
+_WRITTEN = 12
 
 
 class Plot(Figure):
@@ -167,10 +169,6 @@ def pairs(x: Any, reconstructions: Any) -> np.ndarray:
     """Interleave images and their reconstructions, `[2n, …]`, for `tile` with an even number of columns."""
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
     return np.stack([x, reconstructions], axis=1).reshape(-1, *x.shape[1:])
-
-
-# More classes than this leave no room for a number in each cell.
-_WRITTEN = 12
 
 
 def draw_confusion(matrices: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:

@@ -14,6 +14,8 @@ from keras_vae.plots.drawing import Plot, finished, labeled_grid, number
 
 # The qualitative color maps with ten and twenty colors; more classes share a continuous one.
 _PALETTES = ((10, "tab10"), (20, "tab20"))
+# About as many numbers as fit below the grid.
+_TICKS = 10
 
 
 def latent_space(
@@ -102,10 +104,6 @@ def _colored(
     for label, shade in zip(classes, shades, strict=True):
         axis.scatter([], [], color=shade, label=str(label if names is None else names[label]))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8, ncols=-(-len(classes) // 25))
-
-
-# About as many numbers as fit below the grid.
-_TICKS = 10
 
 
 def manifold(manifold: Decoded, path: str | os.PathLike[str] | None = None) -> Figure:

@@ -27,7 +27,7 @@ class Pictures(keras.callbacks.Callback):
         condition: Their y, `[n, ...]`, for a conditional model; the samples are given the same.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], x: Any, condition: Any = None) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], x: Any, *, condition: Any = None) -> None:
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(log_dir))
         self.x = np.asarray(x)

@@ -101,7 +101,7 @@ class Monitor(keras.callbacks.Callback):
         if self.writer is not None:
             self._write(self.writer, found)
         latents = 0 if active is None else active.size
-        self._watch.see(epoch + 1, found["active_units"], latents, found["rate"])
+        self._watch.see(epoch=epoch + 1, active=found["active_units"], latents=latents, rate=found["rate"])
 
     def _active(self, kl: np.ndarray | None) -> np.ndarray | None:
         """Return which latents are active, `[latents]`, if it is known."""
@@ -162,7 +162,7 @@ class CollapseWatch:
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    def see(self, epoch: int, active: int | None, latents: int, rate: float) -> None:
+    def see(self, *, epoch: int, active: int | None, latents: int, rate: float) -> None:
         """Look at an epoch.
 
         Args:

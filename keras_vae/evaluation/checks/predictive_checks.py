@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from keras_vae.evaluation.batches import through
+from keras_vae.evaluation.batches import rows_at_once, through
 from keras_vae.evaluation.checks.example_statistics import Statistic, all_statistics
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import Result, Row, rows_at_once
+from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import Plot
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -19,6 +19,8 @@ from keras_vae.vae import VAE
 
 # An example is called unusual if a replicate of it is so extreme at most once in twenty times.
 _UNUSUAL = 0.05
+DISCREPANCY = "−log p(x|z)"
+_KINDS = ("posterior", "prior")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +137,11 @@ def _draw(axis: Any, data: np.ndarray, replicates: np.ndarray) -> None:
     axis.locator_params(axis="x", nbins=4)
 
 
-DISCREPANCY = "−log p(x|z)"
-_KINDS = ("posterior", "prior")
-
-
 def predictive_checks(
     model: VAE,
     data: Any,
-    kind: str = "posterior",
     *,
+    kind: str = "posterior",
     statistics: Mapping[str, Statistic] | None = None,
     num_replicates: int = 200,
     batch_size: int = 100,

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.optimize
 import scipy.stats
 
+from keras_vae.utils.arguments import seed_number
+
 # Bins of the uniformity test: as many ranks as make ten expected a bin, but no more than these.
 _MOST_BINS = 20
 _EXPECTED = 10
@@ -104,7 +106,7 @@ def _information(probabilities: Callable[[np.ndarray], np.ndarray], point: np.nd
     return (slopes / probabilities(point)) @ slopes.T
 
 
-def ecdf_band(simulations: int, ranks: int, coverage: float = 0.95, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def ecdf_band(*, simulations: int, ranks: int, coverage: float = 0.95, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return limits that the distribution function of uniform ranks keeps everywhere at once.
 
     The pointwise limits are binomial quantiles; their level is lowered until, of 2,000 sets of uniform ranks, the
@@ -120,12 +122,14 @@ def ecdf_band(simulations: int, ranks: int, coverage: float = 0.95, seed: int = 
         The lowest and the highest share of ranks at or below each rank but the last, each `[ranks − 1]`.
 
     Example:
-        >>> low, high = ecdf_band(100, 2)  # one count of a fair coin
+        >>> low, high = ecdf_band(simulations=100, ranks=2)  # one count of a fair coin
         >>> round(float(low[0]), 2), round(float(high[0]), 2)
         (0.4, 0.6)
     """
     probability = np.arange(1, ranks) / ranks
-    sets = np.random.default_rng(seed).multinomial(simulations, np.full(ranks, 1 / ranks), size=2000)
+    sets = np.random.default_rng(seed_number(seed, "ecdf_band")).multinomial(
+        simulations, np.full(ranks, 1 / ranks), size=2000
+    )
     below = np.cumsum(sets, axis=1)[:, :-1]
     binomial = scipy.stats.binom(simulations, probability)
     rarest = 2 * np.minimum(binomial.cdf(below), binomial.sf(below - 1)).min(axis=1)

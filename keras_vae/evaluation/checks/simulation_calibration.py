@@ -10,10 +10,11 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from keras_vae.evaluation.batches import rows_at_once
 from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
-from keras_vae.evaluation.likelihood.log_likelihood import effective as effective_number
+from keras_vae.evaluation.likelihood.importance_weights import effective_samples
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import Result, Row, rows_at_once
+from keras_vae.evaluation.result import Result, Row
 from keras_vae.families.support import OPEN_UNIT_INTERVAL, REAL, UNIT_INTERVAL
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
@@ -66,6 +67,7 @@ class SimulationCalibration(Result):
         cls,
         ranks: np.ndarray,
         names: Sequence[str],
+        *,
         num_draws: int,
         importance_samples: int | None = None,
         effective_samples: np.ndarray | None = None,
@@ -74,7 +76,7 @@ class SimulationCalibration(Result):
 
         Example:
             >>> ranks = np.arange(1000)[:, None] % 10
-            >>> SimulationCalibration.of_ranks(ranks, ["z"], 9).verdicts
+            >>> SimulationCalibration.of_ranks(ranks, ["z"], num_draws=9).verdicts
             ('no fault found',)
         """
         counts = np.stack([np.bincount(column, minlength=num_draws + 1) for column in ranks.T])
@@ -176,7 +178,7 @@ class SimulationCalibration(Result):
     def _draw_differences(self, axis: Any) -> None:
         ranks = self.counts.shape[1]
         uniform = np.arange(1, ranks) / ranks
-        low, high = ecdf_band(self.num_simulations, ranks)
+        low, high = ecdf_band(simulations=self.num_simulations, ranks=ranks)
         axis.fill_between(uniform, low - uniform, high - uniform, color="0.85", linewidth=0, label="uniform, 95 %")
         for place, i in enumerate(self._order):
             difference = np.cumsum(self.counts[i])[:-1] / self.num_simulations - uniform
@@ -203,9 +205,9 @@ class SimulationCalibration(Result):
 
 def simulation_calibration(
     model: VAE,
+    *,
     num_simulations: int = 1000,
     num_draws: int = 99,
-    *,
     importance_samples: int | None = None,
     condition: Any = None,
     batch_size: int = 100,
@@ -248,11 +250,12 @@ def simulation_calibration(
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
-        >>> found = simulation_calibration(vae, 200, 19, verbose=False)
+        >>> found = simulation_calibration(vae, num_simulations=200, num_draws=19, verbose=False)
         >>> found.names, found.counts.shape
         (('latent 0', 'latent 1', 'log p(x, z)'), (3, 20))
     """
     owner = "simulation_calibration"
+    seed = seed_number(seed, owner)
     family = model.encoder.family
     if family.support not in (REAL, UNIT_INTERVAL, OPEN_UNIT_INTERVAL):
         raise ValueError(
@@ -260,7 +263,6 @@ def simulation_calibration(
             f"{family.support.name}. Use a model with continuous latents, such as keras_vae.families.Normal"
         )
     num_simulations = positive_integer(num_simulations, f"{owner}: num_simulations")
-    seed = seed_number(seed, owner)
     num_draws = positive_integer(num_draws, f"{owner}: num_draws")
     proposals = num_draws
     if importance_samples is not None:
@@ -289,7 +291,9 @@ def simulation_calibration(
     ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
     weighed = None if importance_samples is None else effective
-    return SimulationCalibration.of_ranks(ranks, [*names, JOINT], num_draws, importance_samples, weighed)
+    return SimulationCalibration.of_ranks(
+        ranks, [*names, JOINT], num_draws=num_draws, importance_samples=importance_samples, effective_samples=weighed
+    )
 
 
 def _ranks(
@@ -320,7 +324,7 @@ def _ranks(
         picked = tf.random.stateless_categorical(log_weights, num_draws, of_picks)
         values = tf.gather(values, picked, batch_dims=1)
         log_sums = [tf.reduce_logsumexp(power * log_weights, axis=1) for power in (1.0, 2.0)]
-        effective = effective_number(*log_sums)
+        effective = effective_samples(*log_sums)
     true_values = quantities(truth[None])
     below = tf.reduce_sum(tf.cast(values < true_values, tf.int32), axis=1)
     ties = tf.reduce_sum(tf.cast(tf.equal(values, true_values), tf.int32), axis=1)

@@ -10,17 +10,18 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.estimate import Estimate
-from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer, log_weights
-from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, in_chunks, log_mean_weight
-from keras_vae.evaluation.result import Result, Row, plain, rows_at_once
+from keras_vae.evaluation.batches import rows_at_once, through
+from keras_vae.evaluation.gaps.bounds import both_bounds, importance_estimate
+from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer
+from keras_vae.evaluation.likelihood.estimate import Estimate
+from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
+from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.families.base import Family
 from keras_vae.families.support import REAL
-from keras_vae.inference import Inference
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.deprecation import renamed_attribute
 from keras_vae.vae import VAE
 
 _UNSETTLED_SHARE = 0.05
@@ -51,6 +52,9 @@ class InferenceGaps(Result):
     amortization_errors: np.ndarray
     steps: int
     settled: np.ndarray
+
+    amortisation = renamed_attribute("amortisation", "amortization")
+    amortisation_errors = renamed_attribute("amortisation_errors", "amortization_errors")
 
     @property
     def approximation(self) -> np.ndarray:
@@ -153,15 +157,11 @@ def _row(name: str, values: np.ndarray, errors: np.ndarray) -> Row:
     return (name, number(_mean(values), ".2f"), f"{over_examples:.2f}", f"{_seed_error(errors):.3f}")
 
 
-# The share of the samples that is spent on which proposal is the better.
-_TRIAL_SHARE = 10
-
-
 def inference_gaps(
     model: VAE,
     data: Any,
-    num_samples: int = 5000,
     *,
+    num_samples: int = 5000,
     bound_samples: int = 1000,
     step_samples: int = 10,
     learning_rate: float = 1e-3,
@@ -221,7 +221,7 @@ def inference_gaps(
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x = np.ones([3, 4], "float32")
-        >>> inference_gaps(vae, x, 100, max_steps=100, verbose=False).amortization.shape
+        >>> inference_gaps(vae, x, num_samples=100, max_steps=100, verbose=False).amortization.shape
         (3,)
     """
     name = "inference_gaps"
@@ -241,10 +241,10 @@ def inference_gaps(
     optimizer = LocalOptimizer(
         model,
         families[0],
-        learning_rate,
-        positive_integer(step_samples, f"{name}: step_samples"),
-        positive_integer(patience, f"{name}: patience"),
-        positive_integer(max_steps, f"{name}: max_steps"),
+        learning_rate=learning_rate,
+        step_samples=positive_integer(step_samples, f"{name}: step_samples"),
+        patience=positive_integer(patience, f"{name}: patience"),
+        max_steps=positive_integer(max_steps, f"{name}: max_steps"),
     )
 
     at_once = rows_at_once(model)
@@ -253,10 +253,10 @@ def inference_gaps(
     def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
         inference = model.infer(x, y)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
-        bounds = _bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
+        bounds = both_bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
         if estimate is not None:
             return bounds, ()
-        return bounds, _importance(inference, families, at_once, (local, encoder), samples, second)
+        return bounds, importance_estimate(inference, families, at_once, (local, encoder), samples, second)
 
     found: list[Any] = []
     estimated: list[Any] = []
@@ -319,82 +319,3 @@ def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, 
             f"{name}: q* is found by gradients through samples, and those of {type(family).__name__} carry none; "
             "wanted a posterior such as Normal, FullNormal, PlanarFlow or InverseAutoregressiveFlow"
         )
-
-
-def _bounds(
-    inference: Inference,
-    families: tuple[Family, Family],
-    at_once: int,
-    values: tuple[tf.Tensor, tf.Tensor],
-    num_samples: tf.Tensor,
-    seed: tf.Tensor,
-) -> tuple[tf.Tensor, ...]:
-    """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64.
-
-    Of two families and values the first are q*'s, the second the encoder's.
-    """
-
-    def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        better, given = (
-            tf.cast(log_weights(inference, family, part, size, seed), tf.float64)
-            for family, part in zip(families, values, strict=True)
-        )
-        return better, given, better - given
-
-    def add(sums: Any, drawn: Any) -> Any:
-        # In float64, where the squares may be summed as they are.
-        return [
-            (first + tf.reduce_sum(value, 0), second + tf.reduce_sum(value**2, 0))
-            for (first, second), value in zip(sums, drawn, strict=True)
-        ]
-
-    batch = tf.shape(values[0])[0]
-    nothing = tf.zeros([batch], tf.float64)
-    sums = in_chunks(
-        draw,
-        add,
-        [(nothing, nothing)] * 3,
-        num_samples=num_samples,
-        examples=batch,
-        at_once=at_once,
-        seed=seed,
-    )
-    count = tf.cast(num_samples, tf.float64)
-    (better, better_error), (given, given_error), (_, difference_error) = (
-        (first / count, tf.sqrt(tf.maximum(second / count - (first / count) ** 2, 0.0) / (count - 1.0)))
-        for first, second in sums
-    )
-    return better, better_error, given, given_error, difference_error
-
-
-def _importance(
-    inference: Inference,
-    families: tuple[Family, Family],
-    at_once: int,
-    values: tuple[tf.Tensor, tf.Tensor],
-    num_samples: tf.Tensor,
-    seed: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return log p(x) and the effective sample size, each `[batch]`, from the better of two proposals."""
-
-    def weigh(family: Family, values: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return log_mean_weight(
-            lambda size, noise: log_weights(inference, family, values, size, noise),
-            values,
-            num_samples=samples,
-            examples=tf.shape(values)[0],
-            at_once=at_once,
-            seed=seed,
-        )
-
-    # Chosen by samples that are not used again: the higher of two final estimates would be too high.
-    trial, final = tf.unstack(tf.random.experimental.stateless_split(seed))
-    few = tf.maximum(num_samples // _TRIAL_SHARE, 1)
-    local, encoder = (weigh(family, part, few, trial)[0] for family, part in zip(families, values, strict=True))
-    better = local >= encoder
-    if families[0] is families[1]:
-        mask = tf.reshape(better, [-1] + [1] * (values[0].shape.rank - 1))
-        return weigh(families[0], tf.where(mask, *values), num_samples, final)
-    pairs = (weigh(family, part, num_samples, final) for family, part in zip(families, values, strict=True))
-    log_p, effective = (tf.where(better, *parts) for parts in zip(*pairs, strict=True))
-    return log_p, effective

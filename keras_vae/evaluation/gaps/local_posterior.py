@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tqdm import tqdm
 
-from keras_vae.evaluation.likelihood.log_likelihood import in_chunks
-from keras_vae.evaluation.result import rows_at_once
+from keras_vae.evaluation.batches import rows_at_once
+from keras_vae.evaluation.likelihood.importance_weights import in_chunks
 from keras_vae.families.base import Family
 from keras_vae.families.full_normal import FullNormal
 from keras_vae.families.normal import Normal
@@ -23,6 +23,8 @@ _LOOK_SAMPLES = 100
 # Nats; a rise of less is none.
 _RISE = 0.01
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+# Of the maps of a flow: at zero their gradients would vanish.
+_DEVIATION = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,7 @@ class LocalOptimizer:
     """
 
     def __init__(
-        self, model: VAE, family: Family, learning_rate: float, step_samples: int, patience: int, max_steps: int
+        self, model: VAE, family: Family, *, learning_rate: float, step_samples: int, patience: int, max_steps: int
     ) -> None:
         self.model = model
         self.family = family
@@ -181,10 +183,6 @@ class LocalOptimizer:
         )
         average = total / tf.cast(until - done, total.dtype)
         return values, [first, second], average, self._look(inference, average, look_noise)
-
-
-# Of the maps of a flow: at zero their gradients would vanish.
-_DEVIATION = 0.1
 
 
 def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def log_aggregate(
-    family: Family, references: Arrays, z: np.ndarray, own: np.ndarray, left_out: np.ndarray, *, verbose: bool = True
+    family: Family, references: Arrays, z: np.ndarray, *, own: np.ndarray, left_out: np.ndarray, verbose: bool = True
 ) -> np.ndarray:
     """Return log q(z_i) for z_i ~ q(z|x_i), with x_i's own posterior always among the M that q(z) is made of.
 
@@ -36,7 +36,8 @@ def log_aggregate(
         >>> family = kv.families.Normal(1)
         >>> both = {"loc": np.float32([[0], [100]]), "scale": np.float32([[1], [1]])}
         >>> own = -0.5 * np.log(2 * np.pi) * np.ones(1)  # at 0, far from the other
-        >>> log_q = log_aggregate(family, both, np.zeros([1, 1], "float32"), own, np.zeros(1, int), verbose=False)
+        >>> z, first = np.zeros([1, 1], "float32"), np.zeros(1, int)
+        >>> log_q = log_aggregate(family, both, z, own=own, left_out=first, verbose=False)
         >>> float((log_q - own).round(4)[0])  # −log 2: each has half the weight
         -0.6931
     """

@@ -154,8 +154,8 @@ METRICS = tuple(_METRICS)
 def disentanglement(
     model: VAE,
     data: Any,
-    metrics: Collection[str] = METRICS,
     *,
+    metrics: Collection[str] = METRICS,
     names: Sequence[str] | None = None,
     categorical: Collection[str] | None = None,
     batch_size: int = 100,
@@ -174,7 +174,7 @@ def disentanglement(
         model: A trained VAE.
         data: Arrays (x, factors) or a batched `tf.data.Dataset` of them; factors `[n, k]` integers, two or more.
         metrics: Which of "beta_vae", "factor_vae", "mig", "sap", "dci" and "modularity"; each is a function of codes
-            and factors in `keras_vae.evaluation.latents.disentanglement_metrics`.
+            and factors in `keras_vae.evaluation.disentanglement_metrics`.
         names: Of the factors; by default those of a dataset of `data.load`, or else their numbers.
         categorical: Names of the factors whose values have no order, for SAP; by default what a dataset of
             `data.load` knows, or else none.
@@ -190,7 +190,7 @@ def disentanglement(
         >>> import keras_vae as kv
         >>> factors = np.indices([3, 3]).reshape(2, -1).T.repeat(3, axis=0)
         >>> vae = kv.models.vae((2,), latent_size=2, hidden=[8], likelihood="normal")
-        >>> found = disentanglement(vae, (factors.astype("float32"), factors), ["mig"], verbose=False)
+        >>> found = disentanglement(vae, (factors.astype("float32"), factors), metrics=["mig"], verbose=False)
         >>> list(found.scores), found.factors
         (['mig'], ('0', '1'))
     """

@@ -22,6 +22,8 @@ from keras_vae.vae import VAE
 
 # Nats: an estimate of the mutual information this near to its ceiling says where the ceiling is.
 _NEAR = 0.5
+# Examples, fewer than which the control variate's slope would be fitted to their noise.
+_FITTED = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,10 +170,6 @@ def _by_latent(nats: np.ndarray | None, most: int = 10) -> list[Row]:
     return [(f"latent {name}", f"{nats.ravel()[i]:.2f}") for name, i in zip(names, order, strict=True)]
 
 
-# Examples, fewer than which the control variate's slope would be fitted to their noise.
-_FITTED = 30
-
-
 def rate_distortion(
     model: VAE,
     data: Any,
@@ -297,7 +295,9 @@ def _information(
     left_out[chosen] = np.arange(references)
     own = found["log_posterior"].astype(np.float64)
     parameters = {name: value[chosen] for name, value in found["parameters"].items()}
-    log_aggregates = log_aggregate(model.encoder.family, parameters, found["z"], own, left_out, verbose=verbose)
+    log_aggregates = log_aggregate(
+        model.encoder.family, parameters, found["z"], own=own, left_out=left_out, verbose=verbose
+    )
     information = own - log_aggregates
     # A control variate: the noise of z in log q(z|x)/p(z), whose mean over z is the rate. It takes away nearly all
     # noise where q(z) is close to the prior, and leaves as it is what has come up to log M.

@@ -17,7 +17,11 @@ from keras_vae.evaluation.latents.codes import codes
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import draw_confusion
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.deprecation import renamed_argument, renamed_attribute
 from keras_vae.vae import VAE
+
+# Of the linear probe's optimizer, at most.
+_STEPS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,8 @@ class Representation(Result):
     num_latents: int
     converged: bool
     labels_given: bool
+
+    neighbours = renamed_attribute("neighbours", "neighbors")
 
     @property
     def knn_accuracy(self) -> float:
@@ -118,11 +124,12 @@ def _recalls(confusion: np.ndarray) -> np.ndarray:
         return np.diag(confusion) / confusion.sum(axis=1)
 
 
+@renamed_argument("neighbours", "neighbors")
 def representation(
     model: VAE,
     train: Any,
-    test: Any,
     *,
+    test: Any,
     neighbors: int = 15,
     retrieved: int = 10,
     batch_size: int = 100,
@@ -154,7 +161,7 @@ def representation(
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x, labels = np.eye(4, dtype="float32")[np.arange(40) % 4], np.arange(40) % 4
-        >>> found = kv.evaluation.representation(vae, (x, labels), (x[:8], labels[:8]), neighbors=3, verbose=False)
+        >>> found = kv.evaluation.representation(vae, (x, labels), test=(x[:8], labels[:8]), neighbors=3, verbose=False)
         >>> found.knn_accuracy
         1.0
     """
@@ -179,8 +186,8 @@ def representation(
             f"{classes.tolist()}" + (f", and test has {unknown.tolist()} beside them" if len(unknown) else "")
         )
     truth = np.searchsorted(classes, wanted)
-    beside = place[nearest(learned.means, scored.means, most)]
-    probed, converged = linear_probe(learned.means, place, scored.means)
+    beside = place[nearest(learned.means, test=scored.means, count=most)]
+    probed, converged = linear_probe(learned.means, place, test=scored.means)
     right = precision(beside[:, :retrieved], truth)
     counts = np.bincount(truth, minlength=len(classes))
     with np.errstate(invalid="ignore"):
@@ -213,10 +220,7 @@ def _confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-_STEPS = 2000
-
-
-def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, bool]:
+def linear_probe(train: np.ndarray, labels: np.ndarray, *, test: np.ndarray) -> tuple[np.ndarray, bool]:
     """Predict classes by multinomial logistic regression on standardized codes (Alain & Bengio 2017, section 3).
 
     scikit-learn's with its own weight decay, C = 1.
@@ -231,7 +235,7 @@ def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> tup
 
     Example:
         >>> codes = np.array([[0.0], [1.0], [8.0], [9.0]])
-        >>> predicted, converged = linear_probe(codes, np.array([0, 0, 1, 1]), np.array([[2.0], [7.0]]))
+        >>> predicted, converged = linear_probe(codes, np.array([0, 0, 1, 1]), test=np.array([[2.0], [7.0]]))
         >>> predicted.tolist(), converged
         ([0, 1], True)
     """
@@ -243,13 +247,13 @@ def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> tup
     return probe.predict(np.asarray(test, np.float64)), converged
 
 
-def nearest(train: np.ndarray, test: np.ndarray, count: int) -> np.ndarray:
+def nearest(train: np.ndarray, *, test: np.ndarray, count: int) -> np.ndarray:
     """Return the places of the `count` nearest of `train` `[n, D]`, the nearest first, `[m, count]`.
 
     Distances are Euclidean, every pair's computed.
 
     Example:
-        >>> nearest(np.array([[0.0], [5.0], [1.0]]), np.array([[0.9]]), 2).tolist()
+        >>> nearest(np.array([[0.0], [5.0], [1.0]]), test=np.array([[0.9]]), count=2).tolist()
         [[2, 0]]
     """
     index = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(np.asarray(train, np.float64))

@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.estimate import Estimate
+from keras_vae.evaluation.batches import rows_at_once, through
 from keras_vae.evaluation.likelihood import annealing
-from keras_vae.evaluation.likelihood.log_likelihood import effective
-from keras_vae.evaluation.result import Row, rows_at_once
+from keras_vae.evaluation.likelihood.estimate import Estimate
+from keras_vae.evaluation.likelihood.importance_weights import effective_samples
+from keras_vae.evaluation.result import Row
 from keras_vae.families.support import REAL
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -66,9 +66,9 @@ class AnnealedLikelihood(Estimate):
 def annealed_importance_sampling(
     model: VAE,
     data: Any,
+    *,
     num_steps: int = 1000,
     num_chains: int = 16,
-    *,
     leapfrog_steps: int = 10,
     start: str = "prior",
     batch_size: int = 100,
@@ -106,13 +106,16 @@ def annealed_importance_sampling(
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
-        >>> found = annealed_importance_sampling(vae, np.ones([3, 4], "float32"), 5, 12, verbose=False)
+        >>> x = np.ones([3, 4], "float32")
+        >>> found = annealed_importance_sampling(vae, x, num_steps=5, num_chains=12, verbose=False)
         >>> found.per_example.shape
         (3,)
     """
     name = "annealed_importance_sampling"
-    settings = read_settings(name, model, num_steps, num_chains, leapfrog_steps, start)
     seed = seed_number(seed, name)
+    settings = read_settings(
+        name, model, num_steps=num_steps, num_chains=num_chains, leapfrog_steps=leapfrog_steps, start=start
+    )
     at_once = max(1, rows_at_once(model) // settings.chains)
 
     @tf.function(reduce_retracing=True)
@@ -142,7 +145,9 @@ class Settings:
     from_posterior: bool
 
 
-def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfrog_steps: int, start: str) -> Settings:
+def read_settings(
+    name: str, model: VAE, *, num_steps: int, num_chains: int, leapfrog_steps: int, start: str
+) -> Settings:
     """Check the arguments of an annealed measure.
 
     Raises:
@@ -179,4 +184,4 @@ def log_mean_and_effective(log_weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     """Return the logarithm of the weights' mean and their effective number, `[batch]`, of `[chains, batch]`."""
     log_sum = tf.reduce_logsumexp(log_weights, axis=0)
     chains = tf.cast(tf.shape(log_weights)[0], log_sum.dtype)
-    return log_sum - tf.math.log(chains), effective(log_sum, tf.reduce_logsumexp(2.0 * log_weights, axis=0))
+    return log_sum - tf.math.log(chains), effective_samples(log_sum, tf.reduce_logsumexp(2.0 * log_weights, axis=0))

@@ -116,10 +116,10 @@ class Bidirectional(Result):
 
 def bidirectional(
     model: VAE,
+    *,
     num_examples: int = 100,
     num_steps: int = 1000,
     num_chains: int = 16,
-    *,
     leapfrog_steps: int = 10,
     start: str = "prior",
     condition: Any = None,
@@ -161,10 +161,12 @@ def bidirectional(
         ((3,), (3,))
     """
     name = "bidirectional"
+    seed = seed_number(seed, name)
     num_examples = positive_integer(num_examples, f"{name}: num_examples")
     batch_size = positive_integer(batch_size, f"{name}: batch_size")
-    settings = read_settings(name, model, num_steps, num_chains, leapfrog_steps, start)
-    seed = seed_number(seed, name)
+    settings = read_settings(
+        name, model, num_steps=num_steps, num_chains=num_chains, leapfrog_steps=leapfrog_steps, start=start
+    )
     y = None if model.condition is None else model.condition.rows(condition, num_examples)
     if y is None and condition is not None:
         raise ValueError(f"{name}: received a condition, but the model has none")

@@ -8,10 +8,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.estimate import Estimate
-from keras_vae.evaluation.likelihood.log_likelihood import log_mean_weight
-from keras_vae.evaluation.result import rows_at_once
+from keras_vae.evaluation.batches import rows_at_once, through
+from keras_vae.evaluation.likelihood.estimate import Estimate
+from keras_vae.evaluation.likelihood.importance_weights import log_mean_weight
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -44,8 +43,8 @@ class PriorSampling(Estimate):
 def prior_sampling(
     model: VAE,
     data: Any,
-    num_samples: int = 5000,
     *,
+    num_samples: int = 5000,
     batch_size: int = 100,
     seed: int = 0,
     verbose: bool = True,
@@ -74,7 +73,7 @@ def prior_sampling(
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
-        >>> prior_sampling(vae, np.ones([10, 4], "float32"), 100, verbose=False).per_example.shape
+        >>> prior_sampling(vae, np.ones([10, 4], "float32"), num_samples=100, verbose=False).per_example.shape
         (10,)
     """
     seed = seed_number(seed, "prior_sampling")

@@ -12,7 +12,7 @@ _SIDES = ("left", "right", "top", "bottom")
 _WANTED = 'wanted "pixels", "left", "right", "top", "bottom", or an array of booleans, True where hidden'
 
 
-def masks(hidden: Any, share: float, event_shape: tuple[int, ...], joint: int, seed: int) -> Masks:
+def masks(hidden: Any, *, share: float, event_shape: tuple[int, ...], joint: int, seed: int) -> Masks:
     """Return the function from (batch number, first example, examples) to masks `[examples, *event]`, True if hidden.
 
     Args:
@@ -27,7 +27,7 @@ def masks(hidden: Any, share: float, event_shape: tuple[int, ...], joint: int, s
         ValueError: If a rule, a share or a shape is refused, or values that go together are hidden in part.
 
     Example:
-        >>> masks("top", 0.5, (4, 2, 1), 0, seed=0)(0, 0, 1)[0, :, :, 0].astype(int).tolist()
+        >>> masks("top", share=0.5, event_shape=(4, 2, 1), joint=0, seed=0)(0, 0, 1)[0, :, :, 0].astype(int).tolist()
         [[1, 1], [1, 1], [0, 0], [0, 0]]
     """
     if not isinstance(hidden, str):

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
 from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
+from keras_vae.evaluation.missing.independent_parts import joint_axes
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.families.support import BINARY
 from keras_vae.plots.drawing import Plot, labeled_grid, number
@@ -171,8 +171,8 @@ def _ratio(sums: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
 def imputation(
     model: VAE,
     data: Any,
-    hidden: Any = "pixels",
     *,
+    hidden: Any = "pixels",
     share: float = 0.5,
     method: str = "metropolis",
     num_chains: int = 10,
@@ -223,14 +223,14 @@ def imputation(
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4, 4, 1), latent_size=2, hidden=[8])
         >>> x = np.zeros([10, 4, 4, 1], "float32")
-        >>> found = imputation(vae, x, "top", num_chains=2, num_steps=4, verbose=False)
+        >>> found = imputation(vae, x, hidden="top", num_chains=2, num_steps=4, verbose=False)
         >>> found.means.shape, int(found.hidden.sum())
         ((10, 4, 4, 1), 80)
     """
     seed = seed_number(seed, "imputation")
     joint = joint_axes(model)
-    masks_of = masks(hidden, share, model.event_shape, joint, seed)
-    chains = chains_of(model, method, num_chains, num_steps, seed, log_predictive=True)
+    masks_of = masks(hidden, share=share, event_shape=model.event_shape, joint=joint, seed=seed)
+    chains = chains_of(model, method, num_chains=num_chains, num_steps=num_steps, seed=seed, log_predictive=True)
     given = None if baseline is None else np.asarray(baseline, np.float64)
     if given is not None and given.shape != model.event_shape:
         raise ValueError(f"imputation: baseline has shape {given.shape}; wanted that of one x, {model.event_shape}")

@@ -8,10 +8,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.evaluation.batches import Batch
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes, log_prob_by_part
+from keras_vae.evaluation.batches import Batch, rows_at_once
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import rows_at_once
+from keras_vae.evaluation.missing.independent_parts import joint_axes, log_prob_by_part
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.vae import VAE
@@ -37,7 +36,7 @@ class Found(NamedTuple):
 
 
 def chains_of(
-    model: VAE, method: str, num_chains: int, num_steps: int, seed: int, *, log_predictive: bool = False
+    model: VAE, method: str, *, num_chains: int, num_steps: int, seed: int, log_predictive: bool = False
 ) -> Callable[[Batch, np.ndarray], Found]:
     """Return the function from a batch and its masks, `[batch, *event]`, to what its chains found; compiled once.
 

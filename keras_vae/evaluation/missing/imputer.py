@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.likelihood_parts import joint_axes
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
+from keras_vae.evaluation.missing.independent_parts import joint_axes
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import seed_number
 from keras_vae.vae import VAE
@@ -32,8 +32,8 @@ class Imputed(NamedTuple):
 def impute(
     model: VAE,
     x: Any,
-    hidden: Any,
     *,
+    hidden: Any,
     condition: Any = None,
     method: str = "metropolis",
     num_chains: int = 10,
@@ -69,14 +69,14 @@ def impute(
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x = np.float32([[0, 1, np.nan, 1]])
-        >>> found = impute(vae, x, np.isnan(x), num_chains=3, num_steps=8, verbose=False)
+        >>> found = impute(vae, x, hidden=np.isnan(x), num_chains=3, num_steps=8, verbose=False)
         >>> found.means.shape, found.draws.shape, bool(found.means[0, 1] == 1)
         ((1, 4), (3, 1, 4), True)
     """
     seed = seed_number(seed, "impute")
     mask = np.asarray(hidden)
-    chains = chains_of(model, method, num_chains, num_steps, seed)
-    masks_of = masks(mask, 0.5, model.event_shape, joint_axes(model), seed)
+    chains = chains_of(model, method, num_chains=num_chains, num_steps=num_steps, seed=seed)
+    masks_of = masks(mask, share=0.5, event_shape=model.event_shape, joint=joint_axes(model), seed=seed)
     x = np.asarray(x, model.observed_family.variable_dtype)
     if x.shape[1:] != model.event_shape:
         raise ValueError(f"impute: x has shape {x.shape}; wanted {('n', *model.event_shape)}")

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import positive_integer, seed_number
+
+# Rows whose distances to all others are computed in one piece.
+_ROWS = 1000
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -81,7 +84,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = 10, seed: int
             f"kernel_distance: wanted two sets [n, features], n at least {2 * blocks} for {blocks} blocks; received "
             f"shapes {a.shape} and {b.shape}"
         )
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed_number(seed, "kernel_distance"))
     parts = [np.array_split(features[generator.permutation(len(features))], blocks) for features in (a, b)]
     found = [unbiased_mmd(*pair) for pair in zip(*parts, strict=True)]
     error = np.std(found, ddof=1) / math.sqrt(blocks) if blocks > 1 else math.nan
@@ -110,10 +113,7 @@ def _mean_of_others(kernel: np.ndarray) -> float:
     return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
 
-_ROWS = 1000
-
-
-def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 3) -> tuple[float, float]:
+def precision_recall(real: np.ndarray, *, generated: np.ndarray, neighbors: int = 3) -> tuple[float, float]:
     """Return improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2).
 
     A set's manifold is a ball around each of its points, as far as its k-th nearest other point. Precision is the
@@ -130,7 +130,8 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 3
 
     Example:
         >>> real = np.array([[0.0], [1.0], [10.0]])
-        >>> precision_recall(real, np.array([[0.5], [0.6], [99.0], [99.5]]), neighbors=1)  # balls of 1, 1 and 9
+        >>> generated = np.array([[0.5], [0.6], [99.0], [99.5]])
+        >>> precision_recall(real, generated=generated, neighbors=1)  # balls of radius 1, 1 and 9
         (0.5, 0.0)
     """
     k = positive_integer(neighbors, "precision_recall: neighbors")

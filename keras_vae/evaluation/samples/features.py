@@ -49,7 +49,7 @@ class ClassifierFeatures:
 
 
 def learn_features(
-    train: Any, test: Any, *, epochs: int = 5, batch_size: int = 128, seed: int = 0, verbose: bool = True
+    train: Any, *, test: Any, epochs: int = 5, batch_size: int = 128, seed: int = 0, verbose: bool = True
 ) -> ClassifierFeatures:
     """Train a small convolutional classifier, and keep its last hidden layer.
 
@@ -79,7 +79,7 @@ def learn_features(
         >>> images = np.zeros([64, 8, 8, 1], "float32")
         >>> labels = np.arange(64) % 2
         >>> images[labels == 1, :, 4] = 1
-        >>> features = learn_features((images, labels), (images, labels), epochs=3, verbose=False)
+        >>> features = learn_features((images, labels), test=(images, labels), epochs=3, verbose=False)
         >>> features(images).shape, features.accuracy
         ((64, 64), 1.0)
     """

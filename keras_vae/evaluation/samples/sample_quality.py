@@ -17,6 +17,7 @@ from keras_vae.evaluation.samples.features import ClassifierFeatures
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.deprecation import renamed_argument, renamed_attribute
 from keras_vae.vae import VAE
 
 
@@ -64,6 +65,8 @@ class SampleQuality(Result):
     num_features: int
     neighbors: int
     classifier_accuracy: float
+
+    neighbours = renamed_attribute("neighbours", "neighbors")
 
     @property
     def _rows(self) -> dict[str, Closeness]:
@@ -127,12 +130,13 @@ class SampleQuality(Result):
         return found
 
 
+@renamed_argument("neighbours", "neighbors")
 def sample_quality(
     model: VAE,
     reference: Any,
+    *,
     held_out: Any,
     features: ClassifierFeatures,
-    *,
     neighbors: int = 3,
     blocks: int = 10,
     batch_size: int = 100,
@@ -178,9 +182,9 @@ def sample_quality(
         >>> import keras_vae as kv
         >>> x = (np.random.default_rng(0).random([128, 8, 8, 1]) < 0.5).astype("float32")
         >>> labels = x[:, 0, 0, 0].astype(int)
-        >>> features = kv.evaluation.learn_features((x, labels), (x, labels), epochs=1, verbose=False)
+        >>> features = kv.evaluation.learn_features((x, labels), test=(x, labels), epochs=1, verbose=False)
         >>> vae = kv.models.vae((8, 8, 1), latent_size=2, hidden=[8])
-        >>> found = kv.evaluation.sample_quality(vae, x[:64], x[64:], features, verbose=False)
+        >>> found = kv.evaluation.sample_quality(vae, x[:64], held_out=x[64:], features=features, verbose=False)
         >>> found.samples.frechet >= 0, 0 <= found.samples.precision <= 1
         (True, True)
     """
@@ -210,7 +214,7 @@ def sample_quality(
     def closeness(found: np.ndarray) -> Closeness:
         some, others = known[of_reference], found[of_found]
         value, error = kernel_distance(some, others, blocks=blocks, seed=seed)
-        precision, recall = precision_recall(some, others, neighbors)
+        precision, recall = precision_recall(some, generated=others, neighbors=neighbors)
         return Closeness(frechet_distance(known, found), value, error, precision, recall)
 
     return SampleQuality(

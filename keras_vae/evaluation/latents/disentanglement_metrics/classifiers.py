@@ -5,6 +5,13 @@ from typing import Any
 import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
+from keras_vae.utils.arguments import seed_number
+
+# Points to learn from and to be scored on, as many for each factor.
+_TRAIN, _TEST = 10_000, 5_000
+# Pairs of rows behind a point of β-VAE's classifier, and rows in a group of FactorVAE's.
+_PAIRS = _GROUP = 64
+_AT_ONCE = 500
 
 
 class Groups:
@@ -38,11 +45,6 @@ class Groups:
         return self._order[first[value] + rng.integers(counts[value], size=[groups, size]), column]
 
 
-_TRAIN, _TEST = 10_000, 5_000
-_PAIRS = 64
-_AT_ONCE = 500
-
-
 def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
     """Return the β-VAE metric: how well a linear classifier sees from codes which factor was held fixed.
 
@@ -73,6 +75,7 @@ def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    seed = seed_number(seed, "beta_vae")
     codes, factors = checked(codes, factors, "beta_vae")
     rng = np.random.default_rng(seed)
     groups = Groups(factors)
@@ -95,11 +98,6 @@ def _points(
             points.append(difference.reshape(size, _PAIRS, -1).mean(axis=1))
         fixed += [factor] * each
     return np.concatenate(points), np.array(fixed)
-
-
-_TRAIN, _TEST = 10_000, 5_000
-_GROUP = 64
-_GROUPS_AT_ONCE = 500
 
 
 def factor_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
@@ -127,6 +125,7 @@ def factor_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
         >>> factor_vae(factors * [2.0, -0.1], factors)
         1.0
     """
+    seed = seed_number(seed, "factor_vae")
     codes, factors = checked(codes, factors, "factor_vae")
     codes = codes[:, np.ptp(codes, axis=0) > 0]
     if not codes.shape[1]:
@@ -144,8 +143,8 @@ def _votes(codes: np.ndarray, groups: Groups, factors: int, count: int, rng: np.
     votes = np.zeros([codes.shape[1], factors], np.int64)
     each = -(-count // factors)
     for factor in range(factors):
-        for start in range(0, each, _GROUPS_AT_ONCE):
-            rows = groups.draw(factor, min(_GROUPS_AT_ONCE, each - start), _GROUP, rng)
+        for start in range(0, each, _AT_ONCE):
+            rows = groups.draw(factor, min(_AT_ONCE, each - start), _GROUP, rng)
             least = np.argmin(codes[rows].var(axis=1), axis=1)
             votes[:, factor] += np.bincount(least, minlength=codes.shape[1])
     return votes

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
+from keras_vae.utils.arguments import seed_number
 
 _TRAIN, _TEST = 10_000, 5_000
 _TREES = 20
@@ -60,6 +61,7 @@ def dci(codes: Any, factors: Any, *, seed: int = 0) -> DCI:
     """
     from sklearn.ensemble import RandomForestClassifier  # slow to import
 
+    seed = seed_number(seed, "dci")
     codes, factors = checked(codes, factors, "dci")
     if len(codes) < 5:
         raise ValueError(f"dci: wanted five rows or more, one of them to be held back; received {len(codes)}")

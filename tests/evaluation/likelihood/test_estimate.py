@@ -8,7 +8,8 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, log_mean_weight
+from keras_vae.evaluation.likelihood.importance_weights import log_mean_weight
+from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
 from tests import linear_gaussian
 
 
@@ -39,7 +40,9 @@ def test_weights_are_summed_in_any_number_of_chunks(rows):
 
 def test_effective_samples_have_their_exact_share():
     count = 4000
-    full = kv.evaluation.log_likelihood(linear_gaussian.model(True), linear_gaussian.data(5), count, verbose=False)
+    full = kv.evaluation.log_likelihood(
+        linear_gaussian.model(True), linear_gaussian.data(5), num_samples=count, verbose=False
+    )
     np.testing.assert_allclose(full.effective_samples, count, rtol=1e-3)
     # For each latent q is 0.2 off in mean and 0.3 in log-variance: E_q[(p/q)²] by quadrature.
     w, _ = linear_gaussian.weights()
@@ -48,14 +51,16 @@ def test_effective_samples_have_their_exact_share():
     for scale in scales:
         p, q = scipy.stats.norm(0.0, scale), scipy.stats.norm(0.2, scale * math.exp(0.15))
         squares *= scipy.integrate.quad(lambda z, p=p, q=q: p.pdf(z) ** 2 / q.pdf(z), -8 * scale, 8 * scale)[0]
-    found = kv.evaluation.log_likelihood(linear_gaussian.model(False), linear_gaussian.data(5), count, verbose=False)
+    found = kv.evaluation.log_likelihood(
+        linear_gaussian.model(False), linear_gaussian.data(5), num_samples=count, verbose=False
+    )
     # The share of each of 5 examples varies by about 2 %.
     np.testing.assert_allclose(found.effective_samples / count, 1.0 / squares, rtol=0.08)
 
 
 def test_sampling_errors_are_those_of_other_seeds():
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(500)
-    found = kv.evaluation.log_likelihood(vae, x, 200, verbose=False)
+    found = kv.evaluation.log_likelihood(vae, x, num_samples=200, verbose=False)
     scores = (found.per_example - exact(x)) / found.sampling_errors
     assert np.std(scores) == pytest.approx(1.0, abs=0.13)  # 4 standard errors of 500 scores
     assert found.sampling_error == pytest.approx(np.sqrt(np.mean(found.sampling_errors**2) / 500))

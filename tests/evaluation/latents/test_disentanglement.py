@@ -61,7 +61,7 @@ def test_by_chance_is_what_unrelated_codes_score(perfect):
 
 
 def test_the_model_is_asked():
-    found = disentanglement(model(TURNED), (X, FACTORS), ["mig", "modularity"], verbose=False)
+    found = disentanglement(model(TURNED), (X, FACTORS), metrics=["mig", "modularity"], verbose=False)
     # Of two factors nearly mixed away; the third is held by one latent.
     assert 1 / 3 < found.scores["mig"] < 0.55
     assert found.importance is None
@@ -79,10 +79,10 @@ def test_names_and_kinds_of_a_dataset_are_known():
         with_labels=True,
     )
     vae = kv.models.vae((1, 3, 1), latent_size=2, hidden=[8], likelihood="normal", seed=0)
-    found = disentanglement(vae, batches, ["sap"], verbose=False)
+    found = disentanglement(vae, batches, metrics=["sap"], verbose=False)
     assert found.factors == ("kind", "size", "place")
-    again = disentanglement(vae, batches, ["sap"], categorical=["kind"], verbose=False)
-    without = disentanglement(vae, batches, ["sap"], categorical=[], verbose=False)
+    again = disentanglement(vae, batches, metrics=["sap"], categorical=["kind"], verbose=False)
+    without = disentanglement(vae, batches, metrics=["sap"], categorical=[], verbose=False)
     assert found.scores == again.scores != without.scores
 
 
@@ -105,7 +105,7 @@ def test_warnings_of_few_rows_and_of_factors_that_go_together():
     rng = np.random.default_rng(0)
     few = np.stack([rng.integers(5, size=100), rng.integers(5, size=100), np.arange(100) % 2], axis=1)
     few[:, 1] = few[:, 0]
-    found = disentanglement(model(np.eye(3)), (few.astype(np.float32), few), ["mig"], verbose=False)
+    found = disentanglement(model(np.eye(3)), (few.astype(np.float32), few), metrics=["mig"], verbose=False)
     counts, together = found.warnings()
     assert "100 examples are few" in counts
     assert "not independent" in together
@@ -131,6 +131,6 @@ def test_refused():
     categories = kv.models.vae((3,), posterior=latents, prior=prior, objective=objective, hidden=[4])
     with pytest.raises(ValueError, match="those of OneHotCategorical are categories; wanted real"):
         disentanglement(categories, (X, FACTORS), verbose=False)
-    with pytest.raises(ValueError, match="seed must be an integer from 0 to 2147483647; received -1"):
+    with pytest.raises(ValueError, match="expected an integer from 0 to 2147483647, received -1"):
         disentanglement(vae, (X, FACTORS), seed=-1, verbose=False)
     assert set(METRICS) == {"beta_vae", "factor_vae", "mig", "sap", "dci", "modularity"}

@@ -10,7 +10,7 @@ TRAIN, TEST = bars(200, 0), bars(100, 1)
 
 
 def learn(train=TRAIN, test=TEST, seed=0):
-    return learn_features(train, test, epochs=2, batch_size=16, seed=seed, verbose=False)
+    return learn_features(train, test=test, epochs=2, batch_size=16, seed=seed, verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +79,13 @@ def test_chunks_do_not_change_the_features(features, monkeypatch):
 )
 def test_bad_data_are_refused(train, message):
     with pytest.raises(ValueError, match=message):
-        learn_features(train, bars(10, 0), verbose=False)
+        learn_features(train, test=bars(10, 0), verbose=False)
     with pytest.raises(ValueError, match="epochs must be a positive integer"):
-        learn_features(train, bars(10, 0), epochs=0, verbose=False)
+        learn_features(train, test=bars(10, 0), epochs=0, verbose=False)
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):
-        learn_features(train, bars(10, 0), batch_size=0, verbose=False)
+        learn_features(train, test=bars(10, 0), batch_size=0, verbose=False)
     with pytest.raises(ValueError, match="learn_features: seed"):
-        learn_features(train, bars(10, 0), seed=-1, verbose=False)
+        learn_features(train, test=bars(10, 0), seed=-1, verbose=False)
 
 
 def test_other_images_are_refused(features):

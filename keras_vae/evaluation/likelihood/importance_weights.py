@@ -1,0 +1,96 @@
+"""Sums of importance weights in log space, a chunk of samples at a time."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+# From a number of samples and a stateless seed to what they give.
+Draw = Callable[[tf.Tensor, tf.Tensor], Any]
+
+
+def in_chunks(
+    draw: Draw,
+    add: Callable[[Any, Any], Any],
+    start: Any,
+    *,
+    num_samples: tf.Tensor,
+    examples: tf.Tensor,
+    at_once: int,
+    seed: tf.Tensor,
+) -> Any:
+    """Draw samples a chunk at a time and add up what they give.
+
+    Args:
+        draw: From a chunk's size and a stateless seed to what its samples give, such as `[size, batch]` log-weights.
+        add: From the sums so far and what `draw` returned to the new sums.
+        start: The sums of no samples, a structure of tensors.
+        num_samples: How many for each example, a scalar.
+        examples: How many examples each sample is drawn for, a scalar.
+        at_once: How many (sample, example) pairs may be decoded in one piece, as `rows_at_once` says.
+        seed: Folded with the number of samples done.
+
+    Returns:
+        The sums.
+    """
+    chunk = tf.clip_by_value(at_once // examples, 1, num_samples)
+
+    def one_chunk(done: tf.Tensor, sums: Any) -> tuple[tf.Tensor, Any]:
+        size = tf.minimum(chunk, num_samples - done)
+        return done + size, add(sums, draw(size, tf.random.experimental.stateless_fold_in(seed, done)))
+
+    _, sums = tf.while_loop(
+        lambda done, _: done < num_samples, one_chunk, (tf.constant(0), start), parallel_iterations=1
+    )
+    return sums
+
+
+def log_mean_weight(
+    draw: Draw,
+    like: tf.Tensor,
+    *,
+    num_samples: tf.Tensor,
+    examples: tf.Tensor,
+    at_once: int,
+    seed: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return log 1/S Σ_s w_s and the effective number of samples, (Σ w)² / Σ w².
+
+    The effective sample size is Kong's (1992): between 1, one sample outweighs all others, and S, all weigh the same.
+
+    Args:
+        draw: From a chunk's size and a seed to log w, `[size, batch]`.
+        like: `[batch, ...]`, in the weights' dtype.
+        num_samples: S, a scalar.
+        examples: As in `in_chunks`.
+        at_once: As there.
+        seed: A stateless seed.
+
+    Returns:
+        Both `[batch]`; without any weight above 0, −∞ and 0.
+    """
+    empty = tf.fill(tf.shape(like)[:1], tf.constant(-math.inf, like.dtype))
+
+    def add(sums: tuple[tf.Tensor, tf.Tensor], log_weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        log_sum, log_squares = sums
+        return (
+            tf.reduce_logsumexp(tf.concat([log_sum[None], log_weights], 0), axis=0),
+            tf.reduce_logsumexp(tf.concat([log_squares[None], 2.0 * log_weights], 0), axis=0),
+        )
+
+    log_sum, log_squares = in_chunks(
+        draw,
+        add,
+        (empty, empty),
+        num_samples=num_samples,
+        examples=examples,
+        at_once=at_once,
+        seed=seed,
+    )
+    return log_sum - tf.math.log(tf.cast(num_samples, like.dtype)), effective_samples(log_sum, log_squares)
+
+
+def effective_samples(log_sum: tf.Tensor, log_squares: tf.Tensor) -> tf.Tensor:
+    """Return (Σ w)² / Σ w² from the logarithms of both sums; 0 where all weights are 0."""
+    return tf.where(tf.math.is_finite(log_sum), tf.exp(2.0 * log_sum - log_squares), 0.0)
