@@ -238,39 +238,42 @@ def test_bounded_and_binary_latents_stay_what_they_are():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, x: traverse(m, x), r"wanted one example, shape \(5,\); received shape \(6, 5\).*x\[0\]"),
-        (lambda m, x: traverse(m, x[0], latents=[2]), r"indices from 0 to 1; received \[2\]"),
+        (lambda m, x: traverse(m, x), r"expected one example, \(5,\), received \(6, 5\).*x\[0\]"),
+        (lambda m, x: traverse(m, x[0], latents=[2]), r"indices from 0 to 1, received \[2\]"),
         (lambda m, x: traverse(m, x[0], latents=[-1]), "indices from 0 to 1"),
         (lambda m, x: traverse(m, x[0], latents=[]), "indices from 0 to 1"),
-        (lambda m, x: traverse(m, x[0], latents=2), "give reference="),
+        (lambda m, x: traverse(m, x[0], latents=2), "Pass reference="),
         (lambda m, x: traverse(m, x[0], latents=0, reference=x), "positive integer; received 0"),
         (lambda m, x: traverse(m, x[0], values=[]), "finite numbers"),
         (lambda m, x: traverse(m, x[0], values=[0, np.nan]), "finite numbers"),
-        (lambda m, x: interpolate(m, x[0], x[1], steps=1), "at least 2"),
+        (lambda m, x: interpolate(m, x[0], x[1], steps=1), "expected 2 or more"),
         (lambda m, x: interpolate(m, x[0], x[1], kind="sperical"), "Did you mean 'spherical'"),
-        (lambda m, x: interpolate(m, x[0], x[1][:3]), r"received shape \(3,\)"),
-        (lambda m, x: interpolate_latents([1, 2], [1]), "two finite vectors of one length"),
-        (lambda m, x: interpolate_latents([1, 2], [1, np.inf]), "two finite vectors of one length"),
+        (lambda m, x: interpolate(m, x[0], x[1][:3]), r"received \(3,\)"),
+        (lambda m, x: interpolate_latents([1, 2], [1]), "two finite vectors of the same length"),
+        (lambda m, x: interpolate_latents([1, 2], [1, np.inf]), "two finite vectors of the same length"),
         (lambda m, x: manifold(m, 0), "size must be a positive integer"),
         (lambda m, x: manifold(m, 3, low=0.5, high=0.5), "low=0.5, high=0.5"),
         (lambda m, x: manifold(m, 3, low=0), "0 < low"),
-        (lambda m, x: edit(m, x[0], {0: 1}), r"received shape \(5,\).*x\[None\]"),
+        (lambda m, x: edit(m, x[0], {0: 1}), r"received \(5,\).*x\[None\]"),
         (lambda m, x: edit(m, x[:0], {0: 1}), "at least one example"),
-        (lambda m, x: edit(m, x, {2: 1}), "latents from 0 to 1; received 2"),
+        (lambda m, x: edit(m, x, {2: 1}), "latents from 0 to 1, received 2"),
         (lambda m, x: edit(m, x, {"smile": 1}), "received 'smile'"),
         (lambda m, x: edit(m, x, {True: 1}), "received True"),
         (lambda m, x: edit(m, x, {0: np.nan}), "received nan for latent 0"),
         (lambda m, x: edit(m, x, {0: [1, 2]}), r"received \[1, 2\]"),
         (
             lambda m, x: edit(m, x, {0: 1}, condition=np.zeros([4, 3])),
-            "edit: received a condition, but the model has none",
+            "edit: the model has no condition",
         ),
         (lambda m, x: traverse(m, x[0], condition=np.zeros([4, 3])), "one label or one vector"),
-        (lambda m, x: attribute_vector(m, x_with=x, x_without=x[:0]), "x_without: wanted at least one"),
-        (lambda m, x: add_attribute(m, x, [1, 2, 3]), "must hold 2 finite numbers"),
-        (lambda m, x: add_attribute(m, x, [1, np.nan]), "must hold 2 finite numbers"),
-        (lambda m, x: add_attribute(m, x, [1, 2], strength=[]), "strength must be"),
-        (lambda m, x: add_attribute(m, x, [1, 2], strength=np.inf), "strength must be"),
+        (
+            lambda m, x: attribute_vector(m, x_with=x, x_without=x[:0]),
+            "x_without: x has the wrong shape: expected at least one",
+        ),
+        (lambda m, x: add_attribute(m, x, [1, 2, 3]), "expected 2 finite numbers"),
+        (lambda m, x: add_attribute(m, x, [1, np.nan]), "expected 2 finite numbers"),
+        (lambda m, x: add_attribute(m, x, [1, 2], strength=[]), "strength is invalid"),
+        (lambda m, x: add_attribute(m, x, [1, 2], strength=np.inf), "strength is invalid"),
     ],
 )
 def test_bad_arguments_are_refused(model, x, call, message):
@@ -291,7 +294,7 @@ def test_latents_that_are_no_vectors_are_refused():
         lambda: attribute_vector(maps, x_with=x, x_without=x),
         lambda: add_attribute(maps, x, [1, 2]),
     ):
-        with pytest.raises(ValueError, match=r"latent has shape \(2, 3\); wanted a vector"):
+        with pytest.raises(ValueError, match=r"not a vector: .*received \(2, 3\)"):
             call()
     with pytest.raises(ValueError, match="two latents"):
         manifold(maps)

@@ -1,4 +1,4 @@
-"""What every measure returns: figures that print as a table, save as JSON, and draw themselves."""
+"""The result of a measure: it prints as a table, saves as JSON, and plots as a figure."""
 
 import dataclasses
 import json
@@ -18,28 +18,28 @@ Row = tuple[str, ...]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """What a measure found; each measure has a dataclass of its own that inherits this one.
+    """The result of a measure; each measure has its own subclass, a dataclass.
 
     Attributes:
-        title: One line, a class attribute: what was measured.
+        title: What was measured, one line; a class attribute.
     """
 
     title: ClassVar[str]
 
     def table(self) -> Sequence[Row]:
-        """Return the figures as text, `(name, value, ...)`; the first row names the columns."""
+        """Return the results as rows of text, `(name, value, ...)`; the first row has the names of the columns."""
         raise NotImplementedError
 
     def figure(self) -> Figure:
-        """Draw the figures; `plot` returns the drawing, and saves it."""
+        """Draw the results; users call `plot`, which can also save the figure."""
         raise NotImplementedError
 
     def warnings(self) -> Sequence[str]:
-        """Return what a reader must know before trusting the figures; none by default."""
+        """Return warnings about the reliability of the results; none by default."""
         return ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, as JSON can hold it; what is not finite becomes None.
+        """Return all results as JSON can hold them; values that are not finite become None.
 
         Fields with the metadata `{"json": False}`, such as images, are left out.
         """
@@ -66,7 +66,7 @@ class Result:
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
-    r"""Return one line a row: the first column to the left, all others to the right.
+    r"""Return one line per row: the first column aligned left, all others right.
 
     Example:
         >>> print("\n".join(aligned([("latent", "nats"), ("z0", "3.10"), ("z10", "12.05")])))
@@ -82,7 +82,7 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can hold: arrays as lists, and None for what is not finite."""
+    """Convert to what JSON can hold: arrays to lists, and values that are not finite to None."""
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,4 +1,4 @@
-"""Training that resumes: callbacks and run directories."""
+"""Training: callbacks, checkpoints, monitoring, and run directories from which training resumes."""
 
 from keras_vae.training.callbacks import Pictures
 from keras_vae.training.checkpoint import Checkpoint, HistoryFile, read_history, restore

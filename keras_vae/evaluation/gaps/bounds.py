@@ -1,4 +1,4 @@
-"""The bounds of two posteriors from the same noise, and log p(x) by whichever is the better proposal."""
+"""The bounds of q* and of the encoder from the same noise, and log p(x) by the better of the two proposals."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_vae.evaluation.likelihood.importance_weights import in_chunks, log_me
 from keras_vae.families.base import Family
 from keras_vae.inference import Inference
 
-# One part in so many of the samples decides which proposal is better.
+# One in this many samples decides which proposal is better.
 _TRIAL_SHARE = 10
 
 
@@ -23,7 +23,7 @@ def both_bounds(
 ) -> tuple[tf.Tensor, ...]:
     """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64.
 
-    Of two families and values the first are q*'s, the second the encoder's.
+    Of two families and values, the first are those of q*, the second those of the encoder.
     """
 
     def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -34,7 +34,7 @@ def both_bounds(
         return better, given, better - given
 
     def add(sums: Any, drawn: Any) -> Any:
-        # In float64, where the squares may be summed as they are.
+        # In float64, which is precise enough for plain sums of squares.
         return [
             (first + tf.reduce_sum(value, 0), second + tf.reduce_sum(value**2, 0))
             for (first, second), value in zip(sums, drawn, strict=True)
@@ -79,7 +79,7 @@ def importance_estimate(
             seed=seed,
         )
 
-    # Chosen by samples that are not used again: the higher of two final estimates would be too high.
+    # Chosen by other samples: the higher of two final estimates would be too high.
     trial, final = tf.unstack(tf.random.experimental.stateless_split(seed))
     few = tf.maximum(num_samples // _TRIAL_SHARE, 1)
     local, encoder = (weigh(family, part, few, trial)[0] for family, part in zip(families, values, strict=True))

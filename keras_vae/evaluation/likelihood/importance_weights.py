@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# From a number of samples and a stateless seed to what they give.
+# From a number of samples and a stateless seed to what the samples give.
 Draw = Callable[[tf.Tensor, tf.Tensor], Any]
 
 
@@ -20,16 +20,17 @@ def in_chunks(
     at_once: int,
     seed: tf.Tensor,
 ) -> Any:
-    """Draw samples a chunk at a time and add up what they give.
+    """Draw samples a chunk at a time, and add up what they give.
 
     Args:
-        draw: From a chunk's size and a stateless seed to what its samples give, such as `[size, batch]` log-weights.
-        add: From the sums so far and what `draw` returned to the new sums.
+        draw: From the size of a chunk and a stateless seed to what its samples give, such as log-weights
+            `[size, batch]`.
+        add: From the sums so far and the result of `draw` to the new sums.
         start: The sums of no samples, a structure of tensors.
-        num_samples: How many for each example, a scalar.
-        examples: How many examples each sample is drawn for, a scalar.
-        at_once: How many (sample, example) pairs may be decoded in one piece, as `rows_at_once` says.
-        seed: Folded with the number of samples done.
+        num_samples: Number of samples per example, a scalar.
+        examples: Number of examples, a scalar.
+        at_once: Number of (sample, example) pairs to decode in one piece, as `rows_at_once` returns it.
+        seed: A stateless seed; each chunk folds in the number of samples before it.
 
     Returns:
         The sums.
@@ -57,18 +58,19 @@ def log_mean_weight(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return log 1/S Σ_s w_s and the effective number of samples, (Σ w)² / Σ w².
 
-    The effective sample size is Kong's (1992): between 1, one sample outweighs all others, and S, all weigh the same.
+    The effective sample size is that of Kong (1992): from 1, where one sample outweighs all others, to S, where all
+    weights are equal.
 
     Args:
-        draw: From a chunk's size and a seed to log w, `[size, batch]`.
-        like: `[batch, ...]`, in the weights' dtype.
+        draw: From the size of a chunk and a seed to log w, `[size, batch]`.
+        like: A tensor `[batch, ...]` of the dtype of the weights.
         num_samples: S, a scalar.
         examples: As in `in_chunks`.
         at_once: As there.
         seed: A stateless seed.
 
     Returns:
-        Both `[batch]`; without any weight above 0, −∞ and 0.
+        Both `[batch]`; −∞ and 0 if all weights are 0.
     """
     empty = tf.fill(tf.shape(like)[:1], tf.constant(-math.inf, like.dtype))
 

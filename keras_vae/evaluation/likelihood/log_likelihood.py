@@ -24,11 +24,11 @@ class LogLikelihood(Estimate):
 
     Attributes:
         per_example: The estimate for each example, `[examples]`.
-        num_samples: S, samples for each example.
-        effective_samples: How many samples of the exact posterior would be as good, `[examples]`.
+        num_samples: S, the number of samples per example.
+        effective_samples: Effective number of samples, `[examples]`.
     """
 
-    title: ClassVar[str] = "Log-likelihood by importance sampling, on average a lower bound"
+    title: ClassVar[str] = "Log-likelihood by importance sampling (a lower bound on average)"
     samples: ClassVar[str] = "importance samples"
 
 
@@ -44,25 +44,25 @@ def log_likelihood(
     """Estimate log p(x) by importance sampling from the posterior.
 
     log p(x) ≈ log 1/S Σ_s p(x, z_s) / q(z_s|x), z_s ~ q(z|x): Rezende, Mohamed & Wierstra (2014), appendix E;
-    as the bound L_S of Burda, Grosse & Salakhutdinov (2016), equation 8. On average it lies below log p(x)
-    and rises towards it with S. Sums are taken in log space, a chunk of samples at a time, so memory does
-    not grow with `num_samples`.
+    the bound L_S of Burda, Grosse & Salakhutdinov (2016), equation 8. On average it is below log p(x) and rises
+    toward it with S. Sums are taken in log space, a chunk of samples at a time, so memory does not grow with
+    `num_samples`.
 
     Args:
         model: A trained VAE.
         data: Arrays `[n, *event]`, or a batched `tf.data.Dataset` of x or (x, y). For a conditional model (x, y),
             arrays or batches; the estimate is then of log p(x|y).
-        num_samples: S, the number of samples for each example.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of the samples; the same seed repeats the estimate.
+        num_samples: S, the number of samples per example.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of the samples; the same seed gives the same estimate.
         verbose: Whether to show a progress bar.
 
     Returns:
-        The estimate for each example, its mean, errors and effective sample sizes; it warns where the weights vary too
-        much.
+        The estimate for each example, with its mean, errors and effective sample sizes; it warns if the weights vary
+        too much.
 
     Raises:
-        ValueError: If `num_samples` is not a positive integer, or data is refused as in `VAE.fit`.
+        ValueError: If `num_samples` is not a positive integer, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import numpy as np
@@ -88,13 +88,13 @@ def log_likelihood(
             found.append([replicas.gathered(strategy, part) for part in estimated])
             progress.set_postfix_str(f"{np.mean(np.concatenate([log_p for log_p, _ in found])):.2f} nats")
     if not found:
-        raise ValueError("log_likelihood: the data holds no examples; wanted at least one")
+        raise ValueError("log_likelihood: the data are empty: expected at least one example, received none")
     log_p, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return LogLikelihood(log_p, num_samples, effective)
 
 
 def _compiled(model: VAE) -> Any:
-    """Return the compiled function of x, y, a seed and S to log p(x) and its ESS, `[batch]`. Made once a model."""
+    """Return the compiled function of x, y, a seed and S to log p(x) and its ESS, `[batch]`. Made once per model."""
     if "_log_likelihood" not in vars(model):
         model._log_likelihood = tf.function(functools.partial(_estimate, model), reduce_retracing=True)
     return model._log_likelihood

@@ -1,4 +1,4 @@
-"""The independent parts of a likelihood: what may be hidden without the rest."""
+"""The independent parts of a likelihood: what can be hidden without the rest."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -16,7 +16,7 @@ def log_prob_by_part(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
         x: `[..., *event]`.
 
     Returns:
-        `[..., *parts]`, in nats: an event's shape without the trailing axes that only go together, such as the
+        `[..., *parts]`, in nats: the shape of an event without the trailing axes that belong together, such as the
         channels of a mixture of logistics.
 
     Raises:
@@ -33,13 +33,13 @@ def log_prob_by_part(distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
     if isinstance(distribution, DiscretizedLogisticMixtureDistribution):
         return distribution.log_prob_by_pixel(x)
     raise ValueError(
-        f"imputation: a {distribution.name} likelihood does not say which of its values are independent given z; "
-        "wanted one that factorizes, such as keras_vae.families.Bernoulli or Normal"
+        "imputation: the likelihood has no independent parts: expected one that factorizes, such as "
+        f"keras_vae.families.Bernoulli or Normal, received {distribution.name}"
     )
 
 
 def joint_axes(model: VAE) -> int:
-    """Return how many trailing axes of x only go together: they are hidden together or not at all.
+    """Return the number of trailing axes of x that belong together: they are hidden together or not at all.
 
     Raises:
         ValueError: As `log_prob_by_part`.

@@ -141,8 +141,8 @@ def test_a_users_statistic():
 @pytest.mark.parametrize(
     ("statistics", "error", "match"),
     [
-        ({"mean": lambda x: x[:, 0]}, ValueError, "already"),
-        ({"all": lambda x: tf.reduce_max(x)}, ValueError, "'all'.*one number for each example"),
+        ({"mean": lambda x: x[:, 0]}, ValueError, "name of a statistic is taken"),
+        ({"all": lambda x: tf.reduce_max(x)}, ValueError, "'all'.*one number per example"),
         ({"none": lambda x: tf.math.log(-tf.ones_like(x[:, 0]))}, ValueError, "'none'.*not finite"),
         ({"text": "mean"}, TypeError, "'text'.*function"),
     ],

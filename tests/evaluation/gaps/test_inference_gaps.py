@@ -94,7 +94,7 @@ def test_an_estimate_can_be_given():
     assert found.log_likelihood is exact
     assert found.steps == 100
     assert not found.settled.any()
-    with pytest.raises(ValueError, match="5 examples, and the data holds 4"):
+    with pytest.raises(ValueError, match="expected 4 examples, received an estimate for 5"):
         inference_gaps(vae, x[:4], estimate=exact, max_steps=100, verbose=False)
 
 
@@ -139,9 +139,9 @@ def test_a_search_begins_at_the_normal_it_is_given(family):
 def test_families_that_cannot_be_searched_are_refused():
     vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
     x = correlated.data(2)
-    with pytest.raises(ValueError, match=r"family is of \(3,\) real latents.*of \(2,\)"):
+    with pytest.raises(ValueError, match=r"expected \(2,\) latents, .*of shape \(3,\)"):
         inference_gaps(vae, x, family=kv.families.Normal(3), verbose=False)
-    with pytest.raises(ValueError, match="every value is of one data point; received InverseAutoregressiveFlow"):
+    with pytest.raises(ValueError, match="all belong to one example, received InverseAutoregressiveFlow"):
         inference_gaps(vae, x, family=kv.families.InverseAutoregressiveFlow(correlated.LATENT), verbose=False)
     with pytest.raises(TypeError, match="received 'flow'"):
         inference_gaps(vae, x, family="flow", verbose=False)
@@ -187,7 +187,7 @@ def test_a_search_that_fails_has_found_nothing(tmp_path):
 def test_what_cannot_be_so_is_said(found, tmp_path):
     late = dataclasses.replace(found, settled=np.arange(20) > 4)
     (warning,) = late.warnings()
-    assert "in 25 % of the examples" in warning
+    assert "for 25 % of the examples" in warning
     assert "max_steps" in warning
     low = dataclasses.replace(found.log_likelihood, per_example=found.local_bounds - 1.0)
     wrong = dataclasses.replace(found, log_likelihood=low, encoder_bounds=found.local_bounds + 1.0)
@@ -212,7 +212,7 @@ def test_seeds_repeat():
 
 def test_posteriors_without_gradient_are_refused():
     vae = kv.models.make("nvil", (4,), latent_size=2, hidden=[4])
-    with pytest.raises(ValueError, match="carry none"):
+    with pytest.raises(ValueError, match="not differentiable"):
         inference_gaps(vae, np.ones([2, 4], np.float32), verbose=False)
     vae = linear_gaussian.model(exact_posterior=True)
     with pytest.raises(ValueError, match="bound_samples"):
@@ -228,7 +228,7 @@ def test_a_density_that_jumps_is_refused():
         kv.Decoder(kv.networks.MLP(), kv.families.Normal(2, scale=1.0)),
         kv.priors.Uniform(family),
     )
-    with pytest.raises(ValueError, match="miss the jumps of PiecewiseConstant's density; wanted"):
+    with pytest.raises(ValueError, match=r"has jumps.*received PiecewiseConstant"):
         inference_gaps(vae, np.zeros([2, 2], np.float32), num_samples=20, verbose=False)
 
 
@@ -236,11 +236,9 @@ def test_an_estimate_of_other_data_is_refused_before_the_search(monkeypatch):
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(5)
     monkeypatch.setattr(LocalOptimizer, "fit", lambda *_: pytest.fail("searched"))
     few = LogLikelihood(np.zeros(4), 100, np.full(4, 100.0))
-    with pytest.raises(ValueError, match="of 4 examples, and the data holds at least 5"):
+    with pytest.raises(ValueError, match="expected at least 5 examples, received an estimate for 4"):
         inference_gaps(vae, x, estimate=few, verbose=False)
-    with pytest.raises(
-        TypeError, match="what log_likelihood or annealed_importance_sampling returns; received ndarray"
-    ):
+    with pytest.raises(TypeError, match="result of log_likelihood or annealed_importance_sampling, received ndarray"):
         inference_gaps(vae, x, estimate=np.zeros(5), verbose=False)
 
 

@@ -89,7 +89,7 @@ def test_names_and_kinds_of_a_dataset_are_known():
 def test_table_file_and_picture(perfect, tmp_path):
     text = str(perfect)
     assert text.startswith("Disentanglement\n")
-    for part in ("β-VAE metric", "DCI informativeness", "by chance", "most of kind", "z1", "100%"):
+    for part in ("β-VAE metric", "DCI informativeness", "by chance", "most about kind", "z1", "100%"):
         assert part in text
     assert "warning" not in text
     perfect.save(tmp_path / "found.json")
@@ -115,11 +115,11 @@ def test_warnings_of_few_rows_and_of_factors_that_go_together():
 def test_refused():
     vae = model(np.eye(3))
     cases = [
-        (X, {}, "the data has no labels"),
-        ((X, FACTORS[:, 0]), {}, "two known factors or more"),
+        (X, {}, "the data have no labels"),
+        ((X, FACTORS[:, 0]), {}, "two or more factors"),
         ((X, FACTORS), {"metrics": ["mgi"]}, "received 'mgi'. Did you mean 'mig'"),
-        ((X, FACTORS), {"names": ["a", "b"]}, "wanted 3 different names"),
-        ((X, FACTORS), {"names": ["a", "b", "a"]}, "wanted 3 different names"),
+        ((X, FACTORS), {"names": ["a", "b"]}, "expected 3 different names"),
+        ((X, FACTORS), {"names": ["a", "b", "a"]}, "expected 3 different names"),
         ((X, FACTORS), {"names": ["a", "b", "c"], "categorical": ["d"]}, "Unknown factor: .*received 'd'"),
     ]
     for data, options, message in cases:
@@ -129,7 +129,7 @@ def test_refused():
     prior = kv.priors.Learned(kv.families.OneHotCategorical((2, 3)))
     objective = kv.objectives.ELBO(estimator="nvil")
     categories = kv.models.vae((3,), posterior=latents, prior=prior, objective=objective, hidden=[4])
-    with pytest.raises(ValueError, match="those of OneHotCategorical are categories; wanted real"):
+    with pytest.raises(ValueError, match=r"expected real.* received the categories of OneHotCategorical"):
         disentanglement(categories, (X, FACTORS), verbose=False)
     with pytest.raises(ValueError, match="expected an integer from 0 to 2147483647, received -1"):
         disentanglement(vae, (X, FACTORS), seed=-1, verbose=False)

@@ -104,7 +104,7 @@ def test_datasets_and_what_is_saved(tmp_path):
 
 def test_labels_given_to_the_encoder_are_told():
     found = representation(identity(kv.conditions.Label(4)), corners(40), test=corners(8), neighbors=3, verbose=False)
-    assert any("was given the labels" in warning for warning in found.warnings())
+    assert any("encoder receives the labels" in warning for warning in found.warnings())
     assert not representation(identity(), corners(40), test=corners(8), neighbors=3, verbose=False).warnings()
 
 
@@ -112,10 +112,10 @@ def test_labels_given_to_the_encoder_are_told():
     ("train", "test", "message"),
     [
         (corners(12)[0], corners(12), "no labels"),
-        ((corners(40)[0], np.eye(4)[corners(40)[1]]), corners(12), "one integer for each example.*float64"),
-        (corners(12), corners(12), "wanted 15 training examples or more.*received 12"),
-        (corners(40), (corners(4)[0], np.arange(4) + 3), r"test has \[4, 5, 6\] beside them"),
-        ((corners(40)[0], np.zeros(40, int)), (corners(4)[0], np.zeros(4, int)), "two classes or more"),
+        ((corners(40)[0], np.eye(4)[corners(40)[1]]), corners(12), "one integer per example.*float64"),
+        (corners(12), corners(12), "expected 15 or more.*received 12"),
+        (corners(40), (corners(4)[0], np.arange(4) + 3), r"and also \[4, 5, 6\] in test"),
+        ((corners(40)[0], np.zeros(40, int)), (corners(4)[0], np.zeros(4, int)), "expected two or more in train"),
     ],
 )
 def test_bad_data_are_refused(train, test, message):

@@ -67,7 +67,7 @@ def test_it_prints_saves_plots_and_warns(few, tmp_path):
     assert "gap" in str(few)
     assert any("more temperatures" in warning for warning in few.warnings())
     swapped = dataclasses.replace(few, lower=few.lower + 50.0)
-    assert any("below the lower" in warning for warning in swapped.warnings())
+    assert any("below the lower bound" in warning for warning in swapped.warnings())
     few.save(tmp_path / "found.json")
     stored = json.loads((tmp_path / "found.json").read_text())
     assert stored["gap"] == pytest.approx(few.gap)
@@ -78,7 +78,7 @@ def test_it_prints_saves_plots_and_warns(few, tmp_path):
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="num_examples"):
         bidirectional(model(), num_examples=0)
-    with pytest.raises(ValueError, match="has none"):
+    with pytest.raises(ValueError, match="has no condition"):
         bidirectional(model(), num_examples=2, condition=np.zeros([2, 1]))
     with pytest.raises(ValueError, match="give condition"):
         bidirectional(correlated.conditional_model(), num_examples=2)

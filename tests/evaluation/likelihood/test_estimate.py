@@ -84,11 +84,9 @@ def test_it_warns_where_few_samples_weigh():
     for values in ([-math.inf, -80.0, -81.0], [-math.inf] * 3):
         (warning,) = estimate([0.0, 5.0, 50.0], per_example=values).warnings()[:1]
         assert "are not finite" in warning
-        assert not any(
-            "below the true one" in each for each in estimate([0.0, 5.0, 5.0], per_example=values).warnings()
-        )
+        assert not any("or more too low" in each for each in estimate([0.0, 5.0, 5.0], per_example=values).warnings())
     lone = estimate([1.5, 1.5, 50.0])
-    assert any("a single sample outweighs all others" in warning for warning in lone.warnings())
+    assert any("one sample outweighs all others" in warning for warning in lone.warnings())
     # 0.3 nats: 1/ESS = 0.09 for many samples.
     assert estimate([11.0, 11.2], num_samples=10**6).unsure.tolist() == [True, False]
 

@@ -79,6 +79,6 @@ def test_priors_given_y_are_sampled_given_y():
 
 def test_a_lone_sample_is_warned_of():
     lone = PriorSampling(np.full(5, -80.0), 50, np.full(5, 1.2))
-    assert any("single sample" in warning for warning in lone.warnings())
+    assert any("one sample" in warning for warning in lone.warnings())
     with pytest.raises(ValueError, match="num_samples"):
         prior_sampling(linear_gaussian.model(exact_posterior=True), linear_gaussian.data(5), num_samples=0)

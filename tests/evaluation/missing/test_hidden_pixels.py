@@ -47,18 +47,18 @@ def test_given_masks_follow_the_examples():
     np.testing.assert_array_equal(
         masks(given[0], share=0.5, event_shape=(3,), joint=0, seed=0)(1, 2, 3), given[[0, 0, 0]]
     )
-    with pytest.raises(ValueError, match="masks for 5 examples"):
+    with pytest.raises(ValueError, match="received 5 masks"):
         rule(1, 3, 3)
 
 
 @pytest.mark.parametrize(
     ("hidden", "share", "shape", "joint", "match"),
     [
-        ("middle", 0.5, IMAGE, 0, "'middle'.*wanted"),
-        ("top", 0.5, (5,), 0, r"wants images.*\(5,\)"),
+        ("middle", 0.5, IMAGE, 0, "expected.*received 'middle'"),
+        ("top", 0.5, (5,), 0, r"for images.*\(5,\)"),
         ("pixels", 1.0, IMAGE, 0, "share.*1.0"),
         (np.ones(IMAGE), 0.5, IMAGE, 0, "float64"),
-        (np.ones([2, 3], bool), 0.5, IMAGE, 0, r"shape \(2, 3\)"),
+        (np.ones([2, 3], bool), 0.5, IMAGE, 0, r"wrong shape: .*received \(2, 3\)"),
         (np.zeros(IMAGE, bool), 0.5, IMAGE, 0, "False everywhere"),
         (np.arange(72).reshape(IMAGE) == 0, 0.5, IMAGE, 1, "whole pixels"),
     ],

@@ -102,9 +102,9 @@ def test_seeds_sizes_and_what_is_told(features, tmp_path):
     assert found.samples != other.samples
     assert found.held_out.frechet == other.held_out.frechet
     assert (found.num_reference, found.num_images, found.classifier_accuracy) == (70, 40, features.accuracy)
-    assert "not comparable to Inception figures" in found.title
-    assert "not with Inception figures" in found.warnings()[0]
-    assert "40 images give no full covariance of 64 features" in found.warnings()[1]
+    assert "not comparable with Inception" in found.title
+    assert "not with FID or KID" in found.warnings()[0]
+    assert "40 images are too few for the covariance of 64 features" in found.warnings()[1]
     assert "held-out images" in str(found)
     found.save(tmp_path / "found.json")
     assert json.loads((tmp_path / "found.json").read_text())["samples"]["recall"] == found.samples.recall
@@ -114,12 +114,12 @@ def test_seeds_sizes_and_what_is_told(features, tmp_path):
 
 def test_bad_arguments_are_refused(features):
     model, x = constant_model(np.full([8, 8], 0.3)), bars(15, 2)[0]
-    with pytest.raises(ValueError, match=r"wanted 20 images or more in both sets, for 10 blocks.*received 15 and 15"):
+    with pytest.raises(ValueError, match=r"expected 20 or more in both sets, for 10 blocks.*received 15 and 15"):
         sample_quality(model, x, held_out=x, features=features, verbose=False)
     with pytest.raises(ValueError, match="blocks must be a positive integer"):
         sample_quality(model, x, held_out=x, features=features, blocks=0, verbose=False)
     small = kv.models.vae((4, 4, 1), latent_size=2, hidden=[4])
-    with pytest.raises(ValueError, match="images of shape"):
+    with pytest.raises(ValueError, match="images have the wrong shape"):
         sample_quality(
             small, np.zeros([30, 4, 4, 1]), held_out=np.zeros([30, 4, 4, 1]), features=features, verbose=False
         )
