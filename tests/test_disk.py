@@ -187,7 +187,7 @@ def test_a_checkpoint_with_a_flipped_byte_is_passed_over(run, template):
         path.write_bytes(path.read_bytes()[:-100])
     with (
         pytest.warns(UserWarning, match="Trying the previous one"),
-        pytest.raises(ValueError, match="Put back a copy of one, or move the directory away"),
+        pytest.raises(ValueError, match="Restore a copy of one, or move the directory away"),
     ):
         restore(run.checkpoint_dir)
     assert before.exists() is False

@@ -137,7 +137,7 @@ def test_spherical_interpolation_is_continuous_near_zero_angles():
 
 
 def test_opposite_latents_have_no_arc():
-    with pytest.raises(ValueError, match=r"opposite ways.*kind='linear'"):
+    with pytest.raises(ValueError, match=r"opposite directions.*kind='linear'"):
         interpolate_latents([1.0, 2.0], [-2.0, -4.0], steps=5, kind="spherical")
     np.testing.assert_allclose(interpolate_latents([1.0], [-1.0], steps=3), [[1], [0], [-1]])
 

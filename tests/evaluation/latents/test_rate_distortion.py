@@ -236,7 +236,7 @@ def test_what_is_printed_and_saved(tmp_path):
         ({"num_samples": 0}, "num_samples must be a positive integer; received 0"),
         ({"num_references": -1}, "num_references must be a positive integer; received -1"),
         ({"num_references": 1}, "num_references is too small: expected 2 or more"),
-        ({"data": linear_gaussian.data(1)}, "received 1 examples"),
+        ({"data": linear_gaussian.data(1)}, "too few examples: expected 2 or more, received 1"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

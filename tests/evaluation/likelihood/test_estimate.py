@@ -97,7 +97,7 @@ def test_it_prints_saves_and_plots(tmp_path):
     assert title == LogLikelihood.title
     figures = [line.split() for line in lines if not line.startswith("warning: ")]
     assert ["log", "p(x),", "over", "examples", "−104.50", f"{found.standard_error:.2f}"] in figures
-    assert ["effective", "ones,", "fewest", "2.0"] in figures
+    assert ["effective", "samples,", "fewest", "2.0"] in figures
     assert len(lines) - len(figures) == len(found.warnings()) == 1
     found.save(tmp_path / "found.json")
     stored = json.loads((tmp_path / "found.json").read_text())
