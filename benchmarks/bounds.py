@@ -26,7 +26,7 @@ def in_order(model: kv.VAE, data: Any, ks: Sequence[int] = KS, repetitions: int 
     rows = []
     for k in ks:
         estimates = [
-            kv.evaluation.log_likelihood(model, data, k, seed=seed, verbose=False)
+            kv.evaluation.log_likelihood(model, data, num_samples=k, seed=seed, verbose=False)
             for seed in range(min(repetitions, 5000 // k))
         ]
         rows.append({"k": k, "bound": float(np.mean([e.mean for e in estimates])), "repetitions": len(estimates)})

@@ -67,7 +67,7 @@ def measure(epochs: int = 600, seed: int = 0) -> dict[str, Any]:
     vae.compile()
     return {
         "elbo": vae.evaluate(test, verbose=0, return_dict=True)["bound"],
-        "importance_sampled": kv.evaluation.log_likelihood(vae, test, 5000, verbose=False).mean,
+        "importance_sampled": kv.evaluation.log_likelihood(vae, test, num_samples=5000, verbose=False).mean,
         "exact": exact_log_density(vae, test),
         "ppca_scikit_learn": float(pca.score(test)),
         "largest_principal_angle_degrees": largest_angle(covariance_parts(vae)[0], pca.components_),

@@ -44,7 +44,7 @@ def main() -> None:
     vae.fit(train, epochs=options.epochs, verbose=2)
     trained = time.perf_counter()
     terms = vae.evaluate(test, verbose=0, return_dict=True)
-    estimate = kv.evaluation.log_likelihood(vae, test, options.num_samples, seed=options.seed)
+    estimate = kv.evaluation.log_likelihood(vae, test, num_samples=options.num_samples, seed=options.seed)
     figures = {
         "likelihood": options.likelihood,
         "epochs": options.epochs,

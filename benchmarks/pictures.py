@@ -27,32 +27,31 @@ def main() -> None:
 
     conditional = trained("cvae", 8)
     rows = [np.asarray(conditional.sample(10, seed=0, condition=digit)) for digit in range(10)]
-    kv.plots.save_by_class(IMAGES / "by_class.png", np.stack(rows), range(10))
+    kv.plots.by_class(np.stack(rows), IMAGES / "by_class.png", names=range(10))
 
     two = trained("vae", 2)
-    kv.plots.save_manifold(IMAGES / "manifold.png", kv.latent.manifold(two))
-    kv.plots.save_latent_space(IMAGES / "latent_space.png", two.encode(x)["mean"], labels)
+    kv.plots.manifold(kv.latent.manifold(two), IMAGES / "manifold.png")
+    kv.plots.latent_space(two.encode(x)["mean"], labels, IMAGES / "latent_space.png")
 
     vae = trained("vae", 20)
     one_of_each = np.stack([x[labels == digit][0] for digit in range(10)])
     ways = [
-        kv.latent.interpolate(vae, one_of_each[a], one_of_each[b], 11, kind="spherical").images
+        kv.latent.interpolate(vae, one_of_each[a], one_of_each[b], steps=11, kind="spherical").images
         for a, b in ((1, 7), (3, 8), (4, 9), (0, 6))
     ]
-    kv.plots.save_interpolation(IMAGES / "interpolation.png", np.stack(ways))
+    kv.plots.interpolation(np.stack(ways), IMAGES / "interpolation.png")
     # Compare bold and thin within each class; across classes, bold would mean 0 and thin 1.
     ink = x.sum(axis=(1, 2, 3))
     middle = np.array([np.median(ink[labels == digit]) for digit in range(10)])[labels]
     bold, thin = x[ink > 1.2 * middle], x[ink < 0.8 * middle]
     strengths = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    direction = kv.latent.attribute_vector(vae, bold, thin)
-    bolder = kv.latent.add_attribute(vae, one_of_each, direction, strengths)
-    kv.plots.save_attribute(IMAGES / "attribute.png", bolder.images, strengths, "thin to bold")
+    direction = kv.latent.attribute_vector(vae, x_with=bold, x_without=thin)
+    bolder = kv.latent.add_attribute(vae, one_of_each, direction, strength=strengths)
+    kv.plots.attribute(bolder.images, strengths, IMAGES / "attribute.png", title="thin to bold")
     traversal = kv.latent.traverse(vae, one_of_each[3], latents=1, reference=x)
     edited = kv.latent.edit(vae, one_of_each, {int(traversal.latents[0]): 2.5})
-    kv.plots.save_edit(
-        IMAGES / "edit.png", one_of_each, edited.images, f"latent {traversal.latents[0]}, the most active, set to 2.5"
-    )
+    title = f"latent {traversal.latents[0]}, the most active, set to 2.5"
+    kv.plots.edit(one_of_each, edited.images, IMAGES / "edit.png", title=title)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ def measure(name: str, options: argparse.Namespace, per_example: Path) -> dict[s
     model.fit(train, epochs=options.epochs, verbose=0)
     trained = time.perf_counter()
     terms = model.evaluate(test, verbose=0, return_dict=True)
-    estimate = kv.evaluation.log_likelihood(model, test, options.num_samples, seed=options.seed, verbose=False)
+    estimate = kv.evaluation.log_likelihood(
+        model, test, num_samples=options.num_samples, seed=options.seed, verbose=False
+    )
     per_example.mkdir(parents=True, exist_ok=True)
     np.save(per_example / f"{name}.npy", estimate.per_example)
     return {

@@ -88,7 +88,7 @@ def by_examples() -> dict[int, list[float]]:
 def by_samples() -> dict[int, list[float]]:
     x, vae, found = images(IMAGES).astype(np.float32) / 255, new_model(), {}
     for count in tqdm(SAMPLES, desc="samples"):
-        found[count] = seconds_of(partial(kv.evaluation.log_likelihood, vae, x, count, verbose=False))
+        found[count] = seconds_of(partial(kv.evaluation.log_likelihood, vae, x, num_samples=count, verbose=False))
     return found
 
 

@@ -31,7 +31,7 @@ def train(name: str, strategy: tf.distribute.Strategy, data: tf.data.Dataset) ->
     before = flat(vae)
     logs = vae.fit(data, epochs=1, verbose=0).history
     evaluated = vae.evaluate(data, verbose=0, return_dict=True)
-    log_likelihood = kv.evaluation.log_likelihood(vae, data, 8, verbose=False).per_example
+    log_likelihood = kv.evaluation.log_likelihood(vae, data, num_samples=8, verbose=False).per_example
     return {
         "before": before,
         "weights": flat(vae),

@@ -62,10 +62,12 @@ def test_datasets_generators_and_arrays_alike(trained, two_classes):
 
 def test_log_likelihood_is_of_x_given_y(trained, two_classes):
     x, y = two_classes
-    right = kv.evaluation.log_likelihood(trained, (x, y), 20, verbose=False)
-    wrong = kv.evaluation.log_likelihood(trained, (x, 1 - y), 20, verbose=False)
+    right = kv.evaluation.log_likelihood(trained, (x, y), num_samples=20, verbose=False)
+    wrong = kv.evaluation.log_likelihood(trained, (x, 1 - y), num_samples=20, verbose=False)
     batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(100)
-    assert kv.evaluation.log_likelihood(trained, batches, 20, verbose=False).mean == pytest.approx(right.mean)
+    assert kv.evaluation.log_likelihood(trained, batches, num_samples=20, verbose=False).mean == pytest.approx(
+        right.mean
+    )
     # 64 pixels that are 0.9 against 0.1 likely are 64 · 0.8 · log 9 = 112 nats; a strange z makes up for half of it.
     assert right.mean - wrong.mean > 40
     seeds = np.arange(5)

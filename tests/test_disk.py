@@ -178,14 +178,16 @@ def _flip_a_bit(path):
 def test_a_checkpoint_with_a_flipped_byte_is_passed_over(run, template):
     newest, before = checkpoints(run.checkpoint_dir)
     _flip_a_bit(newest)
-    with pytest.warns(UserWarning, match=r"epoch-00002\.keras cannot be loaded: .* is damaged.*trying the one before"):
+    with pytest.warns(
+        UserWarning, match=r"epoch-00002\.keras cannot be loaded: .* is damaged.*Trying the previous one"
+    ):
         run.train(_config(template), epochs=3)
     assert [e["epoch"] for e in read_history(run.history_path)] == [1, 2, 3]
     for path in checkpoints(run.checkpoint_dir):
         path.write_bytes(path.read_bytes()[:-100])
     with (
-        pytest.warns(UserWarning, match="trying the one before"),
-        pytest.raises(ValueError, match="Put back a copy of one, or move the directory away"),
+        pytest.warns(UserWarning, match="Trying the previous one"),
+        pytest.raises(ValueError, match="Restore a copy of one, or move the directory away"),
     ):
         restore(run.checkpoint_dir)
     assert before.exists() is False

@@ -32,7 +32,7 @@ def test_values_outside_the_support_are_found_wherever_they_are(vae, value, as_d
         lambda: vae.fit(data, verbose=0),
         lambda: vae.fit(ZEROS, validation_data=data, verbose=0),
         lambda: vae.evaluate(data, verbose=0),
-        lambda: kv.evaluation.log_likelihood(vae, data, 2, verbose=False),
+        lambda: kv.evaluation.log_likelihood(vae, data, num_samples=2, verbose=False),
     ):
         with pytest.raises(ValueError, match="expected every value exactly 0 or 1 for a Bernoulli likelihood") as error:
             use()

@@ -110,34 +110,36 @@ def test_spherical_interpolation_turns_evenly():
         Rotation.from_rotvec([[0, 0, 0], axis / np.linalg.norm(axis) * angle]),
     )
     wanted = turns(np.linspace(0, 1, 7)).apply(first)
-    np.testing.assert_allclose(interpolate_latents(first, last.apply(first), 7, "spherical"), wanted, atol=1e-12)
+    np.testing.assert_allclose(
+        interpolate_latents(first, last.apply(first), steps=7, kind="spherical"), wanted, atol=1e-12
+    )
 
 
 def test_spherical_interpolation_of_unequal_lengths_keeps_its_ends_and_its_plane():
     rng = np.random.default_rng(0)
     first, last = rng.normal(size=20), 3 * rng.normal(size=20)
-    way = interpolate_latents(first, last, 9, "spherical")
+    way = interpolate_latents(first, last, steps=9, kind="spherical")
     np.testing.assert_allclose(way[[0, -1]], [first, last], rtol=1e-12)
     assert np.linalg.matrix_rank(way, tol=1e-8) == 2
 
 
 @pytest.mark.parametrize("last", [[2.0, 4.0], [0.0, 0.0], [1.0, 2.0], [1.0, 2.0 + 1e-9]])
 def test_spherical_interpolation_without_an_angle_is_straight(last):
-    way = interpolate_latents([1.0, 2.0], last, 5, "spherical")
+    way = interpolate_latents([1.0, 2.0], last, steps=5, kind="spherical")
     np.testing.assert_allclose(way, np.linspace([1.0, 2.0], last, 5), rtol=1e-12)
 
 
 def test_spherical_interpolation_is_continuous_near_zero_angles():
     # On both sides of the angle below which it is straight.
     for angle in (0.5e-6, 2e-6, 1e-3):
-        way = interpolate_latents([1.0, 0.0], [np.cos(angle), np.sin(angle)], 3, "spherical")
+        way = interpolate_latents([1.0, 0.0], [np.cos(angle), np.sin(angle)], steps=3, kind="spherical")
         np.testing.assert_allclose(way[1], [np.cos(angle / 2), np.sin(angle / 2)], atol=1e-12)
 
 
 def test_opposite_latents_have_no_arc():
-    with pytest.raises(ValueError, match=r"opposite ways.*kind='linear'"):
-        interpolate_latents([1.0, 2.0], [-2.0, -4.0], 5, "spherical")
-    np.testing.assert_allclose(interpolate_latents([1.0], [-1.0], 3), [[1], [0], [-1]])
+    with pytest.raises(ValueError, match=r"opposite directions.*kind='linear'"):
+        interpolate_latents([1.0, 2.0], [-2.0, -4.0], steps=5, kind="spherical")
+    np.testing.assert_allclose(interpolate_latents([1.0], [-1.0], steps=3), [[1], [0], [-1]])
 
 
 def test_manifold_is_even_in_probability(model):
@@ -158,11 +160,11 @@ def test_editing_leaves_the_other_latents(model, x, relative):
 
 
 def test_attributes_add_up(model, x):
-    direction = attribute_vector(model, x[:2], x[2:])
+    direction = attribute_vector(model, x_with=x[:2], x_without=x[2:])
     means = posterior_means(x)
     wanted = means[:2].mean(axis=0) - means[2:].mean(axis=0)
     np.testing.assert_allclose(direction, wanted, **CLOSE)
-    images, z = add_attribute(model, x, wanted, [-1, 0, 2])
+    images, z = add_attribute(model, x, wanted, strength=[-1, 0, 2])
     assert images.shape == (N, 3, linear_gaussian.DATA)
     for column, strength in enumerate([-1, 0, 2]):
         np.testing.assert_allclose(images[:, column], decoded(means + strength * wanted), **CLOSE)
@@ -177,13 +179,13 @@ def test_conditions_go_with_their_rows(conditional):
     shift = labels[:, None] + 1
     np.testing.assert_allclose(edit(conditional, x, {}, condition=labels).images, x + 110 * shift)
     np.testing.assert_allclose(edit(conditional, x, {}, condition=1).images, x + 220)
-    several = add_attribute(conditional, x, [1, 0], [0, 1], condition=labels).images
+    several = add_attribute(conditional, x, [1, 0], strength=[0, 1], condition=labels).images
     np.testing.assert_allclose(several, np.stack([x + 110 * shift, x + 110 * shift + [1, 0]], axis=1))
     np.testing.assert_allclose(
-        attribute_vector(conditional, x[:2], x[2:], condition_with=[0, 1], condition_without=2),
+        attribute_vector(conditional, x_with=x[:2], x_without=x[2:], condition_with=[0, 1], condition_without=2),
         x[:2].mean(axis=0) + 15 - x[2] - 30,
     )
-    np.testing.assert_allclose(interpolate(conditional, x[0], x[1], 2, condition=2).images, x[:2] + 330)
+    np.testing.assert_allclose(interpolate(conditional, x[0], x[1], steps=2, condition=2).images, x[:2] + 330)
     np.testing.assert_allclose(manifold(conditional, 3, condition=1).images[1, 1], [200, 200])
     found = traverse(conditional, x[0], latents=[1], values=[0], condition=0)
     np.testing.assert_allclose(found.images[0, 0], [110, 100])
@@ -236,39 +238,42 @@ def test_bounded_and_binary_latents_stay_what_they_are():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m, x: traverse(m, x), r"wanted one example, shape \(5,\); received shape \(6, 5\).*x\[0\]"),
-        (lambda m, x: traverse(m, x[0], latents=[2]), r"indices from 0 to 1; received \[2\]"),
+        (lambda m, x: traverse(m, x), r"expected one example, \(5,\), received \(6, 5\).*x\[0\]"),
+        (lambda m, x: traverse(m, x[0], latents=[2]), r"indices from 0 to 1, received \[2\]"),
         (lambda m, x: traverse(m, x[0], latents=[-1]), "indices from 0 to 1"),
         (lambda m, x: traverse(m, x[0], latents=[]), "indices from 0 to 1"),
-        (lambda m, x: traverse(m, x[0], latents=2), "give reference="),
+        (lambda m, x: traverse(m, x[0], latents=2), "Pass reference="),
         (lambda m, x: traverse(m, x[0], latents=0, reference=x), "positive integer; received 0"),
         (lambda m, x: traverse(m, x[0], values=[]), "finite numbers"),
         (lambda m, x: traverse(m, x[0], values=[0, np.nan]), "finite numbers"),
-        (lambda m, x: interpolate(m, x[0], x[1], steps=1), "at least 2"),
+        (lambda m, x: interpolate(m, x[0], x[1], steps=1), "expected 2 or more"),
         (lambda m, x: interpolate(m, x[0], x[1], kind="sperical"), "Did you mean 'spherical'"),
-        (lambda m, x: interpolate(m, x[0], x[1][:3]), r"received shape \(3,\)"),
-        (lambda m, x: interpolate_latents([1, 2], [1]), "two finite vectors of one length"),
-        (lambda m, x: interpolate_latents([1, 2], [1, np.inf]), "two finite vectors of one length"),
+        (lambda m, x: interpolate(m, x[0], x[1][:3]), r"received \(3,\)"),
+        (lambda m, x: interpolate_latents([1, 2], [1]), "two finite vectors of the same length"),
+        (lambda m, x: interpolate_latents([1, 2], [1, np.inf]), "two finite vectors of the same length"),
         (lambda m, x: manifold(m, 0), "size must be a positive integer"),
         (lambda m, x: manifold(m, 3, low=0.5, high=0.5), "low=0.5, high=0.5"),
         (lambda m, x: manifold(m, 3, low=0), "0 < low"),
-        (lambda m, x: edit(m, x[0], {0: 1}), r"received shape \(5,\).*x\[None\]"),
+        (lambda m, x: edit(m, x[0], {0: 1}), r"received \(5,\).*x\[None\]"),
         (lambda m, x: edit(m, x[:0], {0: 1}), "at least one example"),
-        (lambda m, x: edit(m, x, {2: 1}), "latents from 0 to 1; received 2"),
+        (lambda m, x: edit(m, x, {2: 1}), "latents from 0 to 1, received 2"),
         (lambda m, x: edit(m, x, {"smile": 1}), "received 'smile'"),
         (lambda m, x: edit(m, x, {True: 1}), "received True"),
         (lambda m, x: edit(m, x, {0: np.nan}), "received nan for latent 0"),
         (lambda m, x: edit(m, x, {0: [1, 2]}), r"received \[1, 2\]"),
         (
             lambda m, x: edit(m, x, {0: 1}, condition=np.zeros([4, 3])),
-            "edit: received a condition, but the model has none",
+            "edit: the model has no condition",
         ),
         (lambda m, x: traverse(m, x[0], condition=np.zeros([4, 3])), "one label or one vector"),
-        (lambda m, x: attribute_vector(m, x, x[:0]), "x_without: wanted at least one"),
-        (lambda m, x: add_attribute(m, x, [1, 2, 3]), "must hold 2 finite numbers"),
-        (lambda m, x: add_attribute(m, x, [1, np.nan]), "must hold 2 finite numbers"),
-        (lambda m, x: add_attribute(m, x, [1, 2], []), "strength must be"),
-        (lambda m, x: add_attribute(m, x, [1, 2], np.inf), "strength must be"),
+        (
+            lambda m, x: attribute_vector(m, x_with=x, x_without=x[:0]),
+            "x_without: x has the wrong shape: expected at least one",
+        ),
+        (lambda m, x: add_attribute(m, x, [1, 2, 3]), "expected 2 finite numbers"),
+        (lambda m, x: add_attribute(m, x, [1, np.nan]), "expected 2 finite numbers"),
+        (lambda m, x: add_attribute(m, x, [1, 2], strength=[]), "strength is invalid"),
+        (lambda m, x: add_attribute(m, x, [1, 2], strength=np.inf), "strength is invalid"),
     ],
 )
 def test_bad_arguments_are_refused(model, x, call, message):
@@ -286,10 +291,10 @@ def test_latents_that_are_no_vectors_are_refused():
         lambda: traverse(maps, x[0]),
         lambda: interpolate(maps, x[0], x[1]),
         lambda: edit(maps, x, {0: 1}),
-        lambda: attribute_vector(maps, x, x),
+        lambda: attribute_vector(maps, x_with=x, x_without=x),
         lambda: add_attribute(maps, x, [1, 2]),
     ):
-        with pytest.raises(ValueError, match=r"latent has shape \(2, 3\); wanted a vector"):
+        with pytest.raises(ValueError, match=r"not a vector: .*received \(2, 3\)"):
             call()
     with pytest.raises(ValueError, match="two latents"):
         manifold(maps)

@@ -19,7 +19,7 @@ def test_every_ready_made_model_trains_measures_and_samples(name, binary_images)
     history = vae.fit(x, y, epochs=2, verbose=0).history
     assert np.all(np.isfinite(history["bound"]))
     few = x[:4] if y is None else (x[:4], y[:4])
-    assert np.isfinite(kv.evaluation.log_likelihood(vae, few, 10, verbose=False).mean)
+    assert np.isfinite(kv.evaluation.log_likelihood(vae, few, num_samples=10, verbose=False).mean)
     assert vae.sample(2, seed=0, condition=None if y is None else 1).shape == (2, 8, 8, 1)
 
 

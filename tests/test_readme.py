@@ -29,9 +29,11 @@ def test_the_code_on_measures_runs():
     (code,) = re.findall(r"```python\n(.*?)```", (README.parent / "docs" / "evaluation.md").read_text(), re.DOTALL)
     names: dict[str, object] = {}
     few = (
-        code.replace("epochs=20", "epochs=1").replace("[:50]", "[:5]").replace("num_samples=1000", "100, max_steps=100")
+        code.replace("epochs=20", "epochs=1")
+        .replace("[:50]", "[:5]")
+        .replace("num_samples=1000", "num_samples=100, max_steps=100")
     )
-    exec(few.replace("bidirectional(vae)", "bidirectional(vae, 5, num_steps=20)"), names)
+    exec(few.replace("bidirectional(vae)", "bidirectional(vae, num_examples=5, num_steps=20)"), names)
     assert names["imputed"].means.shape == (5, 28, 28, 1)
 
 

@@ -47,17 +47,17 @@ def test_clusters_in_tf_config(environment, wanted):
     ("text", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "wanted {"),
+        ("[]", "expected {"),
         ('{"cluster": {"worker": "a:1"}}', "lists of addresses"),
-        ('{"cluster": {"worker": ["a:1"]}}', "which worker this is"),
-        (tf_config({"worker": ["a:1"]}, index=1)["TF_CONFIG"], "worker of index 1, but it lists 1"),
-        (tf_config({"worker": ["a:1"]}, index=-1)["TF_CONFIG"], "index -1"),
-        (tf_config({"worker": ["a:1"]}, "chief")["TF_CONFIG"], "lists 0 of that type"),
-        (tf_config({"worker": ["a:1"], "ps": ["b:2"]})["TF_CONFIG"], "it names 'ps'"),
-        (tf_config({"worker": ["a:1"]}, "evaluator")["TF_CONFIG"], "it names 'evaluator'"),
+        ('{"cluster": {"worker": ["a:1"]}}', "task of this worker is missing"),
+        (tf_config({"worker": ["a:1"]}, index=1)["TF_CONFIG"], "one of 1 worker addresses, not 1"),
+        (tf_config({"worker": ["a:1"]}, index=-1)["TF_CONFIG"], "not -1"),
+        (tf_config({"worker": ["a:1"]}, "chief")["TF_CONFIG"], "one of 0 chief addresses"),
+        (tf_config({"worker": ["a:1"], "ps": ["b:2"]})["TF_CONFIG"], "it has the job 'ps'"),
+        (tf_config({"worker": ["a:1"]}, "evaluator")["TF_CONFIG"], "it has the job 'evaluator'"),
         (tf_config({"worker": ["a:1"], "chief": ["b:2", "c:3"]})["TF_CONFIG"], "2 chiefs"),
-        (tf_config({"worker": ["a"]})["TF_CONFIG"], "address is 'a'"),
-        (tf_config({"worker": ["a:70000"]})["TF_CONFIG"], "address is 'a:70000'"),
+        (tf_config({"worker": ["a"]})["TF_CONFIG"], "received 'a'"),
+        (tf_config({"worker": ["a:70000"]})["TF_CONFIG"], "received 'a:70000'"),
         (tf_config({"worker": ["a:1", "a:1"]})["TF_CONFIG"], "twice"),
     ],
 )
@@ -82,11 +82,11 @@ def test_strategies_of_one_process(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--strategy multi-worker", "needs to know the workers"),
-        ("--strategy tpu", "TensorFlow found CPU:0"),
+        ("--strategy multi-worker", "has no workers"),
+        ("--strategy tpu", "received CPU:0"),
         ("--workers a:1,b:2", "go together"),
         ("--worker-index 0", "go together"),
-        ("--workers a:1,b:2 --worker-index 2", "wanted 0 to 1"),
+        ("--workers a:1,b:2 --worker-index 2", "expected 0 to 1"),
         ("--workers a:1,b:2 --worker-index 0 --strategy one", "goes with --strategy multi-worker"),
         ("--tpu local --strategy mirrored", "goes with --strategy tpu"),
     ],
@@ -232,7 +232,7 @@ def test_a_killed_worker_ends_all_and_the_restarted_end_as_the_undisturbed(digit
         assert "error: a worker was lost (127.0.0.1:" in said
         assert "Traceback" not in said
         reached = len(read_history(run / "history.json"))
-        assert f"training goes on from epoch {len_of_newest(run) + 1}" in said.splitlines()[-1]
+        assert f"training continues from epoch {len_of_newest(run) + 1}" in said.splitlines()[-1]
     done = reached + 3
     assert [status for status, _, _ in finish(start([run] * 2, digits, done))] == [0, 0]
     assert [status for status, _, _ in finish(start([tmp_path / "undisturbed"] * 2, digits, done))] == [0, 0]
@@ -251,7 +251,8 @@ def test_workers_that_see_different_checkpoints_are_refused(digits, tmp_path):
     before = checkpoints(tmp_path / "a" / "checkpoints")[0].read_bytes()
     for status, _, said in finish(start([tmp_path / "a", tmp_path / "b"], digits, epochs=3)):
         assert status == 1
-        assert "the workers see different checkpoints: worker 1 and worker 0 do not agree" in said
+        assert "the workers have different checkpoints: expected that of worker 0 in all, received" in said
+        assert "another in worker 1" in said
     assert [path.read_bytes() for path in checkpoints(tmp_path / "a" / "checkpoints")] == [before]
     assert not list((tmp_path / "b").rglob("*"))
 
@@ -296,7 +297,7 @@ def test_a_lost_worker_is_told_in_one_line(monkeypatch):
     with pytest.raises(WorkerLostError) as caught, loss_told(Workers(), lambda: "from epoch 7"):
         raise tf.errors.UnavailableError(None, None, message)
     assert str(caught.value).startswith("a worker was lost (b:2: Error reported from /job:worker/task:1: The tasks")
-    assert str(caught.value).endswith("start all workers again: training goes on from epoch 7")
+    assert str(caught.value).endswith("Start all workers again: training continues from epoch 7")
     assert "\n" not in str(caught.value)
     with pytest.raises(tf.errors.InvalidArgumentError), loss_told(Workers(), str):
         raise tf.errors.InvalidArgumentError(None, None, "the data's")

@@ -149,7 +149,7 @@ def test_score_is_the_importance_weighted_bound(binary_images):
     x = binary_images[:6]
     seeds = tf.constant([0, 1, 2, 3, 4, 5])
     scores = vae.score(x, seeds=seeds, num_samples=2000)
-    wanted = kv.evaluation.log_likelihood(vae, x, 5000, verbose=False).per_example
+    wanted = kv.evaluation.log_likelihood(vae, x, num_samples=5000, verbose=False).per_example
     np.testing.assert_allclose(scores, wanted, atol=0.3)  # two estimates of the same value
     np.testing.assert_allclose(vae.score(x[2:3], seeds=seeds[2:3], num_samples=2000)[0], scores[2], rtol=1e-4)
 

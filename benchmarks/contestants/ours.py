@@ -33,7 +33,7 @@ def log_likelihood(task: Task) -> Measure:
     vae, x = _trained(task)
 
     def measure() -> dict[str, float]:
-        return {"log_likelihood": kv.evaluation.log_likelihood(vae, x, task.num_samples).mean}
+        return {"log_likelihood": kv.evaluation.log_likelihood(vae, x, num_samples=task.num_samples).mean}
 
     return measure
 
@@ -44,7 +44,7 @@ def memory(task: Task) -> Measure:
     def measure() -> dict[str, float]:
         peak.reset()
         before = peak.peak_mib()
-        kv.evaluation.log_likelihood(vae, x, task.num_samples)
+        kv.evaluation.log_likelihood(vae, x, num_samples=task.num_samples)
         return {"before_mib": before, "peak_mib": peak.peak_mib()}
 
     return measure
@@ -58,7 +58,7 @@ def quality(task: Task) -> Measure:
     def measure() -> dict[str, float]:
         vae.fit(kv.data.load("mnist", batch_size=task.batch_size), epochs=task.epochs)
         test = kv.data.load("mnist", "test[:1000]", batch_size=100)
-        found = kv.evaluation.log_likelihood(vae, test, task.num_samples)
+        found = kv.evaluation.log_likelihood(vae, test, num_samples=task.num_samples)
         return {"log_likelihood": found.mean, "standard_error": found.standard_error}
 
     return measure

@@ -135,7 +135,7 @@ def measure(work: Work, dropout: float) -> dict[str, dict[str, float]]:
         for score, likelihood in SCORES[trained].items():
             other = rescored(work, model, likelihood, dropout)
             elbo[score] = work.piece(name.replace(trained, f"{score}, bound", 1), partial(bound, other, images))
-        neighbors = partial(representation, model, *labeled, neighbors=work["neighbors"])
+        neighbors = partial(representation, model, labeled[0], test=labeled[1], neighbors=work["neighbors"])
         accuracy[trained] = work.piece(f"{name}, neighbors", lambda measure=neighbors: measure().knn_accuracy)
     return {"elbo": elbo, "knn_accuracy": accuracy}
 

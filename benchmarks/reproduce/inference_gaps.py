@@ -39,7 +39,7 @@ def planar(work: Work) -> kv.families.PlanarFlow:
 
 def measure(work: Work, model: kv.VAE, x: np.ndarray, family: kv.families.Family | None = None) -> dict[str, Any]:
     settings = {"max_steps": work["max_steps"], "family": family, "seed": work["seed"]}
-    found = inference_gaps(model, x, work["num_samples"], **settings)
+    found = inference_gaps(model, x, num_samples=work["num_samples"], **settings)
     print(found)
     return {
         "log_likelihood": found.log_likelihood.per_example.tolist(),

@@ -37,7 +37,7 @@ def measure(work: Work, model: kv.VAE, seed: int) -> dict[str, float]:
     test = kv.data.load(work.examples[1], "test", batch_size=100, seed=work["seed"])
     grid = kv.data.load(work["data"], "all", batch_size=100, with_labels=True, shuffle=False, seed=work["seed"])
     terms = model.evaluate(test, verbose=0, return_dict=True)
-    found = disentanglement(model, grid, work["metrics"], seed=seed)
+    found = disentanglement(model, grid, metrics=work["metrics"], seed=seed)
     print(found)
     return {**{name: terms[name] for name in ("reconstruction", "kl", "bound")}, **found.scores}
 

@@ -73,7 +73,7 @@ class Work:
         """Estimate log p(x) of each example by importance sampling, in nats, and record the warnings."""
 
         def measure() -> dict[str, Any]:
-            found = kv.evaluation.log_likelihood(model, data, num_samples, seed=self["seed"])
+            found = kv.evaluation.log_likelihood(model, data, num_samples=num_samples, seed=self["seed"])
             return {"per_example": found.per_example.tolist(), "warnings": list(found.warnings())}
 
         name = f"{name}, L_{num_samples}"

@@ -30,7 +30,7 @@ def run(options: Namespace) -> None:
     _say("2/5  Measuring it on 1,000 test digits")
     test = data.load("mnist_5k", "test", data_dir=options.data_dir)
     terms = model.evaluate(test, verbose=0, return_dict=True)
-    estimate = log_likelihood(model, test, _IMPORTANCE_SAMPLES)
+    estimate = log_likelihood(model, test, num_samples=_IMPORTANCE_SAMPLES)
     print(f"bound {terms['bound']:.2f} nats per digit")
     print(estimate)
 

@@ -46,7 +46,7 @@ def run(options: Namespace) -> None:
 
     examples = load(test, model.condition is not None)
     terms = model.evaluate(examples, verbose=0, return_dict=True)
-    estimate = log_likelihood(model, examples, options.num_samples, seed=options.seed)
+    estimate = log_likelihood(model, examples, num_samples=options.num_samples, seed=options.seed)
     _print(options.split, terms, estimate)
     if options.json:
         with whole(options.json) as unfinished:

@@ -76,17 +76,19 @@ def sections(material: Material) -> Iterator[Section]:
         (
             "Annealed importance sampling",
             f"Another estimate of log p(x), of {_FEW} examples; it does not depend on the encoder.",
-            lambda: evaluation.annealed_importance_sampling(model, material.batches(_FEW), 200, 10, seed=seed),
+            lambda: evaluation.annealed_importance_sampling(
+                model, material.batches(_FEW), num_steps=200, num_chains=10, seed=seed
+            ),
         ),
         (
             "Inference gaps",
             f"Why the bound lies below log p(x), of {_FEW} examples.",
-            lambda: evaluation.inference_gaps(model, material.batches(_FEW), 1000, seed=seed),
+            lambda: evaluation.inference_gaps(model, material.batches(_FEW), num_samples=1000, seed=seed),
         ),
         (
             "Representation",
             "What a simple classifier reads out of the posterior's means.",
-            lambda: evaluation.representation(model, material.training(True), material.batches(labels=True)),
+            lambda: evaluation.representation(model, material.training(True), test=material.batches(labels=True)),
         ),
         (
             "Samples",
@@ -101,13 +103,15 @@ def sections(material: Material) -> Iterator[Section]:
         (
             "Simulation-based calibration",
             "Whether the posterior is right where the truth is known: on data that the model drew.",
-            lambda: evaluation.simulation_calibration(model, _SIMULATIONS, condition=_conditions(material), seed=seed),
+            lambda: evaluation.simulation_calibration(
+                model, num_simulations=_SIMULATIONS, condition=_conditions(material), seed=seed
+            ),
         ),
         (
             "Missing data",
             f"Half of the pixels of {_SOME} examples hidden at random, and imputed.",
             lambda: evaluation.imputation(
-                model, material.batches(_SOME), "pixels", baseline=_training_mean(material), seed=seed
+                model, material.batches(_SOME), hidden="pixels", baseline=_training_mean(material), seed=seed
             ),
         ),
         (
@@ -150,8 +154,8 @@ def _shown(images: tf.Tensor) -> np.ndarray:
 
 def _sample_quality(material: Material) -> Result:
     training, held_out = material.training(True), material.batches(labels=True)
-    features = evaluation.learn_features(training, held_out, seed=material.seed)
-    return evaluation.sample_quality(material.model, training, held_out, features, seed=material.seed)
+    features = evaluation.learn_features(training, test=held_out, seed=material.seed)
+    return evaluation.sample_quality(material.model, training, held_out=held_out, features=features, seed=material.seed)
 
 
 def _training_mean(material: Material) -> np.ndarray | None:

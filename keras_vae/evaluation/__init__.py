@@ -2,8 +2,8 @@
 
 from keras_vae.evaluation.checks.predictive_checks import PredictiveChecks, predictive_checks
 from keras_vae.evaluation.checks.simulation_calibration import SimulationCalibration, simulation_calibration
-from keras_vae.evaluation.estimate import Estimate
 from keras_vae.evaluation.gaps.inference_gaps import InferenceGaps, inference_gaps
+from keras_vae.evaluation.latents import disentanglement_metrics
 from keras_vae.evaluation.latents.disentanglement import Disentanglement, disentanglement
 from keras_vae.evaluation.latents.rate_distortion import RateDistortion, rate_distortion
 from keras_vae.evaluation.latents.representation import Representation, representation
@@ -12,6 +12,7 @@ from keras_vae.evaluation.likelihood.annealed_importance_sampling import (
     annealed_importance_sampling,
 )
 from keras_vae.evaluation.likelihood.bidirectional import Bidirectional, bidirectional
+from keras_vae.evaluation.likelihood.estimate import Estimate
 from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, log_likelihood
 from keras_vae.evaluation.likelihood.prior_sampling import PriorSampling, prior_sampling
 from keras_vae.evaluation.missing.imputation import Imputation, imputation
@@ -40,6 +41,7 @@ __all__ = [
     "annealed_importance_sampling",
     "bidirectional",
     "disentanglement",
+    "disentanglement_metrics",
     "imputation",
     "impute",
     "inference_gaps",

@@ -1,4 +1,4 @@
-"""One HTML file with every figure and picture of an evaluation: it needs no other file and no network."""
+"""The report page: one HTML file with all tables and figures of an evaluation, which needs no other file."""
 
 import base64
 import html
@@ -28,7 +28,7 @@ pre { overflow-x: auto; }
 """
 
 
-_UNFINISHED = '<p class="warning">Not finished: the measuring goes on, or was interrupted.</p>'
+_UNFINISHED = '<p class="warning">Not finished: the evaluation is still running, or was interrupted.</p>'
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +36,11 @@ class Section:
     """A part of the report.
 
     Attributes:
-        title: Its heading.
-        text: What it shows, a sentence or two.
-        rows: A table, whose first row names the columns; or none.
-        pictures: Drawn below each other.
-        warnings: What a reader must know before trusting it.
+        title: The heading.
+        text: What the section shows, in a sentence or two.
+        rows: A table, whose first row has the names of the columns; or none.
+        pictures: Figures, one below the other.
+        warnings: Warnings about the reliability of the results.
         missing: Why it could not be measured; None if it was.
     """
 
@@ -53,30 +53,34 @@ class Section:
 
 
 def section(result: Result, text: str = "") -> Section:
-    """Make a section of what a measure found."""
+    """Make a section from the result of a measure."""
     return Section(result.title, text, result.table(), [result.figure()], result.warnings())
 
 
 def check_name(path: str | os.PathLike[str]) -> None:
-    """Refuse a name that is no page's, before anything is measured.
+    """Check the name of a report before anything is measured.
 
     Raises:
         ValueError: If it does not end in `.html`.
         FileNotFoundError: If the folder does not exist.
     """
     if not os.fspath(path).endswith(".html"):
-        raise ValueError(f"a report's name must end in .html; received {os.fspath(path)}")
+        raise ValueError(
+            f"the name of the report is invalid: expected a name that ends in .html, received {os.fspath(path)}"
+        )
     if not Path(path).parent.is_dir():
-        raise FileNotFoundError(f"The folder {Path(path).parent} does not exist; make it first")
+        raise FileNotFoundError(
+            f"the folder of the report is missing: expected an existing folder, received {Path(path).parent}. Create it"
+        )
 
 
 class Page:
-    """A report that grows: after each section the file is written anew, whole, so that a kill loses no measure.
+    """A report that grows: the whole file is rewritten after each section, so that a kill loses nothing finished.
 
     Args:
-        path: Where to, ending in `.html`.
+        path: File to write, ending in `.html`.
         title: The heading.
-        facts: What was measured, on what, how: `(name, value)`.
+        facts: What was measured, on which data and how, as `(name, value)`.
 
     Raises:
         ValueError: If the name does not end in `.html`.
@@ -105,7 +109,7 @@ class Page:
         self._write(_UNFINISHED)
 
     def finish(self) -> None:
-        """Write the page without the note that more may come."""
+        """Write the page without the note that it is unfinished."""
         self._write("")
 
     def _write(self, note: str) -> None:

@@ -1,4 +1,4 @@
-"""What every measure returns: figures that print as a table, save as JSON, and draw themselves."""
+"""The result of a measure: it prints as a table, saves as JSON, and plots as a figure."""
 
 import dataclasses
 import json
@@ -12,35 +12,34 @@ from matplotlib.figure import Figure
 
 from keras_vae.plots import drawing
 from keras_vae.utils.files import whole
-from keras_vae.vae import VAE
 
 Row = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """What a measure found; each measure has a dataclass of its own that inherits this one.
+    """The result of a measure; each measure has its own subclass, a dataclass.
 
     Attributes:
-        title: One line, a class attribute: what was measured.
+        title: What was measured, one line; a class attribute.
     """
 
     title: ClassVar[str]
 
     def table(self) -> Sequence[Row]:
-        """Return the figures as text, `(name, value, ...)`; the first row names the columns."""
+        """Return the results as rows of text, `(name, value, ...)`; the first row has the names of the columns."""
         raise NotImplementedError
 
     def figure(self) -> Figure:
-        """Return the picture of them."""
+        """Draw the results; users call `plot`, which can also save the figure."""
         raise NotImplementedError
 
     def warnings(self) -> Sequence[str]:
-        """Return what a reader must know before trusting the figures; none by default."""
+        """Return warnings about the reliability of the results; none by default."""
         return ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, as JSON can hold it; what is not finite becomes None.
+        """Return all results as JSON can hold them; values that are not finite become None.
 
         Fields with the metadata `{"json": False}`, such as images, are left out.
         """
@@ -53,9 +52,13 @@ class Result:
         with whole(path) as unfinished:
             unfinished.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture; the ending of `path` names the format."""
-        drawing.save(self.figure(), path)
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Return the figure, as the functions of `keras_vae.plots` do.
+
+        Args:
+            path: File to write; its suffix, such as `.png`, sets the format.
+        """
+        return drawing.finished(self.figure(), path)
 
     def __str__(self) -> str:
         lines = [self.title, *aligned(self.table())]
@@ -63,7 +66,7 @@ class Result:
 
 
 def aligned(rows: Sequence[Row]) -> list[str]:
-    r"""Return one line a row: the first column to the left, all others to the right.
+    r"""Return one line per row: the first column aligned left, all others right.
 
     Example:
         >>> print("\n".join(aligned([("latent", "nats"), ("z0", "3.10"), ("z10", "12.05")])))
@@ -79,7 +82,7 @@ def aligned(rows: Sequence[Row]) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can hold: arrays as lists, and None for what is not finite."""
+    """Convert to what JSON can hold: arrays to lists, and values that are not finite to None."""
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -91,20 +94,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-# Enough rows for full-speed matrix products; few enough for the inner maps of convolutions.
-_ROWS = 4096
-# The likelihood's parameters in one piece, for families with many: 16 MB a tensor.
-_VALUES = 2**22
-
-
-def rows_at_once(model: VAE) -> int:
-    """Return how many latents may be decoded in one piece, at least one.
-
-    Example:
-        >>> import keras_vae as kv
-        >>> rows_at_once(kv.models.vae((28, 28, 1), latent_size=2, hidden=[8]))
-        4096
-    """
-    return max(1, min(_ROWS, _VALUES // math.prod(model.decoder.family.parameters_shape)))

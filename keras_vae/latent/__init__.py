@@ -1,4 +1,4 @@
-"""What the latents mean: pictures of them changed, mixed and added, one tool a file."""
+"""Tools to explore latents: activity, traversals, interpolation, the manifold, edits and attribute vectors."""
 
 from keras_vae.latent.activity import ACTIVE, activity
 from keras_vae.latent.codes import Decoded

@@ -1,4 +1,4 @@
-"""How much each latent tells about x."""
+"""Activity: how far the posterior mean of each latent varies with x."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +19,8 @@ def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray
 
     Args:
         model: A VAE.
-        x: Examples, `[n, *event]`; a hundred or more for a steady figure.
-        condition: One label or vector for all x, or one for each; for a conditional model.
+        x: Examples, `[n, *event]`; a hundred or more for a stable figure.
+        condition: One label or vector for all x, or one per x; for a conditional model.
 
     Returns:
         `[*latent]`, the variance over x (divided by n), in the latent's units squared.
@@ -31,7 +31,7 @@ def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=3, hidden=[8])
-        >>> int(np.sum(activity(vae, np.ones([10, 4])) > ACTIVE))  # all x the same: nothing varies
+        >>> int(np.sum(activity(vae, np.ones([10, 4])) > ACTIVE))  # all x are equal: nothing varies
         0
     """
     return means(model, x, condition, "activity").var(axis=0, dtype=np.float64)
@@ -40,12 +40,13 @@ def activity(model: LatentModel, x: Any, *, condition: Any = None) -> np.ndarray
 def active(support: Support, nats: np.ndarray | None, variance: Callable[[], np.ndarray]) -> np.ndarray | None:
     """Return which latents are active, `[*latents]`, or None where that is not known.
 
-    The limit on a variance is one beside the standard normal's: bounded and discrete latents go by what they carry.
+    The limit on the variance is relative to the standard normal prior: bounded and discrete latents are judged by their
+    KL.
 
     Args:
-        support: The latents'.
-        nats: What each carries, `[*latents]`; None if the KL is no sum over latents.
-        variance: Of the posterior means, `[*latents]`, as `activity` finds it; called only where it is needed.
+        support: Support of the latents.
+        nats: KL of each latent, `[*latents]`; None if the KL is not a sum over latents.
+        variance: Returns the variance of the posterior means, `[*latents]`; called only if it is needed.
     """
     if support.real:
         return variance() > ACTIVE

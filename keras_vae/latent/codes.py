@@ -1,15 +1,15 @@
-"""From images to latents and back, as all tools need it: arrays in, NumPy arrays out."""
+"""Encoding and decoding for all latent tools, with checks: arrays in, NumPy arrays out."""
 
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-# Rows that go through a network at once: convolutions' inner maps are far larger than images.
+# Rows per call of a network: the feature maps of convolutions are far larger than images.
 _ROWS = 1024
 
 
 class LatentModel(Protocol):
-    """What the tools ask of a model, such as `keras_vae.VAE`."""
+    """What the tools need from a model such as `keras_vae.VAE`."""
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -21,11 +21,11 @@ class LatentModel(Protocol):
 
     @property
     def encoder(self) -> Any:
-        """Return q(z|x), whose family knows what latents may be."""
+        """Return q(z|x), whose family knows the support of the latents."""
 
     @property
     def condition(self) -> Any:
-        """Return what y may be, or None."""
+        """Return the condition, or None."""
 
     def encode(self, x: Any, condition: Any = None) -> Any:
         """Return the posterior's `mean`, `[batch, *latent]`."""
@@ -35,11 +35,11 @@ class LatentModel(Protocol):
 
 
 class Decoded(NamedTuple):
-    """Latents and what the model makes of them.
+    """Latents and their decoded images.
 
     Attributes:
-        images: The likelihood's means, `[..., *event]`.
-        z: The latents they come from, `[..., latents]`.
+        images: Means of the likelihood, `[..., *event]`.
+        z: The latents, `[..., latents]`.
     """
 
     images: np.ndarray
@@ -47,15 +47,15 @@ class Decoded(NamedTuple):
 
 
 def latent_size(model: LatentModel, owner: str) -> int:
-    """Return how many latents the model has.
+    """Return the number of latents of the model.
 
     Raises:
-        ValueError: If a latent is no vector.
+        ValueError: If the latent is not a vector.
     """
     if len(model.latent_shape) != 1:
         raise ValueError(
-            f"{owner}: the model's latent has shape {model.latent_shape}; wanted a vector of latents, such as "
-            "that of keras_vae.families.Normal(20)"
+            f"{owner}: the latent is not a vector: expected shape (latents,), such as that of "
+            f"keras_vae.families.Normal(20), received {model.latent_shape}"
         )
     return model.latent_shape[0]
 
@@ -68,8 +68,10 @@ def one_example(model: LatentModel, x: Any, owner: str) -> np.ndarray:
     """
     x = np.asarray(x)
     if x.shape != model.event_shape:
-        hint = ". Take one of the batch: x[0]" if x.shape[1:] == model.event_shape else ""
-        raise ValueError(f"{owner}: wanted one example, shape {model.event_shape}; received shape {x.shape}{hint}")
+        hint = ". Pass one example of the batch, x[0]" if x.shape[1:] == model.event_shape else ""
+        raise ValueError(
+            f"{owner}: x has the wrong shape: expected one example, {model.event_shape}, received {x.shape}{hint}"
+        )
     return x[None]
 
 
@@ -79,17 +81,18 @@ def means(model: LatentModel, x: Any, condition: Any, owner: str) -> np.ndarray:
     Args:
         model: The model.
         x: `[n, *event]`.
-        condition: One for all rows, or one for each; None for a model without.
-        owner: Who asks, for error messages.
+        condition: One for all rows, or one per row; None for a model without.
+        owner: The name in errors.
 
     Raises:
         ValueError: If there is no x, or x or the condition has the wrong shape.
     """
     x = np.asarray(x)
     if x.shape[1:] != model.event_shape or len(x) == 0:
-        hint = ". Add the batch axis: x[None]" if x.shape == model.event_shape else ""
+        hint = ". Add the batch axis, x[None]" if x.shape == model.event_shape else ""
         raise ValueError(
-            f"{owner}: wanted at least one example, shape {('n', *model.event_shape)}; received shape {x.shape}{hint}"
+            f"{owner}: x has the wrong shape: expected at least one example, {('n', *model.event_shape)}, received "
+            f"{x.shape}{hint}"
         )
     return _mapped(model.encode, x, for_rows(model, condition, len(x), owner))
 
@@ -101,7 +104,7 @@ def decode(model: LatentModel, z: np.ndarray, condition: Any, owner: str) -> Dec
         model: The model.
         z: `[rows, ..., latents]`.
         condition: One for all, or one for each of the `rows`; None for a model without.
-        owner: Who asks, for error messages.
+        owner: The name in errors.
     """
     flat = z.reshape(-1, z.shape[-1])
     condition = for_rows(model, condition, len(z), owner)
@@ -112,16 +115,16 @@ def decode(model: LatentModel, z: np.ndarray, condition: Any, owner: str) -> Dec
 
 
 def for_rows(model: LatentModel, condition: Any, rows: int, owner: str) -> np.ndarray | None:
-    """Read one condition for all rows, or one for each, as one for each, `[rows, ...]`.
+    """Return one condition per row, `[rows, ...]`, from one for all rows or one per row.
 
     Raises:
-        ValueError: If there are neither one nor `rows` conditions, one is none of the model's, or the model has a
-            condition and there is none, or the other way round.
+        ValueError: If there are neither one nor `rows` conditions, one does not fit the model, or only one of model and
+            caller has a condition.
     """
     if model.condition is None:
         if condition is None:
             return None
-        raise ValueError(f"{owner}: received a condition, but the model has none")
+        raise ValueError(f"{owner}: the model has no condition: expected condition=None, received one")
     try:
         return model.condition.rows(condition, rows)
     except ValueError as error:
@@ -129,36 +132,37 @@ def for_rows(model: LatentModel, condition: Any, rows: int, owner: str) -> np.nd
 
 
 def check_values(model: LatentModel, values: np.ndarray, owner: str) -> None:
-    """Refuse latents that the posterior gives no probability to.
+    """Check that latents are in the support of the posterior.
 
     Raises:
-        ValueError: If there are such.
+        ValueError: If one is not.
     """
     support = model.encoder.family.support
     inside = np.asarray(support.contains(np.asarray(values, np.float32)))
     if not np.all(inside):
         raise ValueError(
-            f"{owner}: the latents of {type(model.encoder.family).__name__} are {support.name}: wanted "
-            f"{support.expected}; received {np.asarray(values)[~inside].ravel()[0]}"
+            f"{owner}: a value is outside the support of the {support.name} latents of "
+            f"{type(model.encoder.family).__name__}: expected {support.expected}, received "
+            f"{np.asarray(values)[~inside].ravel()[0]}"
         )
 
 
 def check_real(model: LatentModel, owner: str) -> None:
-    """Refuse a model whose latents are bounded or discrete.
+    """Check that the latents of a model are real.
 
     Raises:
-        ValueError: If they are.
+        ValueError: If they are bounded or discrete.
     """
     family = model.encoder.family
     if not family.support.real:
         raise ValueError(
-            f"{owner}: wanted a model with real latents, such as those of Normal; received {type(family).__name__}, "
-            f"whose latents are {family.support.name}. See keras_vae.latent.traverse"
+            f"{owner}: the latents are not real: expected real latents, such as those of Normal, received the "
+            f"{family.support.name} ones of {type(family).__name__}. Use keras_vae.latent.traverse"
         )
 
 
 def for_all(condition: Any, owner: str) -> np.ndarray | None:
-    """Read the one condition of a tool that has one image, as `[1, ...]`.
+    """Return the condition of a tool that has a single image, `[1, ...]`.
 
     Raises:
         ValueError: If there are several.
@@ -167,15 +171,17 @@ def for_all(condition: Any, owner: str) -> np.ndarray | None:
         return None
     given = np.asarray(condition)
     if given.ndim > 1:
-        raise ValueError(f"{owner}: condition has shape {given.shape}; wanted one label or one vector")
+        raise ValueError(
+            f"{owner}: condition has the wrong shape: expected one label or one vector, received {given.shape}"
+        )
     return given[None]
 
 
 def _mapped(network: Any, inputs: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
-    """Return the network's `mean` for all rows."""
+    """Return the `mean` of the network for all rows."""
     found = []
     for start in range(0, len(inputs), _ROWS):
         part = slice(start, start + _ROWS)
-        told = {} if condition is None else {"condition": condition[part]}
-        found.append(np.asarray(network(inputs[part], **told)["mean"]))
+        given = {} if condition is None else {"condition": condition[part]}
+        found.append(np.asarray(network(inputs[part], **given)["mean"]))
     return np.concatenate(found)

@@ -1,4 +1,4 @@
-"""The plane that a model with two latents has learned."""
+"""The manifold: decoded images on a grid of the two latents of a model."""
 
 from statistics import NormalDist
 from typing import Any
@@ -15,20 +15,20 @@ def manifold(
     """Decode a square grid of latents, evenly spaced in probability under a standard normal prior.
 
     The grid's coordinates are quantiles Φ⁻¹(p), p from `low` to `high` (Kingma & Welling 2014, appendix A,
-    figure 4). As on a plot, the first latent grows from left to right and the second from bottom to top.
+    figure 4). As in a plot, the first latent increases from left to right and the second from bottom to top.
 
     Args:
         model: A VAE with two latents.
-        size: Images a side.
+        size: Images per side.
         low: The lowest probability.
         high: The highest probability.
-        condition: The label or vector of all images, for a conditional model.
+        condition: One label or vector for all images, for a conditional model.
 
     Returns:
-        Images, `[size, size, *event]`, and z, `[size, size, 2]`; row 0 is on top.
+        Images, `[size, size, *event]`, and z, `[size, size, 2]`; row 0 is at the top.
 
     Raises:
-        ValueError: If the model has not two real latents, or not 0 < low < high < 1.
+        ValueError: If the model does not have two real latents, or unless 0 < low < high < 1.
 
     Example:
         >>> import keras_vae as kv
@@ -39,13 +39,15 @@ def manifold(
     """
     if model.latent_shape != (2,):
         raise ValueError(
-            f"manifold: wanted a model with two latents, shape (2,); received one with shape {model.latent_shape}. "
-            "Of more latents see keras_vae.latent.traverse"
+            f"manifold: the model has the wrong number of latents: expected two latents, shape (2,), received "
+            f"{model.latent_shape}. Use keras_vae.latent.traverse for more"
         )
     check_real(model, "manifold")
     size = positive_integer(size, "manifold: size")
     if not 0 < low < high < 1:
-        raise ValueError(f"manifold: wanted probabilities 0 < low < high < 1; received low={low}, high={high}")
+        raise ValueError(
+            f"manifold: low or high is out of range: expected 0 < low < high < 1, received low={low}, high={high}"
+        )
     quantiles = [NormalDist().inv_cdf(p) for p in np.linspace(low, high, size)]
     first, second = np.meshgrid(quantiles, quantiles[::-1])
     z = np.stack([first, second], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One latent changed at a time."""
+"""Traversal: images decoded with one latent changed at a time."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -17,10 +17,10 @@ class Traversal(NamedTuple):
     """Images of one x whose latents were changed one at a time.
 
     Attributes:
-        images: The likelihood's means, `[latents, values, *event]`.
-        z: The latents they come from, `[latents, values, size]`.
-        latents: Which latent was changed in each row, `[latents]`.
-        values: What it was set to in each column, `[values]`.
+        images: Means of the likelihood, `[latents, values, *event]`.
+        z: The latents, `[latents, values, size]`.
+        latents: The latent changed in each row, `[latents]`.
+        values: The value of that latent in each column, `[values]`.
         activity: Variance of its posterior mean over the reference, `[latents]`; None without a reference.
     """
 
@@ -41,24 +41,25 @@ def traverse(
     condition: Any = None,
     reference_condition: Any = None,
 ) -> Traversal:
-    """Set one latent of x at a time to each of some values; the others stay at the posterior's mean.
+    """Set one latent of x at a time to each of several values; the others stay at the posterior mean.
 
     Args:
-        model: A VAE whose latent is a vector.
+        model: A VAE with a latent vector.
         x: One example, `[*event]`.
-        latents: Which ones: a sequence of indices, or how many at most, the most active over `reference`
-            (`activity`) first; all by default.
-        values: What to set each to; by default eleven from −3 to 3, or from 0 to 1 if latents are bounded, or 0 and 1.
+        latents: Indices of the latents; or their largest number, the most active over `reference` (`activity`) first;
+            all by default.
+        values: Values to set; by default eleven from −3 to 3, from 0 to 1 if latents are bounded, or 0 and 1 if they
+            are binary.
         reference: Examples to measure activity on, `[n, *event]`.
         condition: The label or vector of x, for a conditional model.
-        reference_condition: Of `reference`, one for all or one for each; that of x by default.
+        reference_condition: Condition of `reference`, one for all or one per example; that of x by default.
 
     Returns:
         The images, the latents, the values and the activities.
 
     Raises:
-        ValueError: If the latent is no vector, x has another shape, there is no such latent, a value is none
-            of the latents', or a number of latents comes without a reference.
+        ValueError: If the latent is not a vector, x has another shape, an index is out of range, a value is outside the
+            support, or a number of latents is passed without a reference.
 
     Example:
         >>> import keras_vae as kv
@@ -88,7 +89,9 @@ def _values(model: LatentModel, values: Sequence[float] | None) -> np.ndarray:
         return _DEFAULT.get(model.encoder.family.support.name, np.linspace(-3, 3, 11)).astype(np.float32)
     found = np.asarray(values, np.float32)
     if found.ndim != 1 or len(found) == 0 or not np.all(np.isfinite(found)):
-        raise ValueError(f"traverse: values must be one or more finite numbers, such as [-2, 0, 2]; received {values}")
+        raise ValueError(
+            f"traverse: values is invalid: expected one or more finite numbers, such as [-2, 0, 2], received {values}"
+        )
     check_values(model, found, "traverse")
     return found
 
@@ -100,11 +103,13 @@ def _latents(latents: int | Sequence[int] | None, size: int, measured: np.ndarra
         count = positive_integer(latents, "traverse: the number of latents")
         if measured is None:
             raise ValueError(
-                f"traverse: latents={latents} asks for the most active ones; give reference=examples to measure them "
-                f"on, or indices: latents=[{latents}]"
+                f"traverse: the most active latents are unknown: expected reference=examples with latents={latents}, "
+                f"received none. Pass reference=, or indices such as latents=[{latents}]"
             )
         return np.argsort(measured, kind="stable")[::-1][:count]
     given = np.asarray(latents)
     if given.ndim != 1 or len(given) == 0 or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= size:
-        raise ValueError(f"traverse: latents must be indices from 0 to {size - 1}; received {latents!r}")
+        raise ValueError(
+            f"traverse: latents is out of range: expected indices from 0 to {size - 1}, received {latents!r}"
+        )
     return given

@@ -1,23 +1,42 @@
-"""What all pictures share: showing a canvas, naming rows and columns, writing a file."""
+"""What all plots share: the figure itself, tiles of images, named rows and columns, writing a file."""
 
+import io
 import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_vae.utils.files import whole
 
 # Inches a cell of a labeled grid takes: room enough for a number under each column.
 _CELL = 0.66
+# More classes than this leave no room for a number in each cell.
+_WRITTEN = 12
+
+
+class Plot(Figure):
+    """A figure that pyplot does not hold: it is freed with its last reference, and a notebook shows it.
+
+    Example:
+        >>> plot = Plot(figsize=(1, 1))
+        >>> plot._repr_png_()[1:4]
+        b'PNG'
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", bbox_inches="tight")
+        return buffer.getvalue()
 
 
 def one_canvas(canvas: np.ndarray, title: str) -> Figure:
-    """Draw one canvas, `[height, width, channels]`, with a line above."""
+    """Draw one canvas, `[height, width, channels]`, with a title."""
     height, width = canvas.shape[:2]
-    figure = Figure(figsize=(6, 6 * height / width + (0.3 if title else 0)), layout="constrained")
+    figure = Plot(figsize=(6, 6 * height / width + (0.3 if title else 0)), layout="constrained")
     axis = figure.subplots()
     show(axis, canvas)
     axis.set_title(title, fontsize=9)
@@ -27,36 +46,39 @@ def one_canvas(canvas: np.ndarray, title: str) -> Figure:
 def labeled_grid(
     images: Any, rows: Sequence[str] = (), columns: Sequence[str] = (), title: str = "", cell: float = _CELL
 ) -> tuple[Figure, Any]:
-    """Draw images in a grid whose rows and columns have names.
+    """Draw images in a grid with named rows and columns.
 
     Args:
         images: `[rows, columns, height, width, channels]`.
-        rows: Names at the left, from top to bottom; or none.
-        columns: Names below, from left to right; or none.
-        title: A line above.
-        cell: Inches an image is wide.
+        rows: Names of the rows, from top to bottom; or none.
+        columns: Names of the columns, from left to right; or none.
+        title: The title.
+        cell: Width of an image in inches.
 
     Returns:
         The figure and its axis.
 
     Raises:
-        ValueError: If the images are not of rank 5, there are none, or the names are not as many.
+        ValueError: If the images are not of rank 5, there are none, or the number of names is wrong.
     """
     images = np.asarray(images)
     if images.ndim != 5 or images.size == 0:
         raise ValueError(
-            f"wanted images in rows and columns, [rows, columns, height, width, channels]; received shape "
+            "plots: images have the wrong shape: expected [rows, columns, height, width, channels], received "
             f"{images.shape}"
         )
     for names, count, what in ((rows, images.shape[0], "rows"), (columns, images.shape[1], "columns")):
         if len(names) not in (0, count):
-            raise ValueError(f"wanted a name for each of {count} {what}; received {len(names)}: {list(names)}")
+            raise ValueError(
+                f"plots: the number of names does not match: expected one for each of {count} {what}, received "
+                f"{len(names)}: {list(names)}"
+            )
     height, width = images.shape[2] + 1, images.shape[3] + 1
     size = (
         max(2.5, cell * images.shape[1] + 0.6),
         cell * images.shape[0] * height / width + 0.7,
     )
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Plot(figsize=size, layout="constrained")
     axis = figure.subplots()
     show(axis, tile(images.reshape(-1, *images.shape[2:]), images.shape[1]))
     axis.set_yticks([height * (i + 0.5) for i in range(len(rows))], rows)
@@ -67,7 +89,7 @@ def labeled_grid(
 
 
 def number(value: float, form: str) -> str:
-    """Return a number as a label, with a true minus sign.
+    """Format a number as a label, with a true minus sign.
 
     Example:
         >>> number(-0.5, ".2f")
@@ -91,12 +113,31 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         figure.savefig(unfinished, dpi=150, bbox_inches="tight", pad_inches=0.05)
 
 
+def finished(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
+    """Return the figure, written to `path` first if there is one."""
+    if path is not None:
+        save(figure, path)
+    return figure
+
+
+def to_array(figure: Figure) -> np.ndarray:
+    """Return a figure's pixels, `[height, width, 3]` uint8, as `tf.summary.image` takes them.
+
+    Example:
+        >>> to_array(Figure(figsize=(2, 1), dpi=100)).shape
+        (100, 200, 3)
+    """
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def tile(images: Any, columns: int | None = None) -> np.ndarray:
-    """Lay images out in one, row by row, with a thin white line between.
+    """Tile images into one, row by row, with a thin white line between them.
 
     Args:
         images: `[n, height, width, channels]`, values in [0, 1].
-        columns: Images a row; by default as near to a square as can be.
+        columns: Images per row; by default the grid is nearly square.
 
     Returns:
         `[height', width', channels]`.
@@ -111,7 +152,8 @@ def tile(images: Any, columns: int | None = None) -> np.ndarray:
     images = np.asarray(images, dtype=np.float32)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(
-            f"tile: wanted at least one image, [n, height, width, channels]; received shape {images.shape}"
+            "tile: images have the wrong shape: expected at least one image, [n, height, width, channels], received "
+            f"{images.shape}"
         )
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
@@ -129,19 +171,15 @@ def pairs(x: Any, reconstructions: Any) -> np.ndarray:
     return np.stack([x, reconstructions], axis=1).reshape(-1, *x.shape[1:])
 
 
-# More classes than this leave no room for a number in each cell.
-_WRITTEN = 12
-
-
 def draw_confusion(matrices: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
-    """Draw confusion matrices beside each other, as per cent of each true class.
+    """Draw confusion matrices side by side, in percent of each true class.
 
     Args:
-        matrices: Counts of true class (row) and predicted one, `[classes, classes]`, by a title.
-        names: Of the classes.
+        matrices: Counts by true class (row) and predicted class (column), `[classes, classes]`, keyed by title.
+        names: Names of the classes.
     """
     side = max(3.2, min(7, 0.38 * len(names) + 1))
-    figure = Figure(figsize=(side * len(matrices), side + 0.3), layout="constrained")
+    figure = Plot(figsize=(side * len(matrices), side + 0.3), layout="constrained")
     axes = figure.subplots(1, len(matrices), squeeze=False)[0]
     every = -(-len(names) // 25)  # more names would overlap
     for axis, (title, counts) in zip(axes, matrices.items(), strict=True):

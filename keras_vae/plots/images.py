@@ -1,4 +1,4 @@
-"""Pictures of images: grids, one row per class, reconstructions."""
+"""Plots of images: a grid, one row per class, data above reconstructions."""
 
 import os
 from collections.abc import Sequence
@@ -7,51 +7,85 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae.plots.drawing import labeled_grid, one_canvas, save, show, tile
+from keras_vae.plots.drawing import Plot, finished, labeled_grid, one_canvas, show, tile
 
 
-def save_grid(path: str | os.PathLike[str], images: Any, columns: int | None = None, title: str = "") -> None:
-    """Save images in a grid as a picture.
-
-    Args:
-        path: Where to; the suffix decides the format, such as `.png`.
-        images: `[n, height, width, channels]`.
-        columns: Images a row.
-        title: A line above.
-    """
-    save(one_canvas(tile(images, columns), title), path)
-
-
-def save_by_class(path: str | os.PathLike[str], images: Any, names: Sequence[Any] | None = None) -> None:
-    """Save images one class a row, with its name at the left.
+def grid(
+    images: Any, path: str | os.PathLike[str] | None = None, *, columns: int | None = None, title: str = ""
+) -> Figure:
+    """Plot images in a grid.
 
     Args:
-        path: Where to.
-        images: `[classes, n, height, width, channels]`; with the same seeds in each class, a column shows one z
-            under every condition.
-        names: Of the classes; their numbers by default.
+        images: `[n, height, width, channels]`, values in [0, 1].
+        path: File to write; its suffix, such as `.png`, sets the format.
+        columns: Images per row; by default the grid is nearly square.
+        title: The title.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If there are no images, or they have another shape.
 
     Example:
-        >>> import tempfile
-        >>> save_by_class(tempfile.mkdtemp() + "/classes.png", np.zeros([2, 5, 8, 8, 1]), ["cat", "dog"])
+        >>> grid(np.zeros([6, 8, 8, 1]), columns=3).axes[0].images[0].get_array().shape
+        (19, 28)
+    """
+    return finished(one_canvas(tile(images, columns), title), path)
+
+
+def by_class(images: Any, path: str | os.PathLike[str] | None = None, *, names: Sequence[Any] | None = None) -> Figure:
+    """Plot images with one row per class, labeled with its name.
+
+    Args:
+        images: `[classes, n, height, width, channels]`. With the same seeds in each class, a column shows one z
+            under every condition.
+        path: File to write.
+        names: Names of the classes; their numbers by default.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If the images have another shape, or the number of names is wrong.
+
+    Example:
+        >>> figure = by_class(np.zeros([2, 5, 8, 8, 1]), names=["cat", "dog"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['cat', 'dog']
     """
     images = np.asarray(images)
     figure, _ = labeled_grid(images, [str(name) for name in (range(len(images)) if names is None else names)])
-    save(figure, path)
+    return finished(figure, path)
 
 
-def save_reconstructions(path: str | os.PathLike[str], x: Any, reconstructions: Any) -> None:
-    """Save images above their reconstructions.
+def reconstructions(x: Any, reconstructions: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Plot images above their reconstructions.
 
     Args:
-        path: Where to.
         x: `[n, height, width, channels]`.
         reconstructions: The same shape.
+        path: File to write.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If there are no images, or the shapes differ.
+
+    Example:
+        >>> [axis.get_ylabel() for axis in reconstructions(np.zeros([4, 8, 8, 1]), np.ones([4, 8, 8, 1])).axes]
+        ['data', 'reconstruction']
     """
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
-    figure = Figure(figsize=(min(16, 0.75 * len(x)), 1.8), layout="constrained")
+    if x.shape != reconstructions.shape:
+        raise ValueError(
+            f"plots.reconstructions: the shapes differ: expected reconstructions of shape {x.shape}, received "
+            f"{reconstructions.shape}"
+        )
+    figure = Plot(figsize=(min(16, 0.75 * len(x)), 1.8), layout="constrained")
     axes = figure.subplots(2, 1)
     for axis, images, name in zip(axes, (x, reconstructions), ("data", "reconstruction"), strict=True):
         show(axis, tile(images, len(images)))
         axis.set_ylabel(name, fontsize=8)
-    save(figure, path)
+    return finished(figure, path)

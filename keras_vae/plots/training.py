@@ -1,66 +1,76 @@
-"""Curves of a training run, and the KL of each latent."""
+"""Plots of a training run: the bound by epoch, and the KL of each latent."""
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_vae.plots.drawing import save
+from keras_vae.plots.drawing import Plot, finished
 
 
-def save_history(path: str | os.PathLike[str], entries: list[dict[str, float]]) -> None:
-    """Save the bound against epochs, for training and validation, in nats per example.
+def history(entries: Sequence[Mapping[str, float]], path: str | os.PathLike[str] | None = None) -> Figure:
+    """Plot the bound by epoch, for training and test data, in nats per example.
 
     Args:
-        path: Where to.
-        entries: As `keras_vae.training.read_history` returns them.
+        entries: As `keras_vae.training.read_history` returns them. Without `val_bound`, the test curve is left out.
+        path: File to write.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If an entry has no `bound`, or there are no entries.
+
+    Example:
+        >>> figure = history([{"epoch": 1, "bound": -120.0}, {"epoch": 2, "bound": -110.0}])
+        >>> figure.axes[0].lines[0].get_ydata().tolist()
+        [-120.0, -110.0]
     """
-    figure = Figure(figsize=(5, 3.2), layout="constrained")
+    if not entries or not all({"epoch", "bound"} <= entry.keys() for entry in entries):
+        raise ValueError(
+            f"plots.history: entries are incomplete: expected a list of dicts with 'epoch' and 'bound', received "
+            f"{entries!r:.200}. Pass what keras_vae.training.read_history returns"
+        )
+    figure = Plot(figsize=(5, 3.2), layout="constrained")
     axis = figure.subplots()
     for name, label in (("bound", "training"), ("val_bound", "test")):
-        axis.plot([e["epoch"] for e in entries], [e[name] for e in entries], label=label)
+        measured = [entry for entry in entries if name in entry]
+        if measured:
+            axis.plot([entry["epoch"] for entry in measured], [entry[name] for entry in measured], label=label)
     axis.set_xlabel("epoch")
     axis.set_ylabel("bound, nats per example")
     axis.legend()
-    save(figure, path)
+    return finished(figure, path)
 
 
-def save_kl(path: str | os.PathLike[str], kl: Any) -> None:
-    """Save the KL of each latent as bars, the largest first.
+def kl(kl: Any, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Plot the KL of each latent as bars, in descending order.
 
     Args:
-        path: Where to.
-        kl: Nats, `[latents]`, as `keras_vae.training.Monitor` keeps them.
+        kl: Nats, `[latents]`, as in `keras_vae.training.Monitor.history`.
+        path: File to write.
+
+    Returns:
+        The figure.
 
     Example:
-        >>> import tempfile
-        >>> save_kl(tempfile.mkdtemp() + "/kl.png", [0.0, 3.1, 1.2])
+        >>> [label.get_text() for label in kl([0.0, 3.1, 1.2]).axes[0].get_xticklabels()]
+        ['1', '2', '0']
     """
-    save(_drawn(kl), path)
-
-
-def draw_kl(kl: Any) -> np.ndarray:
-    """Return the picture of `save_kl` as an array, `[height, width, 3]`, values 0 to 255."""
-    canvas = FigureCanvasAgg(_drawn(kl))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    figure = Plot(figsize=(max(4, min(12, 0.25 * np.size(kl) + 1)), 2.8), layout="constrained")
+    bars(figure.subplots(), kl)
+    return finished(figure, path)
 
 
 def bars(axis: Any, kl: Any) -> None:
-    """Draw the KL of each latent as bars, the largest first."""
+    """Draw the KL of each latent as bars on an axis, in descending order."""
     kl = np.ravel(kl)
     order = np.argsort(kl, kind="stable")[::-1]
     axis.bar(range(len(kl)), kl[order])
     every = -(-len(kl) // 40)  # more names would overlap
     axis.set_xticks(range(0, len(kl), every), [str(latent) for latent in order[::every]], fontsize=7)
-    axis.set_xlabel("latent, the largest KL first")
+    axis.set_xlabel("latent, largest KL first")
     axis.set_ylabel("KL, nats")
     axis.set_ylim(bottom=0)
-
-
-def _drawn(kl: Any) -> Figure:
-    figure = Figure(figsize=(max(4, min(12, 0.25 * np.size(kl) + 1)), 2.8), layout="constrained")
-    bars(figure.subplots(), kl)
-    return figure

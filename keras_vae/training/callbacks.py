@@ -1,4 +1,4 @@
-"""Callbacks of a run: pictures by epoch, a progress bar, log files that cannot be written."""
+"""Callbacks of a run: pictures per epoch and a progress bar; and errors of log files that cannot be written."""
 
 import contextlib
 import errno
@@ -19,15 +19,15 @@ from keras_vae.plots import pairs, tile
 class Pictures(keras.callbacks.Callback):
     """Write samples and reconstructions to TensorBoard after each epoch.
 
-    The samples' seeds stay the same, so that one sees the same latents improve.
+    The seeds of the samples stay the same, so the same latents are shown in every epoch.
 
     Args:
-        log_dir: TensorBoard's directory.
+        log_dir: Directory for TensorBoard.
         x: Images to reconstruct, `[n, height, width, channels]`.
-        condition: Their y, `[n, ...]`, for a conditional model; the samples are given the same.
+        condition: Their condition, `[n, ...]`, for a conditional model; also used for the samples.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], x: Any, condition: Any = None) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], x: Any, *, condition: Any = None) -> None:
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(log_dir))
         self.x = np.asarray(x)
@@ -47,7 +47,7 @@ class Pictures(keras.callbacks.Callback):
 
 
 class Progress(keras.callbacks.Callback):
-    """Show one line an epoch, in nats per example; on a terminal with a bar while the epoch runs."""
+    """Print one line per epoch, in nats per example; on a terminal, show a bar while the epoch runs."""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the epoch's bar."""
@@ -61,24 +61,24 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(batch + 1 - self.bar.n)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Replace the bar by the epoch's figures."""
+        """Replace the bar with the figures of the epoch."""
         self.bar.close()
         figures = "  ".join(f"{name} {value:.{digits}f}" for name, value, digits in _figures(logs or {}))
         print(f"{self.name}  {figures}", flush=True)
 
 
 def _figures(logs: dict[str, Any]) -> list[tuple[str, float, int]]:
-    """Return names, figures and their decimals; without the loss, where it is about the negative bound."""
+    """Return names, values and decimals; without the loss, if there is a bound."""
     names = [n for n in logs if not (n.endswith("loss") and n.replace("loss", "bound") in logs)]
     return [(n.replace("val_", "test "), float(logs[n]), 0 if n == "active_units" else 2) for n in names]
 
 
 @contextlib.contextmanager
 def clear_log_errors(log_dir: Path) -> Iterator[None]:
-    """Turn TensorFlow's error of a summary that cannot be written into one OSError that says what to do.
+    """Turn TensorFlow's error about a summary that cannot be written into one OSError that says what to do.
 
     Args:
-        log_dir: Where the block's summaries go; other errors pass as they are.
+        log_dir: Directory of the summaries; other errors are raised unchanged.
     """
     try:
         yield
@@ -89,6 +89,6 @@ def clear_log_errors(log_dir: Path) -> Iterator[None]:
         reason = next((line.split("; ")[-1] for line in str(error).splitlines() if str(log_dir) in line), str(error))
         raise OSError(
             errno.ENOSPC if full else errno.EIO,
-            f"{reason}: the logs in {log_dir} cannot be written; the last checkpoint is kept. See to the disk's free "
-            "space and to the rights in that folder, then give the same command again",
+            f"{reason}: the logs in {log_dir} cannot be written; the last checkpoint is kept. Check the free disk "
+            "space and the permissions of that folder, then run the same command again",
         ) from error

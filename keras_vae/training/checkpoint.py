@@ -1,4 +1,4 @@
-"""Checkpoints and the history of a run, from which training resumes."""
+"""Checkpoints and the history file of a run, from which training resumes."""
 
 import json
 import os
@@ -16,12 +16,12 @@ _NAME = re.compile(r"epoch-(\d{5,})\.keras")
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Save the model, its optimizer included, after each epoch, and keep the last two.
+    """Save the model with its optimizer after each epoch, and keep the last two files.
 
-    Each file is written whole or not at all, so a run killed at any moment leaves the last finished epoch.
+    Each file is written whole or not at all, so a run killed at any moment keeps its last finished epoch.
 
     Args:
-        directory: Where to write `epoch-00001.keras`, …; made if missing.
+        directory: Directory of `epoch-00001.keras`, …; created if missing.
 
     Example:
         ```python
@@ -35,11 +35,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.directory = Path(directory)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Make the directory."""
+        """Create the directory."""
         make_folder(self.directory)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Save, then remove the checkpoint before the last."""
+        """Save, then delete all but the last two checkpoints."""
         self.model.save(self.directory / f"epoch-{epoch + 1:05d}.keras")
         for old in checkpoints(self.directory)[2:]:
             old.unlink()
@@ -52,25 +52,25 @@ def checkpoints(directory: str | os.PathLike[str]) -> list[Path]:
 
 
 def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None:
-    """Load the newest checkpoint that is sound.
+    """Load the newest checkpoint that is not damaged.
 
     Returns:
         The compiled model and the number of epochs it has been trained, or None if there is no checkpoint.
 
     Raises:
-        ValueError: If there are checkpoints, but none can be loaded.
+        ValueError: If there are checkpoints, but none of them can be loaded.
     """
     damage = None
     for path in checkpoints(directory):
         try:
             return load_model(path), _epoch(path)
-        except (OSError, ValueError, KeyError) as error:  # not TypeError: an unknown class
+        except (OSError, ValueError, KeyError) as error:  # not TypeError, which is an unknown class
             damage = f"{path} cannot be loaded: {error}"
-            warnings.warn(f"{damage}; trying the one before", stacklevel=2)
+            warnings.warn(f"{damage}. Trying the previous one", stacklevel=2)
     if damage:
         raise ValueError(
-            f"None of the checkpoints in {directory} can be loaded ({damage}). Put back a copy of one, or move the "
-            "directory away to begin anew"
+            f"None of the checkpoints in {directory} can be loaded ({damage}). Restore a copy of one, or move the "
+            "directory away to start over"
         )
     return None
 
@@ -82,14 +82,14 @@ def _epoch(path: Path) -> int:
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Write each epoch's metrics to a JSON file, whole after each epoch; continue it when training resumes.
+    """Write the metrics of each epoch to a JSON file, and continue it when training resumes.
 
-    The file holds a list of objects, one an epoch, with the key `epoch` (counted from 1) and the metrics in
-    nats per example.
+    The file is written whole after each epoch. It is a list of objects, one per epoch, with the key `epoch` (counted
+    from 1) and the metrics in nats per example.
 
     Args:
         path: The file.
-        initial_epoch: Epochs trained before; later entries in an older file are dropped.
+        initial_epoch: Number of epochs trained before; later entries of an existing file are dropped.
     """
 
     def __init__(self, path: str | os.PathLike[str], initial_epoch: int = 0) -> None:
@@ -116,4 +116,6 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, float]]:
         entries = json.loads(Path(path).read_text())
         return [{**entry, "epoch": int(entry["epoch"])} for entry in entries]
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"{path} is not a history of keras_vae ({error}); move it away to go on without it") from None
+        raise ValueError(
+            f"{path} is not a history of keras_vae ({error}). Move it away to continue without it"
+        ) from None

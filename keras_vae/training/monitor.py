@@ -1,4 +1,4 @@
-"""Monitoring the latents while a model trains, and a warning when the posterior collapses."""
+"""Monitor: what the latents carry in each epoch, with a warning when the posterior collapses."""
 
 import math
 import os
@@ -12,7 +12,8 @@ import tensorflow as tf
 from keras_vae.inference.kl import kl_per_latent
 from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
-from keras_vae.plots import draw_kl
+from keras_vae.plots import kl as kl_plot
+from keras_vae.plots import to_array
 from keras_vae.trainer.input_checks import guarded_pair
 from keras_vae.utils.arguments import positive_integer
 
@@ -20,33 +21,33 @@ _ROWS = 1024
 
 
 class Monitor(keras.callbacks.Callback):
-    """Measure after each epoch what the latents carry, on examples kept aside, and warn if they carry nothing.
+    """Measure after each epoch what the latents carry, on held-out examples, and warn if they carry nothing.
 
     - active units: latents whose posterior mean varies over x, Var_x(E_q[z]) > 0.01 (Burda, Grosse & Salakhutdinov
-      2016, section 5.2). That is a variance beside the standard normal's; bounded and discrete latents are active if
-      they carry more than 0.01 nats.
+      2016, section 5.2). The variance is relative to a standard normal prior; bounded and discrete latents are active
+      if they carry more than 0.01 nats.
     - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
       broken ELBO", section 2.2); their sum is −ELBO.
     - the KL of each latent, mean over x in nats, where posterior and prior factorize.
 
-    `active_units` joins the epoch's logs, and so Keras's history and every callback after this one: put it before
-    `HistoryFile` and `TensorBoard`. `PosteriorCollapseWarning` comes once, from epoch 2 on, if no latent is active
-    or the rate is below 0.1 nats; if fewer than a tenth are active, a `UserWarning` says so.
+    `active_units` is added to the logs of the epoch, for the history and all later callbacks: put this callback before
+    `HistoryFile` and `TensorBoard`. `PosteriorCollapseWarning` is issued once, from epoch 2 on, if no latent is active
+    or the rate is below 0.1 nats; if fewer than a tenth are active, a `UserWarning` is issued.
 
     Args:
-        x: Examples the model is not trained on, `[n, *event]`; a few hundred are enough.
-        log_dir: TensorBoard's directory; without, nothing is written.
-        condition: Of x, one label or vector for all or one for each; for a conditional model.
-        every: Epochs from one measurement to the next; the others leave no `active_units`.
+        x: Examples that are not used for training, `[n, *event]`; a few hundred are enough.
+        log_dir: Directory for TensorBoard; by default nothing is written.
+        condition: Condition of x, one label or vector for all or one per example; for a conditional model.
+        every: Number of epochs between measurements; other epochs have no `active_units`.
 
     Attributes:
-        history: One dict a measurement: `epoch`, counted from 1; `active_units`; `rate` and `distortion`, NaN where
-            the objective reports none; and `kl`, `[*latent]`. The last is None where the KL is no sum over latents, and
-            so is then `active_units` of bounded and discrete ones.
+        history: One dict per measurement: `epoch`, counted from 1; `active_units`; `rate` and `distortion`, NaN if the
+            objective reports none; and `kl`, `[*latent]`. `kl` is None if the KL is not a sum over latents, and so is
+            then `active_units` of bounded and discrete latents.
 
     Raises:
-        ValueError: If there are fewer than two examples, or `every` is not a positive integer; when training begins,
-            if x or the condition is none of the model's.
+        ValueError: If there are fewer than two examples, or `every` is not a positive integer; when training starts, if
+            x or the condition does not fit the model.
 
     Example:
         >>> import keras_vae as kv
@@ -67,7 +68,7 @@ class Monitor(keras.callbacks.Callback):
         self.x = np.asarray(x)
         if self.x.ndim < 2 or len(self.x) < 2:
             raise ValueError(
-                f"Monitor: wanted two examples or more, [n, *event], to see what varies; received shape {self.x.shape}"
+                f"Monitor: x has the wrong shape: expected two or more examples, [n, *event], received {self.x.shape}"
             )
         self.condition = condition
         self.every = positive_integer(every, "Monitor: every")
@@ -76,12 +77,12 @@ class Monitor(keras.callbacks.Callback):
         self._watch = CollapseWatch()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Refuse examples or conditions that are none of the model's, before an epoch is spent."""
+        """Check that the examples and the condition fit the model, before the first epoch."""
         self.condition = for_rows(self.model, self.condition, len(self.x), "Monitor")
         guarded_pair(self.x, self.condition, self.model.observed_family, self.model.condition)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure, tell and warn."""
+        """Measure, log and warn."""
         if (epoch + 1) % self.every:
             return
         kl = self._kl()
@@ -100,7 +101,7 @@ class Monitor(keras.callbacks.Callback):
         if self.writer is not None:
             self._write(self.writer, found)
         latents = 0 if active is None else active.size
-        self._watch.see(epoch + 1, found["active_units"], latents, found["rate"])
+        self._watch.see(epoch=epoch + 1, active=found["active_units"], latents=latents, rate=found["rate"])
 
     def _active(self, kl: np.ndarray | None) -> np.ndarray | None:
         """Return which latents are active, `[latents]`, if it is known."""
@@ -128,29 +129,29 @@ class Monitor(keras.callbacks.Callback):
                     tf.summary.scalar(f"latent/{name}", found[name])
             if found["kl"] is not None:
                 tf.summary.histogram("latent/kl", found["kl"])
-                tf.summary.image("latent/kl_by_latent", draw_kl(found["kl"])[None])
+                tf.summary.image("latent/kl_by_latent", to_array(kl_plot(found["kl"]))[None])
         writer.flush()
 
 
-# Nats: less than a seventh of a bit about x in all latents together.
+# Nats, of all latents together: less than a seventh of a bit about x.
 _LITTLE = 0.1
 _FEW = 0.1
-# Before, a model has hardly begun to use its latents.
+# Earlier, a model has hardly started to use its latents.
 _FIRST_EPOCH = 2
 
-_CURE = (
-    "Warm up the weight of the KL, keras_vae.objectives.ELBO(beta=kv.schedules.Linear(0.0, 1.0, steps=10_000)), or on "
-    "the command line --model kl-annealing; give the latents free bits, ELBO(free_bits=0.1) or --model free-bits, "
-    "where posterior and prior factorize; or take a smaller decoder, which needs the latents more"
+_ADVICE = (
+    "Warm up the weight of the KL with keras_vae.objectives.ELBO(beta=keras_vae.schedules.Linear(0.0, 1.0, "
+    "steps=10_000)), on the command line --model kl-annealing; use free bits, ELBO(free_bits=0.1) or --model free-bits"
+    ", if posterior and prior factorize; or use a smaller decoder, which depends more on the latents"
 )
 
 
 class PosteriorCollapseWarning(UserWarning):
-    """q(z|x) has become the prior, so that z says nothing about x (Bowman et al. 2016, section 3.1)."""
+    """Warns that q(z|x) has become the prior, so z carries no information about x (Bowman et al. 2016, section 3.1)."""
 
 
 class CollapseWatch:
-    """Warn once of a collapsed posterior, and once of one with few active latents.
+    """Warns once about a collapsed posterior, and once about few active latents.
 
     Example:
         >>> with warnings.catch_warnings(record=True) as caught:
@@ -163,13 +164,13 @@ class CollapseWatch:
     def __init__(self) -> None:
         self._said: set[str] = set()
 
-    def see(self, epoch: int, active: int | None, latents: int, rate: float) -> None:
-        """Look at an epoch.
+    def see(self, *, epoch: int, active: int | None, latents: int, rate: float) -> None:
+        """Check an epoch.
 
         Args:
             epoch: Its number, counted from 1.
-            active: How many latents are active; None if unknown: then the rate alone tells.
-            latents: How many there are.
+            active: Number of active latents; None if unknown: then only the rate is checked.
+            latents: Number of latents.
             rate: KL(q(z|x) ‖ p(z)), mean over x, nats; NaN if unknown.
         """
         if epoch < _FIRST_EPOCH:
@@ -178,15 +179,15 @@ class CollapseWatch:
             counted = "" if active is None else f"{active} of {latents} latents are active and "
             self._say(
                 "collapse",
-                f"The posterior has collapsed: after epoch {epoch} {counted}the rate is {rate:.3g} nats, so z says "
-                f"next to nothing about x. {_CURE}",
+                f"The posterior has collapsed: after epoch {epoch} {counted}the rate is {rate:.3g} nats, so z carries "
+                f"almost no information about x. {_ADVICE}",
                 PosteriorCollapseWarning,
             )
         elif active is not None and active < _FEW * latents:
             self._say(
                 "few",
-                f"Only {active} of {latents} latents are active after epoch {epoch}. The others cost nothing; if the "
-                f"reconstructions lack detail: {_CURE[0].lower()}{_CURE[1:]}",
+                f"Only {active} of {latents} latents are active after epoch {epoch}. The others do no harm; if "
+                f"reconstructions lack detail: {_ADVICE[0].lower()}{_ADVICE[1:]}",
                 UserWarning,
             )
 

@@ -144,12 +144,12 @@ class Run:
         everywhere = [Monitor(x, self.log_dir / "latents" if chief else None, condition=y)]
         if not chief:
             return everywhere
-        shown = x[:_SHOWN], None if y is None else y[:_SHOWN]
+        condition = None if y is None else y[:_SHOWN]
         return [
             *everywhere,  # first: what Monitor finds goes into the history
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
-            *([Pictures(self.log_dir / "pictures", *shown)] if x.ndim == 4 else []),
+            *([Pictures(self.log_dir / "pictures", x[:_SHOWN], condition=condition)] if x.ndim == 4 else []),
             Checkpoint(self.checkpoint_dir),
             Progress(),  # last: an epoch that it has shown is safe
         ]

@@ -1,4 +1,4 @@
-"""Choosing the strategy that a run trains under, and starting and joining worker processes."""
+"""Distribution strategies: choosing one, joining worker processes, and errors when a worker is lost."""
 
 import contextlib
 import hashlib
@@ -22,29 +22,29 @@ NAMES = ("auto", "one", "mirrored", "multi-worker", "tpu")
 def make(name: str = "auto", *, cluster: Cluster | None = None, tpu: str | None = None) -> tf.distribute.Strategy:
     """Make a strategy.
 
-    Make one for several workers before any other use of TensorFlow in the process: TensorFlow allows no other
-    order. It waits there for the other workers.
+    TensorFlow requires that a strategy for several workers is made before any other use of TensorFlow in the process.
+    The call waits for the other workers.
 
     Args:
-        name: "one": one device, TensorFlow's default. "mirrored": all GPUs of this machine, or, where there is none,
-            all logical CPU devices. "multi-worker": the worker processes of `cluster`. "tpu": a TPU. "auto":
-            "multi-worker" if there is a cluster of more than one worker, else "tpu" if there is one or `tpu` names
-            it, else "mirrored" if there is more than one GPU, else "one".
+        name: "one": one device, TensorFlow's default. "mirrored": all GPUs of this machine, or, without GPUs, all
+            logical CPU devices. "multi-worker": the worker processes of `cluster`. "tpu": a TPU. "auto":
+            "multi-worker" if there is a cluster of more than one worker, otherwise "tpu" if there is one or `tpu` names
+            it, otherwise "mirrored" if there is more than one GPU, otherwise "one".
         cluster: The worker processes; by default those in the environment variable TF_CONFIG, if it is set.
-        tpu: The TPU's name or address; by default "local", that of this machine.
+        tpu: Name or address of the TPU; by default "local", the TPU of this machine.
 
     Returns:
         The strategy; build and compile the model under its `scope()`.
 
     Raises:
-        ValueError: If the name is unknown, TF_CONFIG cannot be understood, or there is no such device or cluster.
+        ValueError: If the name is unknown, TF_CONFIG is invalid, or the device or cluster is missing.
         ConnectionError: If this worker cannot join the others.
 
     Example:
         >>> make("one").num_replicas_in_sync
         1
     """
-    # Not `lookup(...)`'s value: the names stand for themselves.
+    # Checks the name only.
     lookup(name, dict.fromkeys(NAMES), "strategy")
     if cluster is None and name in ("auto", "multi-worker"):
         cluster = Cluster.from_environment(os.environ)
@@ -70,7 +70,7 @@ def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
 
 
 def worker_index(strategy: tf.distribute.Strategy) -> int:
-    """Return this process's place among the strategy's workers, the chief's being 0."""
+    """Return the index of this process among the workers of the strategy; the chief is 0."""
     if worker_count(strategy) == 1:
         return 0
     resolver = strategy.cluster_resolver
@@ -79,7 +79,7 @@ def worker_index(strategy: tf.distribute.Strategy) -> int:
 
 
 def worker_count(strategy: tf.distribute.Strategy) -> int:
-    """Return how many worker processes there are."""
+    """Return the number of worker processes."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     return max(1, sum(len(addresses) for addresses in strategy.cluster_resolver.cluster_spec().as_dict().values()))
@@ -96,8 +96,8 @@ def _best(cluster: Cluster | None, tpu: str | None) -> str:
 def _multi_worker(cluster: Cluster | None) -> tf.distribute.Strategy:
     if cluster is None:
         raise ValueError(
-            "the strategy multi-worker needs to know the workers; give --workers host:port,host:port,… and "
-            "--worker-index N, or set TF_CONFIG"
+            "the strategy multi-worker has no workers: expected a cluster, received none. Pass --workers "
+            "host:port,host:port,… and --worker-index N, or set TF_CONFIG"
         )
     here = cluster.workers[cluster.index]
     others = [address for address in cluster.workers if address != here]
@@ -114,28 +114,28 @@ def _multi_worker(cluster: Cluster | None) -> tf.distribute.Strategy:
         rpc_layer="grpc",
     )
     try:
-        with _signals_heeded():
+        with _interruptible():
             return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
-            f"the strategy multi-worker must be made before any other use of TensorFlow in the process ({error})"
+            f"the strategy multi-worker was made too late ({error}). Make it before any other use of TensorFlow"
         ) from None
     except tf.errors.OpError as error:
         reason = " ".join(str(error.message).split())[:300]
         raise ConnectionError(
-            f"worker {cluster.index} cannot listen at {here} or join the others ({reason}). See whether the port is "
-            "free here, and whether all workers were given the same list, each with its own index"
+            f"worker {cluster.index} cannot listen at {here} or join the others ({reason}). Check that the port is "
+            "free, and that all workers have the same list, each with its own index"
         ) from None
 
 
 @contextlib.contextmanager
-def _signals_heeded() -> Iterator[None]:
-    """Let Ctrl-C end the wait for the others, and keep what SIGTERM did before: TensorFlow's workers ignore it."""
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the wait for the others, and restore the handler of SIGTERM: TensorFlow's workers ignore it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler comes only after the wait
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler runs only after the wait
     try:
         yield
     finally:
@@ -150,17 +150,17 @@ def _tpu(name: str) -> tf.distribute.Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
-    # Which one depends on what is missing: the driver, the device, the name or the network.
+    # Its type depends on what is missing: the driver, the device, the name or the network.
     except Exception as error:
         found = ", ".join(device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices())
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"there is no TPU {name!r} to be reached from here; TensorFlow found {found} ({reason}). On a TPU VM "
-            "install tensorflow-tpu in place of tensorflow; elsewhere give another --strategy"
+            f"the TPU cannot be reached: expected a TPU {name!r}, received {found} ({reason}). On a TPU VM, install "
+            "tensorflow-tpu instead of tensorflow; elsewhere use another --strategy"
         ) from error
 
 
-# What TensorFlow raises in the survivors: the sort depends on who was lost, and at what moment.
+# What TensorFlow raises in the remaining workers: it depends on which worker was lost, and when.
 _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -174,19 +174,19 @@ _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 
 
 class WorkerLostError(ConnectionError):
-    """Another worker has ended or cannot be reached, and training cannot go on without it."""
+    """Raised if another worker has ended or cannot be reached, so training cannot continue."""
 
 
 def agree(strategy: tf.distribute.Strategy, facts: dict[str, str], cure: str) -> None:
     """Compare facts over all workers; every worker must call it. With one worker it does nothing.
 
     Args:
-        strategy: The workers'.
-        facts: What must be the same, by name; all workers give the same names in the same order.
-        cure: The end of the error's sentence.
+        strategy: The strategy of the workers.
+        facts: Values that must be equal, by name; all workers pass the same names in the same order.
+        cure: The last sentence of the error, which says what to do.
 
     Raises:
-        ValueError: If a fact differs; it names the workers.
+        ValueError: If a fact differs; the error names the workers.
     """
     if worker_count(strategy) == 1:
         return
@@ -196,30 +196,30 @@ def agree(strategy: tf.distribute.Strategy, facts: dict[str, str], cure: str) ->
         others = sorted({int(row[0]) for row in rows if row[number] != rows[0, number]})
         if others:
             raise ValueError(
-                f"the workers see different {name}: worker {', '.join(map(str, others))} and worker {rows[0, 0]} do "
-                f"not agree; here it is {facts[name][:300]}. {cure}"
+                f"the workers have different {name}: expected that of worker {rows[0, 0]} in all, received another in "
+                f"worker {', '.join(map(str, others))}; this worker has {facts[name][:300]}. {cure}"
             )
 
 
 def fingerprints(paths: Iterable[Path]) -> str:
-    """Return the files' names with hashes of their contents."""
+    """Return the names of the files with hashes of their contents."""
     return ", ".join(f"{p.name} ({hashlib.sha256(p.read_bytes()).hexdigest()[:16]})" for p in paths) or "none"
 
 
 def wait_for_all(strategy: tf.distribute.Strategy) -> None:
-    """Wait until every worker has come here."""
+    """Wait until every worker has reached this call."""
     agree(strategy, {}, "")
 
 
 @contextlib.contextmanager
 def loss_told(strategy: tf.distribute.Strategy, resumes: Callable[[], str]) -> Iterator[None]:
-    """Turn what TensorFlow says in the block when a worker is lost into one line.
+    """Turn TensorFlow's errors about a lost worker into one line.
 
-    TensorFlow notices a process that has ended, or is out of reach, by its missing heartbeats: in about ten seconds.
+    TensorFlow notices a process that has ended or cannot be reached by its missing heartbeats, after about ten seconds.
 
     Args:
-        strategy: The workers'.
-        resumes: Says from where training goes on.
+        strategy: The strategy of the workers.
+        resumes: Returns from where training continues.
 
     Raises:
         WorkerLostError: If a worker was lost.
@@ -230,12 +230,12 @@ def loss_told(strategy: tf.distribute.Strategy, resumes: Callable[[], str]) -> I
         if worker_count(strategy) == 1:
             raise
         raise WorkerLostError(
-            f"a worker was lost ({_reason(strategy, error)}); start all workers again: training goes on {resumes()}"
+            f"a worker was lost ({_reason(strategy, error)}). Start all workers again: training continues {resumes()}"
         ) from error
 
 
 def _reason(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> str:
-    # After this mark TensorFlow tells what happened; before it, in which operation this worker was waiting.
+    # After this mark TensorFlow reports the cause; before it, the operation in which this worker was waiting.
     lines = str(error.message).rpartition("aborted by:")[2].strip().splitlines()
     resolver = strategy.cluster_resolver
     tasks = [(job, int(number)) for job, number in _TASK.findall("\n".join(lines))]

@@ -40,7 +40,11 @@ def positive_integer(value: Any, name: str) -> int:
 
 
 def seed_number(value: Any, name: str) -> int:
-    """Read a seed, an integer from 0 to 2³¹ − 1.
+    """Read a seed: an integer from 0 to 2³¹ − 1, wherever an argument is called `seed`.
+
+    Args:
+        value: What was passed.
+        name: The function that has the argument, for the error.
 
     Raises:
         ValueError: If it is anything else.
@@ -49,10 +53,10 @@ def seed_number(value: Any, name: str) -> int:
         >>> seed_number(-1, "log_likelihood")
         Traceback (most recent call last):
         ...
-        ValueError: log_likelihood: seed must be an integer from 0 to 2147483647; received -1
+        ValueError: log_likelihood: seed is out of range: expected an integer from 0 to 2147483647, received -1
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
-        raise ValueError(f"{name}: seed must be an integer from 0 to {2**31 - 1}; received {value!r}")
+        raise ValueError(f"{name}: seed is out of range: expected an integer from 0 to {2**31 - 1}, received {value!r}")
     return int(value)
 
 

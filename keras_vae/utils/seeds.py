@@ -1,4 +1,9 @@
-"""Seeds: all noise is a function of named integers, so that it can be repeated anywhere."""
+"""Seeds: all noise is a function of integers, so that it can be repeated anywhere.
+
+There is one kind of seed: an argument `seed` is an integer from 0 to 2³¹ − 1, and equal seeds give equal results.
+Measures and data take 0 by default; a model draws its own (`draw`). `seeds`, in the plural, are one 64-bit integer per
+row, so that a row's noise does not depend on the batch it is in.
+"""
 
 from numbers import Integral
 from typing import Any

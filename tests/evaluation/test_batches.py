@@ -68,12 +68,12 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        (X, {"labels": True}, "test: the data has no labels, and this measure needs them"),
-        ((X, Y[:9]), {}, "there are 10 x and 9 y"),
+        (X, {"labels": True}, "test: the data have no labels: expected"),
+        ((X, Y[:9]), {}, "received 10 x and 9 y"),
         (
             (tf.data.Dataset.from_tensor_slices(X).batch(4), Y),
             {},
-            "y beside a .*Dataset is not read; wanted batches of",
+            "y is separate from a .*Dataset: expected batches of",
         ),
         (X + 0.5, {}, "for a Bernoulli likelihood, received"),
         (X[:, :3], {}, "shape"),
@@ -81,11 +81,11 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
         (
             tf.data.Dataset.from_tensor_slices(X).batch(4).filter(lambda x: False),
             {},
-            "test: the data holds no examples",
+            "test: the data are empty",
         ),
-        (tf.data.Dataset.from_tensor_slices(X).batch(4).repeat(), {}, "never ends.*take"),
-        (kv.data.epochs("mnist_5k", "train", batch_size=4)[0], {}, "never ends"),
-        ("mnist_5k", {}, "received a str, 'mnist_5k'; wanted an array.*data.load"),
+        (tf.data.Dataset.from_tensor_slices(X).batch(4).repeat(), {}, "infinite.*take"),
+        (kv.data.epochs("mnist_5k", "train", batch_size=4)[0], {}, "infinite"),
+        ("mnist_5k", {}, "expected an array.*received a str, 'mnist_5k'. Use data.load"),
         (kv.data.read("mnist_5k", "train[:3]"), {}, "received a Examples"),
         (X, {"batch_size": 0}, "batch_size must be a positive integer; received 0"),
     ],

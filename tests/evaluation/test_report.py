@@ -87,12 +87,12 @@ def test_a_page_holds_tables_pictures_warnings_and_what_is_missing(tmp_path):
 
 
 def test_only_a_page_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in \.html; received .*page\.pdf"):
+    with pytest.raises(ValueError, match=r"ends in \.html, received .*page\.pdf"):
         report.Page(tmp_path / "page.pdf", "", [])
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "error"), [("page.pdf", "must end in .html"), ("nowhere/page.html", "make it first")])
+@pytest.mark.parametrize(("name", "error"), [("page.pdf", "ends in .html"), ("nowhere/page.html", "Create it")])
 def test_a_bad_name_is_refused_before_anything_is_measured(name, error, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["evaluate", "no-such-run", "--report", name]) == 1

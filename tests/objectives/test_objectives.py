@@ -79,7 +79,7 @@ def test_bounds_come_in_order_and_reach_the_exact_log_likelihood(near):
     # Many repetitions of each x, so that the means' errors are far below the bounds' distances.
     repeated = np.repeat(x[:20], 500, axis=0)
     bounds = [terms(vae, o, repeated)["bound"].mean() for o in (ELBO(), IWAE(5), IWAE(50))]
-    estimate = kv.evaluation.log_likelihood(vae, x[:20], 5000, verbose=False)
+    estimate = kv.evaluation.log_likelihood(vae, x[:20], num_samples=5000, verbose=False)
     bounds.append(estimate.mean)
     assert bounds == sorted(bounds)
     assert bounds[1] - bounds[0] > 0.02

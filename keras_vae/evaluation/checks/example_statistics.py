@@ -1,4 +1,4 @@
-"""Numbers that describe one example, for comparing data with what a model makes."""
+"""Statistics of single examples, for comparing data with replicated data."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vae.families import Family
 
-# From examples `[batch, *event]` to a number for each, `[batch]`.
+# From examples `[batch, *event]` to one number per example, `[batch]`.
 Statistic = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -27,7 +27,7 @@ def lit_share(x: tf.Tensor) -> tf.Tensor:
 
 
 def neighbor_agreement(x: tf.Tensor) -> tf.Tensor:
-    """Return the share of pairs of neighbors, side by side or one below the other, on the same side of ½.
+    """Return the share of neighboring pixels, horizontal and vertical, that are on the same side of ½.
 
     Args:
         x: `[batch, height, width, channels]`.
@@ -41,14 +41,14 @@ def neighbor_agreement(x: tf.Tensor) -> tf.Tensor:
         [0.0, 1.0]
     """
     lit = x > 0.5
-    beside = tf.equal(lit[:, :, 1:], lit[:, :, :-1])
+    right = tf.equal(lit[:, :, 1:], lit[:, :, :-1])
     below = tf.equal(lit[:, 1:], lit[:, :-1])
-    pairs = tf.concat([_flat(tf.cast(same, x.dtype)) for same in (beside, below)], axis=-1)
+    pairs = tf.concat([_flat(tf.cast(same, x.dtype)) for same in (right, below)], axis=-1)
     return tf.reduce_mean(pairs, axis=-1)
 
 
 def usual(family: Family) -> dict[str, Statistic]:
-    """Return the statistics that say something of a likelihood's values, by name.
+    """Return the standard statistics for the values of a likelihood, by name.
 
     Example:
         >>> import keras_vae as kv
@@ -60,7 +60,7 @@ def usual(family: Family) -> dict[str, Statistic]:
     shape, several = family.event_shape, math.prod(family.event_shape) > 1
     found: dict[str, Statistic] = {}
     support = family.support
-    if not support.binary:  # where the share of ones says it all
+    if not support.binary:  # for which the share of ones is enough
         found["mean"] = mean_value
         if several:
             found["variance"] = variance
@@ -72,28 +72,29 @@ def usual(family: Family) -> dict[str, Statistic]:
 
 
 def checked(name: str, statistic: Statistic, family: Family) -> Statistic:
-    """Return a user's statistic, whose results are checked.
+    """Return a user's statistic with checked results.
 
     Args:
-        name: For errors.
+        name: The name in errors.
         statistic: From `[batch, *event]` to `[batch]`.
-        family: The likelihood's.
+        family: The likelihood family.
 
     Raises:
-        TypeError: If it is no function.
-        ValueError: When called, if it does not return one number for each example.
+        TypeError: If it is not a function.
+        ValueError: When called, if it does not return one number per example.
     """
     if not callable(statistic):
         raise TypeError(
-            f"statistic {name!r}: wanted a function from x [batch, *event] to [batch]; received {statistic!r}"
+            f"statistic {name!r} is not a function: expected a function from x [batch, *event] to [batch], received "
+            f"{statistic!r}"
         )
 
     def of(x: tf.Tensor) -> tf.Tensor:
         found = tf.convert_to_tensor(statistic(x))
         if not found.shape.is_compatible_with([x.shape[0]]) or found.shape.rank != 1:
             raise ValueError(
-                f"statistic {name!r}: wanted one number for each example, [batch], of x of shape "
-                f"{('batch', *family.event_shape)}; received shape {found.shape}. Reduce over all axes but the first"
+                f"statistic {name!r} has the wrong shape: expected one number per example, [batch], for x of shape "
+                f"{('batch', *family.event_shape)}, received {found.shape}. Reduce over all axes but the first"
             )
         return tf.cast(found, family.variable_dtype)
 
@@ -101,7 +102,7 @@ def checked(name: str, statistic: Statistic, family: Family) -> Statistic:
 
 
 def all_statistics(family: Family, added: Mapping[str, Statistic] | None) -> dict[str, Statistic]:
-    """Return the usual statistics and a user's own.
+    """Return the standard statistics and a user's own.
 
     Raises:
         TypeError: As `checked`.
@@ -110,7 +111,9 @@ def all_statistics(family: Family, added: Mapping[str, Statistic] | None) -> dic
     found = usual(family)
     for name, statistic in (added or {}).items():
         if name in found:
-            raise ValueError(f"there is a statistic named {name!r} already; give yours another name")
+            raise ValueError(
+                f"the name of a statistic is taken: expected one other than {sorted(found)}, received {name!r}"
+            )
         found[name] = checked(name, statistic, family)
     return found
 

@@ -8,31 +8,34 @@ import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from keras_vae.evaluation.batches import through
+from keras_vae.evaluation.batches import rows_at_once, through
 from keras_vae.evaluation.checks.example_statistics import Statistic, all_statistics
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import Result, Row, rows_at_once
+from keras_vae.evaluation.result import Result, Row
+from keras_vae.plots.drawing import Plot
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
 
-# An example is called unusual if a replicate of it is so extreme at most once in twenty times.
+# An example is unusual if at most one in twenty of its replicates is as extreme.
 _UNUSUAL = 0.05
+DISCREPANCY = "−log p(x|z)"
+_KINDS = ("posterior", "prior")
 
 
 @dataclass(frozen=True, eq=False)
 class PredictiveChecks(Result):
-    """Statistics of data sets replicated from the model, beside those of the data.
+    """Statistics of the data, and of data sets replicated from the model.
 
     Attributes:
-        kind: "posterior" or "prior": where the replicates' latents come from.
-        names: Of the statistics.
-        data_averages: Averages over the data, `[statistics, replicates]`; they differ between replicates for a
-            discrepancy alone, which depends on z.
+        kind: "posterior" or "prior": the source of the latents of the replicates.
+        names: Names of the statistics.
+        data_averages: Averages over the data, `[statistics, replicates]`; they differ between replicates only for a
+            discrepancy, which depends on z.
         averages: Averages over each replicated data set, `[statistics, replicates]`.
         data_spreads: Standard deviations over the data, the same shape.
         spreads: Standard deviations over each replicated data set, the same shape.
-        example_p_values: P(t(x_rep) > t(x)) for each example, ties counted half, `[statistics, n]`.
+        example_p_values: P(t(x_rep) > t(x)) per example, ties counted half, `[statistics, n]`.
     """
 
     title: ClassVar[str] = "Predictive checks"
@@ -57,17 +60,17 @@ class PredictiveChecks(Result):
 
     @property
     def unusual_shares(self) -> np.ndarray:
-        """Share of examples whose own two-sided p-value is 0.05 at most, `[statistics]`; none with under 39 replicates.
+        """Share of examples with a two-sided p-value of at most 0.05, `[statistics]`; 0 with fewer than 39 replicates.
 
-        As in `two_sided` the example counts as one of its replicates.
+        As in `two_sided`, the example counts as one of its replicates.
         """
         replicates = self.averages.shape[1]
-        # Whole and half replicates: rounding must not treat the tails differently.
+        # Whole and half replicates, so that rounding treats both tails alike.
         rarer = np.rint(2 * replicates * np.minimum(self.example_p_values, 1 - self.example_p_values)) / 2
         return np.mean(2 * (1 + rarer) / (1 + replicates) <= _UNUSUAL, axis=1)
 
     def table(self) -> Sequence[Row]:
-        """Return two lines for each statistic, and the examples that are unusual."""
+        """Return two lines per statistic, with the share of unusual examples."""
         rows: list[Row] = [("", "data", "replicates", "± sd", "off, sd", "p", "unusual")]
         for i, name in enumerate(self.names):
             unusual = f"{self.unusual_shares[i]:.1%}"
@@ -76,22 +79,24 @@ class PredictiveChecks(Result):
         return rows
 
     def warnings(self) -> Sequence[str]:
-        """Say what posterior p-values are worth."""
+        """Warn that posterior p-values are conservative."""
         if self.kind == "prior":
             return ()
-        return ("posterior p-values are conservative: they use x twice, and crowd about ½ even if the model is right",)
+        return (
+            "posterior p-values are conservative: they use x twice, and gather around ½ even if the model is right",
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, and the p-values."""
+        """Return all results, with the p-values."""
         found = {
             name: getattr(self, name).tolist() for name in ("average_p_values", "spread_p_values", "unusual_shares")
         }
         return {**super().to_dict(), **found}
 
     def figure(self) -> Figure:
-        """Draw each statistic of the replicates with the data's as a line, and the examples' own p-values."""
+        """Draw each statistic of the replicates, that of the data as a line, and the p-values of the examples."""
         count = len(self.names)
-        figure = Figure(figsize=(8, 1.7 * count + 0.4), layout="constrained")
+        figure = Plot(figsize=(8, 1.7 * count + 0.4), layout="constrained")
         axes = figure.subplots(count, 3, squeeze=False)
         for row, (name, left, middle, right) in enumerate(zip(self.names, *axes.T, strict=True)):
             _draw(left, self.data_averages[row], self.averages[row])
@@ -103,7 +108,7 @@ class PredictiveChecks(Result):
                 axis.tick_params(labelsize=7)
                 axis.set_yticks([])
         for axis, title in zip(
-            axes[0], ("average (line: data)", "spread between examples", "p of each example"), strict=True
+            axes[0], ("average (line: data)", "spread over examples", "p-value per example"), strict=True
         ):
             axis.set_title(title, fontsize=9)
         return figure
@@ -134,15 +139,11 @@ def _draw(axis: Any, data: np.ndarray, replicates: np.ndarray) -> None:
     axis.locator_params(axis="x", nbins=4)
 
 
-DISCREPANCY = "−log p(x|z)"
-_KINDS = ("posterior", "prior")
-
-
 def predictive_checks(
     model: VAE,
     data: Any,
-    kind: str = "posterior",
     *,
+    kind: str = "posterior",
     statistics: Mapping[str, Statistic] | None = None,
     num_replicates: int = 200,
     batch_size: int = 100,
@@ -152,35 +153,35 @@ def predictive_checks(
     """Compare statistics of the data with those of data sets replicated from the model.
 
     For each example x and replicate, z ~ q(z|x) and x_rep ~ p(x|z): posterior predictive checks (Rubin 1984; Gelman,
-    Meng & Stern 1996), which ask whether the model can say again what it was told. With `kind="prior"` z ~ p(z)
-    instead (Box 1980), which asks whether its samples look like data at all. Every statistic is a number for each
-    example; of its values over the data set the average and the spread (standard deviation) are compared.
-    −log p(x|z) is a discrepancy, a function of x and z, and is compared at the same z; posterior checks alone have it.
+    Meng & Stern 1996), which test whether the model can reproduce the data. With `kind="prior"`, z ~ p(z) instead (Box
+    1980), which tests whether samples look like data at all. A statistic is one number per example; the average and
+    the spread (standard deviation) of its values over the data set are compared. −log p(x|z) is a discrepancy, a
+    function of x and z, and is compared at the same z; only posterior checks have it.
 
-    Prior p-values are exact: uniform, if the data come from the model. Posterior ones are conservative, since x is used
-    twice, to find z and to be compared: under the right model they crowd about ½ (Meng 1994), so that a small one is
-    good evidence of misfit, and a large one little evidence of fit. A q(z|x) that is not the exact posterior counts as
-    misfit too. With many examples any model fails: see how far off it is, in the replicates' standard deviations.
+    Prior p-values are exact: uniform if the data come from the model. Posterior p-values are conservative, because x is
+    used twice, to find z and for the comparison: under the right model they gather around ½ (Meng 1994), so a small one
+    is strong evidence of misfit, and a large one weak evidence of fit. A q(z|x) that is not the exact posterior counts
+    as misfit too. With many examples any model fails: see how far off it is, in standard deviations of the replicates.
 
     Args:
         model: A trained VAE.
         data: As for `log_likelihood`.
         kind: "posterior" or "prior".
-        statistics: More of them, by name: functions of x, `[batch, *event]`, to a number for each example, `[batch]`,
-            in TensorFlow operations. There are already the mean and the variance of an example's values, or where they
-            lie in [0, 1] the share above ½ and how often neighboring pixels agree.
-        num_replicates: How many data sets to replicate; no p-value is smaller than 2/(num_replicates + 1).
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of the replicates.
+        statistics: Additional statistics by name: functions from x, `[batch, *event]`, to one number per example,
+            `[batch]`, in TensorFlow operations. The standard ones are the mean and variance of the values of an
+            example; for values in [0, 1], also the share above ½ and how often neighboring pixels agree.
+        num_replicates: Number of replicated data sets; no p-value is smaller than 2/(num_replicates + 1).
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of the replicates.
         verbose: Whether to show a progress bar.
 
     Returns:
-        Statistics of data and replicates, p-values of the data set and of each example.
+        Statistics of data and replicates, and p-values for the data set and for each example.
 
     Raises:
-        ValueError: If an argument is refused, a statistic returns another shape or no finite numbers, or data is
-            refused as in `VAE.fit`.
-        TypeError: If a statistic is no function.
+        ValueError: If an argument is invalid, a statistic returns another shape or numbers that are not finite, or
+            `VAE.fit` would refuse the data.
+        TypeError: If a statistic is not a function.
 
     Example:
         >>> import keras_vae as kv
@@ -193,7 +194,7 @@ def predictive_checks(
         (3, 10)
     """
     if kind not in _KINDS:
-        raise ValueError(f"predictive_checks: kind must be 'posterior' or 'prior'; received {kind!r}")
+        raise ValueError(f"predictive_checks: kind is unknown: expected 'posterior' or 'prior', received {kind!r}")
     seed = seed_number(seed, "predictive_checks")
     num_replicates = positive_integer(num_replicates, "predictive_checks: num_replicates")
     measured = all_statistics(model.observed_family, statistics)
@@ -268,6 +269,6 @@ def _finite(values: np.ndarray, names: list[str]) -> np.ndarray:
     if not finite.all():
         name = names[int(np.argmin(finite))]
         raise ValueError(
-            f"predictive_checks: statistic {name!r} gave a value that is not finite; wanted finite numbers"
+            f"predictive_checks: statistic {name!r} is not finite: expected finite numbers, received NaN or infinity"
         )
     return values.astype(np.float64)

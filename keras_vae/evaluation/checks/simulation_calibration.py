@@ -1,4 +1,4 @@
-"""Simulation-based calibration: whether the posterior is right where the truth is known."""
+"""Simulation-based calibration: whether the posterior is right for simulated data, whose latents are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,25 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from keras_vae.evaluation.batches import rows_at_once
 from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
-from keras_vae.evaluation.likelihood.log_likelihood import effective as effective_number
+from keras_vae.evaluation.likelihood.importance_weights import effective_samples
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import Result, Row, rows_at_once
-from keras_vae.plots.drawing import number
+from keras_vae.evaluation.result import Result, Row
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
 
-# The quantity that is no latent.
+# The quantity that is not a latent.
 JOINT = "log p(x, z)"
-# A right posterior is found at fault once in a hundred runs.
+# An exact posterior fails the test in one of a hundred runs.
 _LEVEL = 0.01
-# Standard errors that make an offset or a spread worth naming.
+# Standard errors above which an offset or a spread is named.
 _CLEAR = 3.0
 _OTHER = "of another shape"
 _FEW_SIMULATIONS = 100
-# Effective samples a draw, below which draws repeat so often that ranks show it.
+# Effective samples per draw; with fewer, repeated draws distort the ranks.
 _AMPLE = 10
 _HISTOGRAMS, _NAMED = 8, 6
 
@@ -37,15 +38,15 @@ class SimulationCalibration(Result):
     """Ranks of the truth among draws from the posterior.
 
     Attributes:
-        names: Of the quantities: the latents, and log p(x, z) last.
-        counts: How often each rank 0 … L came up, `[quantities, L + 1]`.
-        p_values: Of the chi-square test of uniform ranks, times the number of tests, `[quantities]`.
-        offsets: Mean distance of the truth from the posterior's median, in its standard deviations, `[quantities]`.
-        offset_errors: Their standard errors.
-        spreads: The truth's standard deviation about that, in the posterior's, `[quantities]`.
-        log_spread_errors: Standard errors of their logarithms.
-        importance_samples: What the draws were resampled from; None for plain draws from q(z|x).
-        effective_samples: How many equal weights would be as good, `[simulations]`; None for plain draws.
+        names: Names of the quantities: the latents, then log p(x, z).
+        counts: Frequency of the ranks 0 … L, `[quantities, L + 1]`.
+        p_values: p-values of the chi-square test of uniform ranks, times the number of tests, `[quantities]`.
+        offsets: Mean distance of the truth from the posterior median, in its standard deviations, `[quantities]`.
+        offset_errors: Standard errors of the offsets.
+        spreads: Standard deviation of the truth around that, in standard deviations of the posterior, `[quantities]`.
+        log_spread_errors: Standard errors of the logarithms of the spreads.
+        importance_samples: Number of samples that the draws are resampled from; None for plain draws from q(z|x).
+        effective_samples: Effective number of these samples, `[simulations]`; None for plain draws.
     """
 
     title: ClassVar[str] = "Simulation-based calibration"
@@ -65,6 +66,7 @@ class SimulationCalibration(Result):
         cls,
         ranks: np.ndarray,
         names: Sequence[str],
+        *,
         num_draws: int,
         importance_samples: int | None = None,
         effective_samples: np.ndarray | None = None,
@@ -73,7 +75,7 @@ class SimulationCalibration(Result):
 
         Example:
             >>> ranks = np.arange(1000)[:, None] % 10
-            >>> SimulationCalibration.of_ranks(ranks, ["z"], 9).verdicts
+            >>> SimulationCalibration.of_ranks(ranks, ["z"], num_draws=9).verdicts
             ('no fault found',)
         """
         counts = np.stack([np.bincount(column, minlength=num_draws + 1) for column in ranks.T])
@@ -92,17 +94,17 @@ class SimulationCalibration(Result):
 
     @property
     def num_simulations(self) -> int:
-        """How many pairs (x, z) were simulated."""
+        """Number of simulated pairs (x, z)."""
         return int(self.counts[0].sum())
 
     @property
     def calibrated(self) -> bool:
-        """Whether no quantity was found at fault, at the level 0.01 for all of them together."""
+        """Whether no quantity fails the test, at the level 0.01 for all of them together."""
         return bool(np.all(self.p_values >= _LEVEL))
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """What is wrong with each quantity, in a word or two."""
+        """The fault of each quantity, in a word or two."""
         return tuple(self._verdict(i) for i in range(len(self.names)))
 
     def _verdict(self, i: int) -> str:
@@ -110,7 +112,7 @@ class SimulationCalibration(Result):
             return "no fault found"
         found = []
         shifted = abs(self.offsets[i]) > _CLEAR * self.offset_errors[i]
-        if self.names[i] == JOINT:  # whose bias and width say little of the latents'
+        if self.names[i] == JOINT:  # its bias and width say little about the latents
             return "draws too " + ("improbable" if self.offsets[i] > 0 else "probable") if shifted else _OTHER
         if shifted:
             found.append("biased " + ("low" if self.offsets[i] > 0 else "high"))
@@ -120,7 +122,7 @@ class SimulationCalibration(Result):
         return ", ".join(found) or _OTHER
 
     def table(self) -> Sequence[Row]:
-        """Return a line for each quantity, the worst first."""
+        """Return one line per quantity, worst first."""
         rows = [
             (
                 self.names[i],
@@ -134,21 +136,21 @@ class SimulationCalibration(Result):
         return [("", "p", "offset, sd", "spread, sd", "verdict"), *rows]
 
     def warnings(self) -> Sequence[str]:
-        """Say whether there are too few simulations to see anything, or too few weights that count."""
+        """Warn about too few simulations, or too few effective samples."""
         found = []
         if self.num_simulations < _FEW_SIMULATIONS:
-            found.append(f"{self.num_simulations} simulations find gross faults alone; take some hundreds")
+            found.append(f"{self.num_simulations} simulations only find gross faults; use several hundred")
         draws = self.counts.shape[1] - 1
         if self.effective_samples is not None and np.median(self.effective_samples) < _AMPLE * draws:
             found.append(
-                f"{draws} draws are resampled from {self.importance_samples} samples of which half the time fewer than "
-                f"{np.median(self.effective_samples):.0f} count, so that draws repeat, and ranks crowd at both ends by "
-                f"that alone: take fewer draws or more samples, until {_AMPLE * draws} count"
+                f"{draws} draws are resampled from {self.importance_samples} samples with a median effective number of "
+                f"{np.median(self.effective_samples):.0f}, so draws repeat, which alone moves ranks to both ends: use "
+                f"fewer draws or more samples, until the effective number is {_AMPLE * draws}"
             )
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, and the verdicts."""
+        """Return all results, with the verdicts."""
         return {**super().to_dict(), "verdicts": list(self.verdicts), "calibrated": self.calibrated}
 
     @property
@@ -157,11 +159,11 @@ class SimulationCalibration(Result):
         return np.lexsort([-distance, self.p_values])
 
     def figure(self) -> Figure:
-        """Draw the ranks' distribution functions against the uniform one, and the worst quantities' histograms."""
+        """Draw the ranks' distribution functions minus the uniform one, and histograms of the worst quantities."""
         shown = self._order[:_HISTOGRAMS]
         columns = min(4, len(shown))
         rows = -(-len(shown) // columns)
-        figure = Figure(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
+        figure = Plot(figsize=(max(6.0, 2.1 * columns), 3.0 + 1.6 * rows), layout="constrained")
         halves: Any = figure.subfigures(2, 1, height_ratios=[3.0, 1.6 * rows])
         above, below = halves
         self._draw_differences(above.subplots())
@@ -175,14 +177,14 @@ class SimulationCalibration(Result):
     def _draw_differences(self, axis: Any) -> None:
         ranks = self.counts.shape[1]
         uniform = np.arange(1, ranks) / ranks
-        low, high = ecdf_band(self.num_simulations, ranks)
+        low, high = ecdf_band(simulations=self.num_simulations, ranks=ranks)
         axis.fill_between(uniform, low - uniform, high - uniform, color="0.85", linewidth=0, label="uniform, 95 %")
         for place, i in enumerate(self._order):
             difference = np.cumsum(self.counts[i])[:-1] / self.num_simulations - uniform
             worst = {"label": self.names[i], "zorder": 3}
             axis.plot(uniform, difference, **(worst if place < _NAMED else {"color": "0.55", "linewidth": 0.8}))
         axis.axhline(0, color="0.3", linewidth=0.6)
-        axis.set_xlabel("rank of the truth among the draws, as a share")
+        axis.set_xlabel("rank of the truth among the draws, as a fraction")
         axis.set_ylabel("share below − uniform")
         axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
@@ -202,9 +204,9 @@ class SimulationCalibration(Result):
 
 def simulation_calibration(
     model: VAE,
+    *,
     num_simulations: int = 1000,
     num_draws: int = 99,
-    *,
     importance_samples: int | None = None,
     condition: Any = None,
     batch_size: int = 100,
@@ -213,65 +215,66 @@ def simulation_calibration(
 ) -> SimulationCalibration:
     """Test the posterior on data from the model itself, whose latents are known.
 
-    z ~ p(z), x ~ p(x|z), then L draws from q(z|x): were q the exact posterior, the rank of each latent of z among its
-    draws would be uniform on 0 … L (Talts, Betancourt, Simpson, Vehtari & Gelman 2018, theorem 1). Each latent gets a
-    chi-square test of that, and so does log p(x, z), without which a q(z|x) that ignores x and equals the prior would
-    pass (Modrák et al. 2023). The p-values are Bonferroni's, multiplied by the number of tests.
+    z ~ p(z), x ~ p(x|z), then L draws from q(z|x): if q is the exact posterior, the rank of each latent of z among its
+    draws is uniform on 0 … L (Talts, Betancourt, Simpson, Vehtari & Gelman 2018, theorem 1). Each latent gets a
+    chi-square test, and so does log p(x, z), without which a q(z|x) that ignores x and equals the prior would pass
+    (Modrák et al. 2023). The p-values are multiplied by the number of tests (Bonferroni).
 
-    It needs no data, and says nothing of the model's fit: only how good the inference is *under* the model. No VAE's
-    encoder is exact, and enough simulations find fault with any; the offset and the spread say how large the fault is:
-    the truth lies `offset` posterior standard deviations above the posterior's median on average (below 0: the
-    posterior is biased high), and varies about that `spread` times as widely as the posterior says (above 1: it is
-    overconfident; an error of the mean that differs from x to x widens the ranks as well).
+    This needs no data, and does not measure the fit of the model, only the inference *under* the model. No encoder is
+    exact, and with enough simulations any encoder fails; offset and spread show the size of the fault. On average the
+    truth lies `offset` posterior standard deviations above the posterior median (below 0: the posterior is biased
+    high), and varies around that `spread` times as widely as the posterior (above 1: it is overconfident; an error of
+    the mean that differs from x to x widens the ranks as well).
 
     Args:
         model: A VAE with continuous latents.
-        num_simulations: How many pairs (x, z) to simulate.
-        num_draws: L, draws from each posterior.
+        num_simulations: Number of pairs (x, z) to simulate.
+        num_draws: L, the number of draws from each posterior.
         importance_samples: If given, the L draws are resampled from this many, with weights p(x, z)/q(z|x) (Rubin
-            1988): the posterior that `log_likelihood` in effect uses, nearer to the exact one the more there are. The
-            same sample comes up several times among the draws where few weigh much, and ranks then crowd at both
-            ends, as overconfident ones do: it warns where the effective samples are not ten times the draws.
-        condition: y for all simulations, or one for each, `[num_simulations, ...]`; for a conditional model.
-        batch_size: At most this many simulations at once; fewer if their draws would take much memory.
-        seed: Of all noise.
+            1988): the posterior that `log_likelihood` effectively uses, closer to the exact one the more there are. If
+            few samples carry the weight, draws repeat, and ranks move to both ends as with an overconfident posterior:
+            the result warns if the effective samples are fewer than ten times the draws.
+        condition: One y for all simulations, or one per simulation, `[num_simulations, ...]`; for a conditional model.
+        batch_size: Largest number of simulations in a batch; smaller if their draws would take much memory.
+        seed: Seed of all noise.
         verbose: Whether to show a progress bar.
 
     Returns:
         Counts of ranks, p-values, offsets and spreads.
 
     Raises:
-        ValueError: If the latents are discrete, a number is no positive integer, there are fewer importance samples
-            than draws, or the condition is none of the model's.
+        ValueError: If the latents are discrete, a number is not a positive integer, there are fewer importance samples
+            than draws, or the condition does not fit the model.
 
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
-        >>> found = simulation_calibration(vae, 200, 19, verbose=False)
+        >>> found = simulation_calibration(vae, num_simulations=200, num_draws=19, verbose=False)
         >>> found.names, found.counts.shape
         (('latent 0', 'latent 1', 'log p(x, z)'), (3, 20))
     """
     owner = "simulation_calibration"
+    seed = seed_number(seed, owner)
     family = model.encoder.family
     if family.support.discrete:
         raise ValueError(
-            f"{owner}: ranks want continuous latents; received a {type(family).__name__} posterior, whose latents are "
-            f"{family.support.name}. Use a model with continuous latents, such as keras_vae.families.Normal"
+            f"{owner}: the latents cannot be ranked: expected continuous latents, received the {family.support.name} "
+            f"ones of {type(family).__name__}. Use a model with continuous latents, such as keras_vae.families.Normal"
         )
     num_simulations = positive_integer(num_simulations, f"{owner}: num_simulations")
-    seed = seed_number(seed, owner)
     num_draws = positive_integer(num_draws, f"{owner}: num_draws")
     proposals = num_draws
     if importance_samples is not None:
         proposals = positive_integer(importance_samples, f"{owner}: importance_samples")
         if proposals < num_draws:
             raise ValueError(
-                f"{owner}: {num_draws} draws are resampled from importance_samples={proposals}; wanted at least as many"
+                f"{owner}: importance_samples is too small: expected {num_draws} or more, as num_draws, received "
+                f"{proposals}"
             )
     if model.condition is not None:
         condition = model.condition.rows(condition, num_simulations)
     elif condition is not None:
-        raise ValueError(f"{owner}: received a condition, but the model has none")
+        raise ValueError(f"{owner}: the model has no condition: expected condition=None, received one")
 
     @tf.function(reduce_retracing=True)
     def simulate(count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -288,7 +291,9 @@ def simulation_calibration(
     ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
     weighed = None if importance_samples is None else effective
-    return SimulationCalibration.of_ranks(ranks, [*names, JOINT], num_draws, importance_samples, weighed)
+    return SimulationCalibration.of_ranks(
+        ranks, [*names, JOINT], num_draws=num_draws, importance_samples=importance_samples, effective_samples=weighed
+    )
 
 
 def _ranks(
@@ -319,10 +324,10 @@ def _ranks(
         picked = tf.random.stateless_categorical(log_weights, num_draws, of_picks)
         values = tf.gather(values, picked, batch_dims=1)
         log_sums = [tf.reduce_logsumexp(power * log_weights, axis=1) for power in (1.0, 2.0)]
-        effective = effective_number(*log_sums)
+        effective = effective_samples(*log_sums)
     true_values = quantities(truth[None])
     below = tf.reduce_sum(tf.cast(values < true_values, tf.int32), axis=1)
     ties = tf.reduce_sum(tf.cast(tf.equal(values, true_values), tf.int32), axis=1)
-    # Equal values, such as log p(x, z) of a decoder that ignores z, are ordered at random.
+    # Equal values, such as log p(x, z) of a decoder that ignores z, are ordered randomly.
     lots = tf.random.stateless_uniform(tf.shape(ties), of_ties)
     return below + tf.cast(tf.floor(lots * tf.cast(ties + 1, lots.dtype)), tf.int32), effective

@@ -1,4 +1,4 @@
-"""Inference gaps: what the posterior's family costs, and what the encoder costs."""
+"""Inference gaps: how many nats the family of the posterior costs, and how many the encoder costs."""
 
 import math
 from collections.abc import Sequence
@@ -10,16 +10,17 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.estimate import Estimate
-from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer, log_weights
-from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood, in_chunks, log_mean_weight
-from keras_vae.evaluation.result import Result, Row, plain, rows_at_once
+from keras_vae.evaluation.batches import rows_at_once, through
+from keras_vae.evaluation.gaps.bounds import both_bounds, importance_estimate
+from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer
+from keras_vae.evaluation.likelihood.estimate import Estimate
+from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
+from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.families.base import Family
-from keras_vae.inference import Inference
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.deprecation import renamed_attribute
 from keras_vae.vae import VAE
 
 _UNSETTLED_SHARE = 0.05
@@ -27,17 +28,17 @@ _UNSETTLED_SHARE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class InferenceGaps(Result):
-    """log p(x), the bounds of the best and of the encoder's posterior, and the gaps between them, in nats.
+    """log p(x), the bounds of the best posterior and of the encoder, and the gaps between them, in nats.
 
     Attributes:
-        log_likelihood: The estimate of log p(x), each example's.
+        log_likelihood: The estimate of log p(x) for each example.
         local_bounds: L[q*], `[examples]`.
-        local_errors: Standard error of each, over seeds.
+        local_errors: Standard error of each local bound, over seeds.
         encoder_bounds: L[q(z|x)], `[examples]`.
-        encoder_errors: Standard error of each, over seeds.
+        encoder_errors: Standard error of each encoder bound, over seeds.
         amortization_errors: Standard error of each amortization gap, over seeds; the bounds share their noise.
-        steps: Adam steps of the batch that took most.
-        settled: Whether q* was found before steps ran out, `[examples]`.
+        steps: Largest number of Adam steps of a batch.
+        settled: Whether the search for q* converged within max_steps, `[examples]`.
     """
 
     title: ClassVar[str] = "Inference gaps"
@@ -51,9 +52,12 @@ class InferenceGaps(Result):
     steps: int
     settled: np.ndarray
 
+    amortisation = renamed_attribute("amortisation", "amortization")
+    amortisation_errors = renamed_attribute("amortisation_errors", "amortization_errors")
+
     @property
     def approximation(self) -> np.ndarray:
-        """What the family costs, log p(x) − L[q*], `[examples]`."""
+        """Gap due to the family, log p(x) − L[q*], `[examples]`."""
         return self.log_likelihood.per_example - self.local_bounds
 
     @property
@@ -63,33 +67,33 @@ class InferenceGaps(Result):
 
     @property
     def amortization(self) -> np.ndarray:
-        """What the encoder costs, L[q*] − L[q(z|x)], `[examples]`."""
+        """Gap due to the encoder, L[q*] − L[q(z|x)], `[examples]`."""
         return self.local_bounds - self.encoder_bounds
 
     @property
     def total(self) -> np.ndarray:
-        """Both together, log p(x) − L[q(z|x)], `[examples]`."""
+        """Sum of both gaps, log p(x) − L[q(z|x)], `[examples]`."""
         return self.log_likelihood.per_example - self.encoder_bounds
 
     def table(self) -> Sequence[Row]:
-        """Return means, with their standard errors over examples and over seeds."""
+        """Return means, with standard errors over examples and over seeds."""
         estimate = self.log_likelihood
         return [
             ("", "nats", "± examples", "± seeds"),
             _row("log p(x)", estimate.per_example, estimate.sampling_errors),
             _row("best bound of the family, L[q*]", self.local_bounds, self.local_errors),
-            _row("the encoder's bound, L[q(z|x)]", self.encoder_bounds, self.encoder_errors),
+            _row("bound of the encoder, L[q(z|x)]", self.encoder_bounds, self.encoder_errors),
             _row("approximation gap", self.approximation, self.approximation_errors),
             _row("amortization gap", self.amortization, self.amortization_errors),
-            _row("both", self.total, np.hypot(estimate.sampling_errors, self.encoder_errors)),
+            _row("total gap", self.total, np.hypot(estimate.sampling_errors, self.encoder_errors)),
             ("examples", str(len(self.local_bounds))),
             ("q* found", f"{100 * np.mean(self.settled):.0f} %"),
-            ("steps of Adam, at most", str(self.steps)),
+            ("Adam steps, at most", str(self.steps)),
         ]
 
     def figure(self) -> Figure:
-        """Draw the mean gaps on top of each other, and histograms of both."""
-        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        """Draw the mean gaps as a stacked bar, and histograms of both."""
+        figure = Plot(figsize=(8, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1, 2.2])
         parts = {"approximation gap": self.approximation, "amortization gap": self.amortization}
         below = 0.0
@@ -102,7 +106,7 @@ class InferenceGaps(Result):
             right.hist(gaps[np.isfinite(gaps)], bins=bins, alpha=0.6, label=label)
         left.set_xlim(-0.6, 0.6)
         left.axhline(0.0, color="black", linewidth=0.8)
-        left.set_xticks([0], [f"both, {number(below, '.2f')}"])
+        left.set_xticks([0], [f"total, {number(below, '.2f')}"])
         left.set_ylabel("nats per example")
         right.axvline(0.0, color="black", linewidth=0.8)
         right.set_xlabel("gap, nats")
@@ -111,28 +115,28 @@ class InferenceGaps(Result):
         return figure
 
     def warnings(self) -> Sequence[str]:
-        """Say what cannot be so, and what was not found."""
+        """Warn about negative gaps, and about searches that did not converge."""
         found = [f"log p(x): {warning}" for warning in self.log_likelihood.warnings()]
         unsettled = 1.0 - float(np.mean(self.settled))
         if unsettled > _UNSETTLED_SHARE:
             found.append(
-                f"in {100 * unsettled:.0f} % of the examples the search for q* had not ended when its steps ran out: "
-                "the amortization gap may be larger than this, and the approximation gap smaller; raise max_steps"
+                f"for {100 * unsettled:.0f} % of the examples the search for q* did not converge within max_steps: the "
+                "amortization gap can be larger than reported, and the approximation gap smaller; increase max_steps"
             )
         if _mean(self.approximation) < -3.0 * _seed_error(self.approximation_errors):
             found.append(
-                "the approximation gap is negative by more than its noise, which no gap can be: log p(x) is estimated "
-                "too low; take more samples, or give the estimate of annealed_importance_sampling"
+                "the approximation gap is negative by more than its noise, which is impossible: the estimate of log "
+                "p(x) is too low; use more samples, or pass estimate=annealed_importance_sampling(...)"
             )
         if _mean(self.amortization) < -3.0 * _seed_error(self.amortization_errors):
             found.append(
-                "the amortization gap is negative by more than its noise, which no gap can be: the search for q* ended "
-                "below its start; take more step_samples or a smaller learning_rate"
+                "the amortization gap is negative by more than its noise, which is impossible: the search for q* ended "
+                "below its start; use more step_samples or a smaller learning_rate"
             )
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, the mean gaps first."""
+        """Return all results, the mean gaps first."""
         means = {f"{name}_gap": _mean(getattr(self, name)) for name in ("approximation", "amortization", "total")}
         found = {"measure": type(self).__name__, **means, **super().to_dict()}
         return plain({**found, "approximation": self.approximation, "amortization": self.amortization})
@@ -152,15 +156,11 @@ def _row(name: str, values: np.ndarray, errors: np.ndarray) -> Row:
     return (name, number(_mean(values), ".2f"), f"{over_examples:.2f}", f"{_seed_error(errors):.3f}")
 
 
-# The share of the samples that is spent on which proposal is the better.
-_TRIAL_SHARE = 10
-
-
 def inference_gaps(
     model: VAE,
     data: Any,
-    num_samples: int = 5000,
     *,
+    num_samples: int = 5000,
     bound_samples: int = 1000,
     step_samples: int = 10,
     learning_rate: float = 1e-3,
@@ -176,51 +176,52 @@ def inference_gaps(
 
         log p(x) − L[q(z|x)]  =  (log p(x) − L[q*])  +  (L[q*] − L[q(z|x)]),
 
-    where q* has the highest bound L for this x within the encoder's family, so the first gap is
-    what the family costs, and the second what it costs that one network gives all its parameters. q* is found for
-    each data point by Adam, from the encoder's posterior on, until `patience` looks of 100 steps have seen no rise.
-    Both bounds are then taken from fresh samples, the same noise for both where both are of one family.
+    where q* has the highest bound L for this x within the encoder's family. The first gap is the cost of the family,
+    the second the cost of one network that predicts the parameters for every x. q* is found for each example by Adam,
+    starting at the encoder's posterior, until the bound has not risen for `patience` evaluations, one every 100 steps.
+    Both bounds are then estimated from fresh samples, with the same noise if both are of one family.
 
-    What is optimized are the values that the encoder would give for this x. So a family whose weights are its own, as
-    the networks of `InverseAutoregressiveFlow`, keeps these as they were trained, and what other weights would gain
-    counts as approximation gap; of a `PlanarFlow` all that a flow has is optimized.
+    The values optimized are those that the encoder predicts for this x. A family with weights of its own, such as the
+    networks of `InverseAutoregressiveFlow`, keeps them as trained, and the gain of other weights counts as
+    approximation gap; for a `PlanarFlow` everything is optimized.
 
-    With `family`, q* is of that family instead: how near a flow could come to the exact posteriors of a model trained
-    with a normal one, say. The first gap is then what that family costs, and the second what the encoder costs
-    together with what its own family does beyond that.
+    With `family`, q* is of that family instead, for example to see how close a flow can come to the exact posteriors of
+    a model trained with a normal one. The first gap is then the cost of that family, and the second the cost of the
+    encoder together with the extra cost of its own family.
 
-    log p(x) is estimated by importance sampling, from q(z|x) or q*, whichever gives the higher estimate in a trial with
-    a tenth of the samples.
+    log p(x) is estimated by importance sampling from q(z|x) or q*, the one with the higher estimate in a trial with a
+    tenth of the samples.
 
     Args:
-        model: A trained VAE whose posterior's samples carry gradients.
+        model: A trained VAE with a posterior whose samples are differentiable.
         data: As in `log_likelihood`.
-        num_samples: S, importance samples for log p(x).
-        bound_samples: z for each example, for the two bounds.
-        step_samples: z for each example in a step of Adam.
-        learning_rate: Adam's.
-        patience: Looks without a rise of 0.01 nats before q* counts as found.
-        max_steps: Adam steps at most.
-        family: Of q*, over the model's latents: `Normal`, `FullNormal` or `PlanarFlow`; by default the encoder's.
-        estimate: Of log p(x) on the same data in the same order, such as `annealed_importance_sampling` returns, in
-            place of importance sampling.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of all noise.
+        num_samples: S, the number of importance samples for log p(x).
+        bound_samples: Samples z per example, for the two bounds.
+        step_samples: Samples z per example in a step of Adam.
+        learning_rate: Learning rate of Adam.
+        patience: Evaluations without a rise of 0.01 nats before the search ends.
+        max_steps: Largest number of Adam steps.
+        family: Family of q*, over the latents of the model: `Normal`, `FullNormal` or `PlanarFlow`; by default that of
+            the encoder.
+        estimate: An estimate of log p(x) on the same data in the same order, such as that of
+            `annealed_importance_sampling`, to use instead of importance sampling.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of all noise.
         verbose: Whether to show a progress bar.
 
     Returns:
-        log p(x), both bounds and both gaps for each example, with their errors.
+        log p(x), both bounds and both gaps per example, with their errors.
 
     Raises:
-        TypeError: If `family` is no family, or `estimate` no estimate.
-        ValueError: If an argument is refused, the posterior has no gradient or jumps, `family` is none of these or of
-            other latents, `estimate` is of another number of examples, or data is refused as in `VAE.fit`.
+        TypeError: If `family` is not a `Family`, or `estimate` not an `Estimate`.
+        ValueError: If an argument is invalid, the posterior is not differentiable, `family` is another one or is for
+            other latents, `estimate` has another number of examples, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x = np.ones([3, 4], "float32")
-        >>> inference_gaps(vae, x, 100, max_steps=100, verbose=False).amortization.shape
+        >>> inference_gaps(vae, x, num_samples=100, max_steps=100, verbose=False).amortization.shape
         (3,)
     """
     name = "inference_gaps"
@@ -228,22 +229,24 @@ def inference_gaps(
     seed = seed_number(seed, name)
     bound_samples = positive_integer(bound_samples, f"{name}: bound_samples")
     if bound_samples < 2:
-        raise ValueError(f"{name}: bound_samples must be 2 or more, to know how they vary; received {bound_samples}")
+        raise ValueError(f"{name}: bound_samples is too small: expected 2 or more, received {bound_samples}")
     if not learning_rate > 0:
-        raise ValueError(f"{name}: learning_rate must be positive; received {learning_rate!r}")
+        raise ValueError(
+            f"{name}: learning_rate is out of range: expected a positive number, received {learning_rate!r}"
+        )
     if estimate is not None and not isinstance(estimate, Estimate):
         raise TypeError(
-            f"{name}: estimate must be what log_likelihood or annealed_importance_sampling returns; received "
-            f"{type(estimate).__name__}"
+            f"{name}: estimate is of the wrong type: expected the result of log_likelihood or "
+            f"annealed_importance_sampling, received {type(estimate).__name__}"
         )
     families = family or model.encoder.family, model.encoder.family
     optimizer = LocalOptimizer(
         model,
         families[0],
-        learning_rate,
-        positive_integer(step_samples, f"{name}: step_samples"),
-        positive_integer(patience, f"{name}: patience"),
-        positive_integer(max_steps, f"{name}: max_steps"),
+        learning_rate=learning_rate,
+        step_samples=positive_integer(step_samples, f"{name}: step_samples"),
+        patience=positive_integer(patience, f"{name}: patience"),
+        max_steps=positive_integer(max_steps, f"{name}: max_steps"),
     )
 
     at_once = rows_at_once(model)
@@ -252,10 +255,10 @@ def inference_gaps(
     def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
         inference = model.infer(x, condition=y)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
-        bounds = _bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
+        bounds = both_bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
         if estimate is not None:
             return bounds, ()
-        return bounds, _importance(inference, families, at_once, (local, encoder), samples, second)
+        return bounds, importance_estimate(inference, families, at_once, (local, encoder), samples, second)
 
     found: list[Any] = []
     estimated: list[Any] = []
@@ -284,116 +287,38 @@ def inference_gaps(
 
 
 def _check_estimate(name: str, estimate: Estimate | None, seen: int, more: bool = False) -> None:
-    """Refuse an estimate of other data, as soon as it shows: `more` examples may yet come."""
+    """Refuse an estimate for other data as soon as the counts differ; with `more`, examples may follow."""
     if estimate is None:
         return
     count = len(estimate.per_example)
     if seen > count or (seen < count and not more):
         raise ValueError(
-            f"{name}: the estimate is of {count} examples, and the data holds {'at least ' if more else ''}{seen}; "
-            "wanted an estimate of the same data"
+            f"{name}: the estimate is for other data: expected {'at least ' if more else ''}{seen} examples, received "
+            f"an estimate for {count}. Pass the estimate for the same data"
         )
 
 
-def _check_families(name: str, model: VAE, wanted: Family | None, x: tf.Tensor, y: tf.Tensor | None) -> None:
+def _check_families(name: str, model: VAE, given: Family | None, x: tf.Tensor, y: tf.Tensor | None) -> None:
     family = model.encoder.family
-    if wanted is not None:
-        if not isinstance(wanted, Family):
-            raise TypeError(f"{name}: family must be a Family, such as PlanarFlow(20); received {wanted!r}")
-        if wanted.event_shape != family.event_shape or not family.support.real:
+    if given is not None:
+        if not isinstance(given, Family):
+            raise TypeError(
+                f"{name}: family is of the wrong type: expected a Family, such as PlanarFlow(20), received {given!r}"
+            )
+        if given.event_shape != family.event_shape or not family.support.real:
             raise ValueError(
-                f"{name}: family is of {wanted.event_shape} real latents, and the posterior, "
-                f"{type(family).__name__}, of {family.event_shape} of the support {family.support.name}; wanted a "
-                "family over the model's latents, which must be real"
+                f"{name}: family does not fit the latents: expected {family.event_shape} latents, all real, received a "
+                f"family of shape {given.event_shape} for the {family.support.name} latents of {type(family).__name__}"
             )
         return
     posterior = model.posterior(x, condition=y)
     if family.jumps:
         raise ValueError(
-            f"{name}: q* is found by gradients along samples, and those miss the jumps of {type(family).__name__}'s "
-            "density; wanted a posterior such as Normal, FullNormal, PlanarFlow or InverseAutoregressiveFlow"
+            f"{name}: the posterior density has jumps, which gradients miss: expected Normal, FullNormal, PlanarFlow "
+            f"or InverseAutoregressiveFlow, received {type(family).__name__}"
         )
     if family.relaxed or posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
         raise ValueError(
-            f"{name}: q* is found by gradients through samples, and those of {type(family).__name__} carry none; "
-            "wanted a posterior such as Normal, FullNormal, PlanarFlow or InverseAutoregressiveFlow"
+            f"{name}: samples of the posterior are not differentiable: expected Normal, FullNormal, PlanarFlow "
+            f"or InverseAutoregressiveFlow, received {type(family).__name__}"
         )
-
-
-def _bounds(
-    inference: Inference,
-    families: tuple[Family, Family],
-    at_once: int,
-    values: tuple[tf.Tensor, tf.Tensor],
-    num_samples: tf.Tensor,
-    seed: tf.Tensor,
-) -> tuple[tf.Tensor, ...]:
-    """Return L[q*], its error, L[q(z|x)], its error, and that of their difference, each `[batch]`, float64.
-
-    Of two families and values the first are q*'s, the second the encoder's.
-    """
-
-    def draw(size: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        better, given = (
-            tf.cast(log_weights(inference, family, part, size, seed), tf.float64)
-            for family, part in zip(families, values, strict=True)
-        )
-        return better, given, better - given
-
-    def add(sums: Any, drawn: Any) -> Any:
-        # In float64, where the squares may be summed as they are.
-        return [
-            (first + tf.reduce_sum(value, 0), second + tf.reduce_sum(value**2, 0))
-            for (first, second), value in zip(sums, drawn, strict=True)
-        ]
-
-    batch = tf.shape(values[0])[0]
-    nothing = tf.zeros([batch], tf.float64)
-    sums = in_chunks(
-        draw,
-        add,
-        [(nothing, nothing)] * 3,
-        num_samples=num_samples,
-        examples=batch,
-        at_once=at_once,
-        seed=seed,
-    )
-    count = tf.cast(num_samples, tf.float64)
-    (better, better_error), (given, given_error), (_, difference_error) = (
-        (first / count, tf.sqrt(tf.maximum(second / count - (first / count) ** 2, 0.0) / (count - 1.0)))
-        for first, second in sums
-    )
-    return better, better_error, given, given_error, difference_error
-
-
-def _importance(
-    inference: Inference,
-    families: tuple[Family, Family],
-    at_once: int,
-    values: tuple[tf.Tensor, tf.Tensor],
-    num_samples: tf.Tensor,
-    seed: tf.Tensor,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return log p(x) and the effective sample size, each `[batch]`, from the better of two proposals."""
-
-    def weigh(family: Family, values: tf.Tensor, samples: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return log_mean_weight(
-            lambda size, noise: log_weights(inference, family, values, size, noise),
-            values,
-            num_samples=samples,
-            examples=tf.shape(values)[0],
-            at_once=at_once,
-            seed=seed,
-        )
-
-    # Chosen by samples that are not used again: the higher of two final estimates would be too high.
-    trial, final = tf.unstack(tf.random.experimental.stateless_split(seed))
-    few = tf.maximum(num_samples // _TRIAL_SHARE, 1)
-    local, encoder = (weigh(family, part, few, trial)[0] for family, part in zip(families, values, strict=True))
-    better = local >= encoder
-    if families[0] is families[1]:
-        mask = tf.reshape(better, [-1] + [1] * (values[0].shape.rank - 1))
-        return weigh(families[0], tf.where(mask, *values), num_samples, final)
-    pairs = (weigh(family, part, num_samples, final) for family, part in zip(families, values, strict=True))
-    log_p, effective = (tf.where(better, *parts) for parts in zip(*pairs, strict=True))
-    return log_p, effective

@@ -1,4 +1,4 @@
-"""The best posterior of each data point within the encoder's family."""
+"""The best posterior q* of each example within a family, found by Adam."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tqdm import tqdm
 
-from keras_vae.evaluation.likelihood.log_likelihood import in_chunks
-from keras_vae.evaluation.result import rows_at_once
+from keras_vae.evaluation.batches import rows_at_once
+from keras_vae.evaluation.likelihood.importance_weights import in_chunks
 from keras_vae.families.base import Family
 from keras_vae.families.full_normal import FullNormal
 from keras_vae.families.normal import Normal
@@ -16,13 +16,15 @@ from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.inference import Inference
 from keras_vae.vae import VAE
 
-# Adam steps between two looks at the bound.
+# Adam steps between two evaluations of the bound.
 _EVERY = 100
-# Samples of one look, the same each time, so that two looks differ by more than noise.
+# Samples of one evaluation, with the same noise each time, so that differences are not noise.
 _LOOK_SAMPLES = 100
-# Nats; a rise of less is none.
+# Nats; a smaller rise does not count.
 _RISE = 0.01
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+# Initial scale of the maps of a flow, whose gradients would vanish at zero.
+_DEVIATION = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +32,10 @@ class LocalPosteriors:
     """q* of each example of a batch.
 
     Attributes:
-        encoder: The unconstrained values of the encoder's family as it gives them, `[batch, *parameters]`.
-        local: Those of q*, of its own family.
-        steps: Adam steps taken by those that took most.
-        settled: Whether the bound had stopped to rise, `[batch]`.
+        encoder: The unconstrained values that the encoder predicts, `[batch, *parameters]`.
+        local: The unconstrained values of q*, of its own family.
+        steps: Adam steps of the slowest search.
+        settled: Whether the bound had stopped rising, `[batch]`.
     """
 
     encoder: tf.Tensor
@@ -48,38 +50,38 @@ def log_weights(
     """Return log p(x, z) − log q(z) at samples of q, `[num_samples, batch]`, in nats.
 
     Args:
-        inference: At the batch.
-        family: q's.
-        values: Its unconstrained values, `[batch, *parameters]`.
-        num_samples: How many.
+        inference: The inference of the batch.
+        family: The family of q.
+        values: The unconstrained values of q, `[batch, *parameters]`.
+        num_samples: Number of samples.
         seed: A stateless seed.
     """
     q = family.distribution(family(values))
-    # At once, because a flow knows the density of what it has just drawn at no cost.
+    # Together, because a flow knows the density of its own sample at no cost.
     z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
     return inference.log_likelihood(z) + inference.prior.log_prob(z) - log_q
 
 
 class LocalOptimizer:
-    """Raises the ELBO of each example by Adam on its own posterior's unconstrained values, from the encoder's on.
+    """Maximizes the ELBO of each example by Adam on the unconstrained values of its posterior, from the encoder's on.
 
-    Of another family than the encoder's it begins at, or near, the normal with the mean and scale of the encoder's.
+    With another family than the encoder's, it starts at or near the normal with the encoder's mean and scale.
 
-    As Cremer, Li & Duvenaud (2018) do: until a number of looks in a row have seen no rise; but examples are searched
-    for together, each leaving the batch when it has settled, and each look is at the mean of the last hundred steps,
-    which is less noisy than the last of them. Looks take other noise than steps.
+    The search ends when several evaluations in a row show no rise, as in Cremer, Li & Duvenaud (2018). Examples are
+    searched in a batch, and each leaves it when it has converged. An evaluation uses the mean of the last hundred
+    steps, which is less noisy than the last step, and other noise than the steps.
 
     Args:
         model: The VAE.
-        family: q*'s.
-        learning_rate: Adam's.
-        step_samples: z a step for each example.
-        patience: How many looks.
-        max_steps: After which it ends in any case.
+        family: The family of q*.
+        learning_rate: Learning rate of Adam.
+        step_samples: Samples z per example and step.
+        patience: Evaluations without a rise before the search ends.
+        max_steps: Largest number of steps.
     """
 
     def __init__(
-        self, model: VAE, family: Family, learning_rate: float, step_samples: int, patience: int, max_steps: int
+        self, model: VAE, family: Family, *, learning_rate: float, step_samples: int, patience: int, max_steps: int
     ) -> None:
         self.model = model
         self.family = family
@@ -96,10 +98,10 @@ class LocalOptimizer:
         encoder, values, first = self._begin(x, y, look_noise)
         best, best_look, last_look = values.numpy(), first.numpy(), first.numpy()
         stale = np.zeros(len(best), int)
-        searched = np.arange(len(best))  # those whose search goes on, and what follows is theirs
+        searched = np.arange(len(best))  # still searched; what follows is for these
         moments = [tf.zeros_like(values), tf.zeros_like(values)]
         steps = 0
-        with tqdm(desc="local posteriors", unit="look", leave=False, disable=not verbose) as progress:
+        with tqdm(desc="local posteriors", unit="evaluation", leave=False, disable=not verbose) as progress:
             while steps < self.max_steps and len(searched):
                 until = min(steps + _EVERY, self.max_steps)
                 values, moments, average, look = self._go_on(
@@ -107,7 +109,7 @@ class LocalOptimizer:
                 )
                 steps = until
                 last_look[searched] = look.numpy()
-                # Smaller rises may be the look's own noise, and false where it is not a number.
+                # Smaller rises can be noise; False where the bound is NaN.
                 rose = last_look[searched] > best_look[searched] + _RISE
                 best[searched[rose]] = average.numpy()[rose]
                 best_look[searched[rose]] = last_look[searched[rose]]
@@ -118,8 +120,8 @@ class LocalOptimizer:
                     x, values, *moments = (tf.boolean_mask(part, going) for part in (x, values, *moments))
                     y = None if y is None else tf.boolean_mask(y, going)
                 progress.update()
-                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained, {len(searched)} searched on")
-        # A search that ended in no number has found nothing.
+                progress.set_postfix_str(f"{np.mean(best_look - first):.2f} nats gained, {len(searched)} not converged")
+        # A search that ended at NaN has found nothing.
         settled = (stale >= self.patience) & np.isfinite(last_look)
         return LocalPosteriors(encoder, tf.constant(best), steps, settled)
 
@@ -183,10 +185,6 @@ class LocalOptimizer:
         return values, [first, second], average, self._look(inference, average, look_noise)
 
 
-# Of the maps of a flow: at zero their gradients would vanish.
-_DEVIATION = 0.1
-
-
 def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Return unconstrained values whose distribution is, or is near, the diagonal normal N(loc, scale²).
 
@@ -194,13 +192,13 @@ def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.T
         family: `Normal` with a predicted scale, `FullNormal` or `PlanarFlow`, over vectors.
         loc: Means, `[batch, D]`.
         scale: Standard deviations, `[batch, D]`.
-        seed: Of the maps of a flow, which begin near the identity.
+        seed: Seed of the maps of a flow, which start near the identity.
 
     Returns:
         `[batch, *family.parameters_shape]`.
 
     Raises:
-        ValueError: If the family is another.
+        ValueError: If it is another family.
     """
     log_scale = tf.math.log(scale)
     if isinstance(family, Normal) and family.scale_spec == "predicted":
@@ -214,6 +212,6 @@ def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.T
         noise = _DEVIATION * tf.random.stateless_normal(shape, seed, dtype=loc.dtype)
         return tf.concat([loc, 2.0 * log_scale, noise], axis=-1)
     raise ValueError(
-        f"inference_gaps: q* can be searched for among Normal with a predicted scale, FullNormal and PlanarFlow, whose "
-        f"every value is of one data point; received {type(family).__name__}"
+        "inference_gaps: q* cannot be of this family: expected Normal with a predicted scale, FullNormal or "
+        f"PlanarFlow, whose values all belong to one example, received {type(family).__name__}"
     )

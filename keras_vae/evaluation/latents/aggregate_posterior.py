@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from keras_vae.families import Family
 
-# Pairs of z and reference that are compared at once, times the values of a z: some 16 MB a tensor.
+# Pairs of z and reference compared in one piece, times the size of z: about 16 MB per tensor.
 _VALUES = 2**22
 _REFERENCES = 1024
 
@@ -16,16 +16,16 @@ Arrays = dict[str, np.ndarray]
 
 
 def log_aggregate(
-    family: Family, references: Arrays, z: np.ndarray, own: np.ndarray, left_out: np.ndarray, *, verbose: bool = True
+    family: Family, references: Arrays, z: np.ndarray, *, own: np.ndarray, left_out: np.ndarray, verbose: bool = True
 ) -> np.ndarray:
-    """Return log q(z_i) for z_i ~ q(z|x_i), with x_i's own posterior always among the M that q(z) is made of.
+    """Return log q(z_i) for z_i ~ q(z|x_i), where x_i's own posterior is always one of the M in q(z).
 
     Args:
         family: The posterior's family.
         references: Its parameters for each of M examples, `[M, ...]`.
         z: `[n, *latent]`.
         own: log q(z_i|x_i), `[n]`.
-        left_out: Which reference gives its place to x_i, `[n]`: x_i itself, if it is one of them.
+        left_out: Index of the reference that x_i replaces, `[n]`: x_i itself, if it is one of them.
         verbose: Whether to show a progress bar.
 
     Returns:
@@ -35,8 +35,9 @@ def log_aggregate(
         >>> import keras_vae as kv
         >>> family = kv.families.Normal(1)
         >>> both = {"loc": np.float32([[0], [100]]), "scale": np.float32([[1], [1]])}
-        >>> own = -0.5 * np.log(2 * np.pi) * np.ones(1)  # at 0, far from the other
-        >>> log_q = log_aggregate(family, both, np.zeros([1, 1], "float32"), own, np.zeros(1, int), verbose=False)
+        >>> own = -0.5 * np.log(2 * np.pi) * np.ones(1)  # at 0, far from the other one
+        >>> z, first = np.zeros([1, 1], "float32"), np.zeros(1, int)
+        >>> log_q = log_aggregate(family, both, z, own=own, left_out=first, verbose=False)
         >>> float((log_q - own).round(4)[0])  # −log 2: each has half the weight
         -0.6931
     """

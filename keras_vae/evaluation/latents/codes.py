@@ -1,4 +1,4 @@
-"""What a model says of each example: the posterior's means and scales, beside the labels."""
+"""The posterior means and scales of a whole data set, with the labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +33,9 @@ def codes(
     Args:
         model: A VAE.
         data: As in `batches.through`.
-        measure: Named in the progress bar and in errors.
-        batch_size: For arrays.
-        labels: Whether labels are needed.
+        measure: The name in the progress bar and in errors.
+        batch_size: Batch size for arrays.
+        labels: Whether labels are required.
         verbose: Whether to show a progress bar.
 
     Raises:
@@ -48,12 +48,12 @@ def codes(
         (10, 2)
     """
     encode = tf.function(lambda x, y: model.encode(x, condition=y), reduce_retracing=True)
-    means, scales, beside = [], [], []
+    means, scales, labels_of = [], [], []
     for batch in through(model, data, measure=measure, batch_size=batch_size, labels=labels, verbose=verbose):
         found = encode(batch.x, batch.condition)
         count = len(batch.x)
         means.append(found["mean"].numpy().reshape(count, -1))
         scales.append(found["scale"].numpy().reshape(count, -1))
         if batch.y is not None:
-            beside.append(batch.y.numpy())
-    return Codes(np.concatenate(means), np.concatenate(scales), np.concatenate(beside) if beside else None)
+            labels_of.append(batch.y.numpy())
+    return Codes(np.concatenate(means), np.concatenate(scales), np.concatenate(labels_of) if labels_of else None)

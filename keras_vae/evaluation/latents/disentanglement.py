@@ -1,4 +1,4 @@
-"""How well a model's latents match known factors, by all metrics of disentanglement."""
+"""Disentanglement: how well the latents of a model match known factors, by six metrics."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from keras_vae.evaluation.latents.codes import codes as encoded
 from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.result import Result, Row
+from keras_vae.plots.drawing import Plot
 from keras_vae.utils.arguments import lookup, seed_number
 from keras_vae.vae import VAE
 
-# Of a factor's entropy: as much bias of counts, or as much of another factor, is worth a warning.
+# Share of a factor's entropy above which a bias of counts, or dependence on another factor, gives a warning.
 _NOTABLE = 0.05
-# More latents than these have no numbers written into the cells.
+# With more latents, the cells have no numbers.
 _WRITTEN = 24
 
 _TITLES = {
@@ -36,17 +37,17 @@ _TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class Disentanglement(Result):
-    """Scores of disentanglement, 1 at best.
+    """Disentanglement scores; the best is 1.
 
     Attributes:
-        scores: By metric; DCI has three.
-        by_chance: The same of the same codes, with the rows of the factors shuffled.
-        factors: Their names.
-        examples: How many rows.
-        information: I(z; v) in nats of codes cut into 20 bins, `[latents, k]`.
+        scores: Score by metric; DCI has three.
+        by_chance: The same scores with the rows of the factors shuffled.
+        factors: Names of the factors.
+        examples: Number of rows.
+        information: I(z; v) in nats, of codes cut into 20 bins, `[latents, k]`.
         entropies: H(v) in nats, `[k]`.
-        between_factors: I of every factor with every factor in nats, `[k, k]`.
-        importance: Of each latent for each factor in DCI's forests, `[latents, k]`; None if DCI was not asked for.
+        between_factors: Mutual information of each pair of factors in nats, `[k, k]`.
+        importance: Importance of each latent for each factor in DCI's forests, `[latents, k]`; None without DCI.
     """
 
     title: ClassVar[str] = "Disentanglement"
@@ -61,27 +62,27 @@ class Disentanglement(Result):
     importance: np.ndarray | None
 
     def table(self) -> Sequence[Row]:
-        """Return the scores, what they are by chance, and where each factor is."""
+        """Return the scores, the scores by chance, and the latent that knows most about each factor."""
         scores = [(_TITLES[name], f"{score:.3f}", f"{self.by_chance[name]:.3f}") for name, score in self.scores.items()]
         return [("", "score", "by chance"), *scores, *self._places()]
 
     def _places(self) -> list[Row]:
-        """Return the latent that tells most of each factor, and how much."""
+        """Return the latent with most information about each factor, and its share of the entropy."""
         shares = self.information / self.entropies
         best = np.argmax(shares, axis=0)
         return [
-            (f"most of {name}", f"z{latent}", f"{shares[latent, i]:.0%}")
+            (f"most about {name}", f"z{latent}", f"{shares[latent, i]:.0%}")
             for i, (name, latent) in enumerate(zip(self.factors, best, strict=True))
         ]
 
     def figure(self) -> Figure:
-        """Draw which latent tells of which factor: by mutual information and, if there is one, by DCI's forests."""
+        """Draw what each latent knows about each factor: by mutual information and, with DCI, by its forests."""
         pictures = {"share of the factor's entropy": self.information / self.entropies}
         if self.importance is not None:
             pictures["importance in DCI's forests"] = self.importance
         latents, factors = self.information.shape
         width = max(2.8, 0.62 * factors + 0.8)
-        figure = Figure(figsize=(width * len(pictures) + 0.8, max(2.6, min(9, 0.28 * latents + 1.4))))
+        figure = Plot(figsize=(width * len(pictures) + 0.8, max(2.6, min(9, 0.28 * latents + 1.4))))
         figure.set_layout_engine("constrained")
         axes = figure.subplots(1, len(pictures), squeeze=False, sharey=True)[0]
         for axis, (name, matrix) in zip(axes, pictures.items(), strict=True):
@@ -104,23 +105,23 @@ class Disentanglement(Result):
         return image
 
     def warnings(self) -> Sequence[str]:
-        """Say where counts are few, or factors are not independent."""
+        """Warn where counts are few, or factors are not independent."""
         found = []
-        values = np.exp(self.entropies)  # as many as equally frequent values would be
+        values = np.exp(self.entropies)  # number of equally frequent values with this entropy
         bias = (BINS - 1) * (values - 1) / (2 * self.examples) / self.entropies
         if np.max(bias) > _NOTABLE:
             worst = self.factors[int(np.argmax(bias))]
             found.append(
-                f"{self.examples} examples are few for {BINS} bins: counts alone may give a latent {np.max(bias):.0%} "
-                f"of the entropy of {worst}, in MIG and modularity"
+                f"{self.examples} examples are few for {BINS} bins: in MIG and modularity, the bias of the counts "
+                f"alone can give a latent {np.max(bias):.0%} of the entropy of {worst}"
             )
         shared = self.between_factors / np.minimum(self.entropies[:, None], self.entropies)
         np.fill_diagonal(shared, 0.0)
         if np.max(shared) > _NOTABLE:
             one, other = np.unravel_index(np.argmax(shared), shared.shape)
             found.append(
-                f"the factors are not independent in this data ({self.factors[one]} and {self.factors[other]} share "
-                f"{np.max(shared):.0%} of the smaller entropy), and the metrics take them to be"
+                "the metrics assume independent factors, and those of this data are not: "
+                f"{self.factors[one]} and {self.factors[other]} share {np.max(shared):.0%} of the smaller entropy"
             )
         return found
 
@@ -130,7 +131,7 @@ _MEASURE = "disentanglement"
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """What a metric is given: codes, factors, columns without an order, and the seed of all draws."""
+    """The inputs of a metric: codes, factors, columns without an order, and the seed."""
 
     codes: np.ndarray
     factors: np.ndarray
@@ -152,43 +153,46 @@ METRICS = tuple(_METRICS)
 def disentanglement(
     model: VAE,
     data: Any,
-    metrics: Collection[str] = METRICS,
     *,
+    metrics: Collection[str] = METRICS,
     names: Sequence[str] | None = None,
     categorical: Collection[str] | None = None,
     batch_size: int = 100,
     seed: int = 0,
     verbose: bool = True,
 ) -> Disentanglement:
-    """Measure how well the posterior's means match known factors, one latent a factor.
+    """Measure how well the posterior means match known factors, one latent per factor.
 
-    Beside each score stands what the metric gives if the rows of the factors are shuffled, so that the codes know
-    nothing of them: the metrics do not all begin at 0. Take the whole grid of factors where there is one
-    (`data.load("shapes", "all", with_labels=True)`), since the metrics take the factors to be independent; and
-    compare models by several seeds each, which matter as much as the objective (Locatello et al., "Challenging common
-    assumptions in the unsupervised learning of disentangled representations", 2019).
+    Next to each score is the score by chance, with the rows of the factors shuffled so that the codes know nothing
+    about them: not every metric starts at 0. Use the whole grid of factors where there is one
+    (`data.load("shapes", split="all", with_labels=True)`), since the metrics assume independent factors. Compare
+    models over several seeds, which matter as much as the objective (Locatello et al., "Challenging common assumptions
+    in the unsupervised learning of disentangled representations", 2019).
 
     Args:
         model: A trained VAE.
         data: Arrays (x, factors) or a batched `tf.data.Dataset` of them; factors `[n, k]` integers, two or more.
-        metrics: Which of "beta_vae", "factor_vae", "mig", "sap", "dci" and "modularity"; each is a function of codes
-            and factors in `keras_vae.evaluation.latents.disentanglement_metrics`.
-        names: Of the factors; by default those of a dataset of `data.load`, or else their numbers.
-        categorical: Names of the factors whose values have no order, for SAP; by default what a dataset of
-            `data.load` knows, or else none.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of everything that the metrics draw.
+        metrics: Some of "beta_vae", "factor_vae", "mig", "sap", "dci" and "modularity"; each is a function of codes
+            and factors in `keras_vae.evaluation.disentanglement_metrics`.
+        names: Names of the factors; by default those of a dataset of `data.load`, otherwise their numbers.
+        categorical: Names of the factors whose values have no order, for SAP; by default those that a dataset of
+            `data.load` knows, otherwise none.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of everything that the metrics draw.
         verbose: Whether to show progress bars.
 
+    Returns:
+        The scores, and what each latent knows about each factor.
+
     Raises:
-        ValueError: If the latents are categories, a metric or a name is unknown, names are not as many as factors, a
-            factor has one value only, or the data is refused as in `VAE.fit`.
+        ValueError: If the latents are categorical, a metric or a name is unknown, the number of names is wrong, a
+            factor has only one value, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
         >>> factors = np.indices([3, 3]).reshape(2, -1).T.repeat(3, axis=0)
         >>> vae = kv.models.vae((2,), latent_size=2, hidden=[8], likelihood="normal")
-        >>> found = disentanglement(vae, (factors.astype("float32"), factors), ["mig"], verbose=False)
+        >>> found = disentanglement(vae, (factors.astype("float32"), factors), metrics=["mig"], verbose=False)
         >>> list(found.scores), found.factors
         (['mig'], ('0', '1'))
     """
@@ -197,8 +201,8 @@ def disentanglement(
     seed = seed_number(seed, _MEASURE)
     if not model.prior.support.elementwise:
         raise ValueError(
-            f"{_MEASURE}: the metrics compare latents that are numbers, and those of "
-            f"{type(model.encoder.family).__name__} are categories; wanted real, binary or [0, 1] latents"
+            f"{_MEASURE}: the metrics compare numbers: expected real, binary or [0, 1] latents, received the "
+            f"categories of {type(model.encoder.family).__name__}"
         )
     found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
     codes, factors = checked(found.means, found.labels, _MEASURE)
@@ -207,7 +211,8 @@ def disentanglement(
         names = [factor.name for factor in known] or [str(i) for i in range(factors.shape[1])]
     if len(names) != factors.shape[1] or len(set(names)) != len(names):
         raise ValueError(
-            f"{_MEASURE}: names={list(names)}; wanted {factors.shape[1]} different names, one for each factor"
+            f"{_MEASURE}: the names do not match the factors: expected {factors.shape[1]} different names, received "
+            f"{list(names)}"
         )
     if categorical is None:
         categorical = [name for name, factor in zip(names, known, strict=False) if not factor.ordered]

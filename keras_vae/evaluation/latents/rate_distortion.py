@@ -1,4 +1,4 @@
-"""What a code costs and what it leaves out: rate, distortion, and what the rate is made of."""
+"""Rate and distortion: what the latents cost in nats, what they leave out, and how the rate splits."""
 
 import math
 from collections.abc import Sequence
@@ -14,30 +14,32 @@ from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.inference.kl import closed_form_kl, kl_per_latent
 from keras_vae.latent.activity import active
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.plots.training import bars
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
 
-# Nats: an estimate of the mutual information this near to its ceiling says where the ceiling is.
+# Nats: an estimate of the mutual information this close to its upper limit only shows the limit.
 _NEAR = 0.5
+# With fewer examples, the slope of the control variate would fit their noise.
+_FITTED = 30
 
 
 @dataclass(frozen=True, eq=False)
 class RateDistortion(Result):
-    """Rate, distortion, and what the rate is made of, in nats.
+    """Rate, distortion, and the parts of the rate, in nats.
 
     Attributes:
         rate_per_example: KL(q(z|x) ‖ p(z)), `[n]`.
         distortion_per_example: −E_q[log p(x|z)], `[n]`.
-        exact_rate: Whether the rate is in closed form, rather than of samples.
-        num_samples: z for each example.
-        information_per_example: Estimates whose mean is that of I_q(x; z), `[n]`; None where the prior depends on a
+        exact_rate: Whether the rate has a closed form; otherwise it is estimated from samples.
+        num_samples: Samples z per example.
+        information_per_example: Estimates whose mean estimates I_q(x; z), `[n]`; None where the prior depends on a
             condition.
-        num_references: M, how many posteriors the aggregate posterior is made of.
-        nats: What each latent carries, `[*latents]`; None where posterior or prior does not factorize.
-        active: Which latents are active, `[*latents]`; None for bounded and discrete ones whose nats are not known.
+        num_references: M, the number of posteriors in the aggregate posterior.
+        nats: KL of each latent, `[*latents]`; None where posterior or prior does not factorize.
+        active: Which latents are active, `[*latents]`; None for bounded and discrete latents without `nats`.
     """
 
     title: ClassVar[str] = "Rate and distortion"
@@ -73,12 +75,12 @@ class RateDistortion(Result):
 
     @property
     def aggregate_kl(self) -> float | None:
-        """KL(q(z) ‖ p(z)), the rate less the mutual information."""
+        """KL(q(z) ‖ p(z)), the rate minus the mutual information."""
         return None if self.mutual_information is None else self.rate - self.mutual_information
 
     @property
     def active_units(self) -> int | None:
-        """How many latents are active, where that is known."""
+        """Number of active latents, where it is known."""
         return None if self.active is None else int(np.sum(self.active))
 
     def table(self) -> Sequence[Row]:
@@ -101,9 +103,9 @@ class RateDistortion(Result):
         ]
 
     def figure(self) -> Figure:
-        """Draw what the rate is made of beside what each latent carries."""
+        """Draw the parts of the rate, and the KL of each latent."""
         widths = [2.6] if self.nats is None else [2.6, max(3.5, min(9, 0.2 * self.nats.size + 1))]
-        figure = Figure(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
+        figure = Plot(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
         axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
         self._draw_rate(axes[0])
         if self.nats is not None:
@@ -127,24 +129,24 @@ class RateDistortion(Result):
         axis.set_title(f"distortion {number(self.distortion, '.2f')} nats", fontsize=9)
 
     def warnings(self) -> Sequence[str]:
-        """Say what is sampled, missing, or at its ceiling."""
+        """Warn about what is estimated, missing, or at its upper limit."""
         found = []
         ceiling = math.log(self.num_references)
         if not self.exact_rate:
-            found.append(f"the rate has no closed form here: it is a mean over {self.num_samples} samples an example")
+            found.append(f"the rate has no closed form here: it is a mean over {self.num_samples} samples per example")
         if self.mutual_information is None:
-            found.append("the prior depends on the condition, so the rate is not split with one aggregate posterior")
+            found.append("the prior depends on the condition, so one aggregate posterior cannot split the rate")
         elif self.mutual_information > ceiling - _NEAR:
             found.append(
-                f"the mutual information is at its ceiling, log {self.num_references} = {ceiling:.2f} nats: that under "
-                "the data's own distribution may be far larger, and the aggregate's KL smaller by as much"
+                f"the mutual information is at its upper limit, log {self.num_references} = {ceiling:.2f} nats: under "
+                "the distribution of the data it can be far larger, and the aggregate KL smaller by the same amount"
             )
         if self.nats is None:
-            found.append("posterior or prior does not factorize, so the KL is no sum over latents")
+            found.append("the posterior or the prior does not factorize, so the KL is not a sum over latents")
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, the means first."""
+        """Return all results, the means first."""
         names = ("rate", "distortion", "elbo", "mutual_information", "aggregate_kl", "active_units")
         means = plain({name: getattr(self, name) for name in names})
         return {"measure": type(self).__name__, **means, **super().to_dict()}
@@ -160,16 +162,12 @@ def _row(name: str, values: np.ndarray) -> Row:
 
 
 def _by_latent(nats: np.ndarray | None, most: int = 10) -> list[Row]:
-    """Return the latents that carry most."""
+    """Return the latents with the largest KL."""
     if nats is None:
         return []
     order = np.argsort(nats, axis=None, kind="stable")[::-1][:most]
     names = [", ".join(map(str, np.unravel_index(i, nats.shape))) for i in order]
     return [(f"latent {name}", f"{nats.ravel()[i]:.2f}") for name, i in zip(names, order, strict=True)]
-
-
-# Examples, fewer than which the control variate's slope would be fitted to their noise.
-_FITTED = 30
 
 
 def rate_distortion(
@@ -182,42 +180,42 @@ def rate_distortion(
     seed: int = 0,
     verbose: bool = True,
 ) -> RateDistortion:
-    """Measure rate and distortion, what the rate is made of, and which latents carry it.
+    """Measure rate and distortion, the parts of the rate, and the KL of each latent.
 
-    - rate: E_x KL(q(z|x) ‖ p(z)), exact where the pair has a closed form, else of samples; distortion:
+    - rate: E_x KL(q(z|x) ‖ p(z)), exact where the pair has a closed form, otherwise from samples; distortion:
       −E_x E_q[log p(x|z)] (Alemi et al. 2018, section 2.2). Their sum is −ELBO.
     - rate = I_q(x; z) + KL(q(z) ‖ p(z)), mutual information and the KL of the aggregate posterior
       q(z) = 1/M Σ_m q(z|x_m) (Hoffman & Johnson 2016, "ELBO surgery").
     - the nats of each latent, where posterior and prior factorize, and which latents are active (Burda, Grosse &
       Salakhutdinov 2016, section 5.2: Var_x(E_q[z]) > 0.01; bounded and discrete latents, as in
       `keras_vae.training.Monitor`: more than 0.01 nats, and unknown where posterior or prior does not factorize).
-      Of a flow's mean, `NormalFlow` says what it is.
+      `NormalFlow` documents the mean of a flow.
 
-    With all n examples in q(z) the split is that of the examples themselves, each with probability 1/n, up to the
-    noise of one z for each. As an estimate for the distribution they come from, the mutual information is never
-    above log M and on average too low, and the aggregate's KL too large by as much. Of a rate well above log M the
-    split says little.
+    With all n examples in q(z), the split is exact for the examples themselves, each with probability 1/n, up to the
+    noise of one z per example. As an estimate for the distribution of the data, the mutual information never exceeds
+    log M and is too low on average, and the aggregate KL is too large by the same amount. For a rate well above log M
+    the split says little.
 
     Args:
         model: A trained VAE.
         data: Arrays `[n, *event]`, or a batched `tf.data.Dataset` of x or (x, y). For a conditional model (x, y);
-            all is then given y, and the split is that of the pair (x, y). It is left out where the prior depends
-            on y.
-        num_samples: z for each example, behind the distortion.
-        num_references: M, how many examples q(z) is made of: each one's own, and others drawn once; all by default.
-            The time grows with n·M: with a normal posterior of 20 latents n = M = 10,000 takes some ten seconds of
-            one core, and far longer with flows whose density at another's z is slow, such as
+            everything is then given y, and the split is for the pair (x, y). There is no split where the prior
+            depends on y.
+        num_samples: Samples z per example, for the distortion.
+        num_references: M, the number of examples in q(z): each example itself, and others drawn once; all by default.
+            The time grows with n·M: with a normal posterior of 20 latents, n = M = 10,000 takes about ten seconds on
+            one core, and far longer with flows whose density at a given z is slow, such as
             `InverseAutoregressiveFlow`.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of the samples.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of the samples.
         verbose: Whether to show progress bars.
 
     Returns:
-        The figures in nats, per example and for each latent.
+        The figures in nats, per example and per latent.
 
     Raises:
-        ValueError: If a number is not a positive integer, there is one example alone or one reference, or data is
-            refused as in `VAE.fit`.
+        ValueError: If a number is not a positive integer, there is only one example or one reference, or `VAE.fit`
+            would refuse the data.
 
     Example:
         >>> import keras_vae as kv
@@ -231,9 +229,9 @@ def rate_distortion(
     """
     seed = seed_number(seed, "rate_distortion")
     samples = tf.constant(positive_integer(num_samples, "rate_distortion: num_samples"))
-    wanted = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
-    if wanted == 1:
-        raise ValueError("rate_distortion: num_references=1; wanted two or more, to see what varies")
+    asked = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
+    if asked == 1:
+        raise ValueError("rate_distortion: num_references is too small: expected 2 or more, received 1")
     measured = tf.function(lambda x, y, noise: _measured(model, x, y, noise, samples), reduce_retracing=True)
     parts = []
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
@@ -242,9 +240,9 @@ def rate_distortion(
     found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
     count = len(found["z"])
     if count < 2:
-        raise ValueError(f"rate_distortion: received {count} examples; wanted two or more, to see what varies")
+        raise ValueError(f"rate_distortion: there are too few examples: expected 2 or more, received {count}")
     rate = found["kl"] if "kl" in found else found["log_ratio"]
-    references = count if wanted is None else min(wanted, count)
+    references = count if asked is None else min(asked, count)
     nats = found["nats"].mean(axis=0, dtype=np.float64) if "nats" in found else None
     prior_varies = model.condition is not None and (model.prior.conditional or model.prior.made_of_posteriors)
     return RateDistortion(
@@ -260,13 +258,13 @@ def rate_distortion(
 
 
 def _measured(model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor) -> dict[str, Any]:
-    """Return all that one batch says; `z` and its densities are of the first sample alone."""
+    """Return the terms of one batch; `z` and its densities are those of the first sample."""
     inference = model.infer(x, condition=y)
     posterior, prior = inference.posterior, inference.prior
 
     def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
         noise = tf.random.experimental.stateless_fold_in(seed, number)
-        # Both at once, because a flow knows the density of what it has just drawn at no cost.
+        # Together, because a flow knows the density of its own sample at no cost.
         again = inference.family.distribution(inference.parameters)
         z, log_posterior = again.experimental_sample_and_log_prob(seed=noise)
         return z, log_posterior, prior.log_prob(z), inference.log_likelihood(z)
@@ -297,10 +295,12 @@ def _information(
     left_out[chosen] = np.arange(references)
     own = found["log_posterior"].astype(np.float64)
     parameters = {name: value[chosen] for name, value in found["parameters"].items()}
-    log_aggregates = log_aggregate(model.encoder.family, parameters, found["z"], own, left_out, verbose=verbose)
+    log_aggregates = log_aggregate(
+        model.encoder.family, parameters, found["z"], own=own, left_out=left_out, verbose=verbose
+    )
     information = own - log_aggregates
-    # A control variate: the noise of z in log q(z|x)/p(z), whose mean over z is the rate. It takes away nearly all
-    # noise where q(z) is close to the prior, and leaves as it is what has come up to log M.
+    # A control variate: the noise of z in log q(z|x)/p(z), whose mean over z is the rate. It removes nearly all noise
+    # where q(z) is close to the prior, and changes nothing where the estimate has reached log M.
     surplus = own - found["log_prior"] - rate
     spread = np.var(surplus)
     if count < _FITTED or not spread > 0:

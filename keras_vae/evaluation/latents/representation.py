@@ -1,4 +1,4 @@
-"""How much of the classes the codes hold."""
+"""Representation: how well classes can be read from the posterior means, by neighbors, a linear probe and retrieval."""
 
 import warnings
 from collections.abc import Sequence
@@ -17,25 +17,29 @@ from keras_vae.evaluation.latents.codes import codes
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import draw_confusion
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.deprecation import renamed_argument, renamed_attribute
 from keras_vae.vae import VAE
+
+# Of the linear probe's optimizer, at most.
+_STEPS = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class Representation(Result):
-    """What classifiers and a search find in the codes of a test set, trained on those of a training set.
+    """How well the codes of a training set predict the classes of a test set.
 
     Attributes:
         classes: The labels, `[classes]`.
-        knn_confusion: By nearest neighbors: test examples of each true class (row) and predicted one, `[classes,
+        knn_confusion: Test examples by true class (row) and class predicted by nearest neighbors (column), `[classes,
             classes]`.
-        probe_confusion: By the linear probe, likewise.
-        retrieval: Mean precision at k for the test examples of each class, `[classes]`; NaN if it has none.
-        neighbors: How many neighbors vote.
+        probe_confusion: The same for the linear probe.
+        retrieval: Mean precision at k over the test examples of each class, `[classes]`; NaN for a class without any.
+        neighbors: Number of neighbors that vote.
         retrieved: k of the precision.
-        num_train: Training examples.
+        num_train: Number of training examples.
         num_latents: Size of a code.
-        converged: Whether the linear probe's optimizer did.
-        labels_given: Whether the encoder was given the labels.
+        converged: Whether the optimizer of the linear probe converged.
+        labels_given: Whether the encoder receives the labels.
     """
 
     title: ClassVar[str] = "Classes in the posterior means"
@@ -51,14 +55,16 @@ class Representation(Result):
     converged: bool
     labels_given: bool
 
+    neighbours = renamed_attribute("neighbours", "neighbors")
+
     @property
     def knn_accuracy(self) -> float:
-        """Share of test examples whose class their nearest neighbors tell."""
+        """Share of test examples whose class the nearest neighbors predict."""
         return _accuracy(self.knn_confusion)
 
     @property
     def probe_accuracy(self) -> float:
-        """Share of test examples whose class the linear probe tells."""
+        """Share of test examples whose class the linear probe predicts."""
         return _accuracy(self.probe_confusion)
 
     @property
@@ -71,7 +77,7 @@ class Representation(Result):
         return self.knn_confusion.sum(axis=1)
 
     def table(self) -> Sequence[Row]:
-        """Return accuracies and precision, of all test examples and of each class."""
+        """Return accuracies and precision, over all test examples and by class."""
         shares = [_recalls(self.knn_confusion), _recalls(self.probe_confusion), self.retrieval]
         whole = (self.knn_accuracy, self.probe_accuracy, self.retrieval_precision)
         return [
@@ -95,16 +101,16 @@ class Representation(Result):
         )
 
     def warnings(self) -> Sequence[str]:
-        """Say where the figures are not what they seem."""
+        """Warn where the figures can mislead."""
         found = []
         if self.labels_given:
-            found.append("the encoder was given the labels: the figures say how much of them it passed on")
+            found.append("the encoder receives the labels, so the figures show how much of them it passes on")
         if not self.converged:
-            found.append("the linear probe's optimizer did not converge; its accuracy may be too low")
+            found.append("the optimizer of the linear probe did not converge, so its accuracy can be too low")
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, the figures over all classes first."""
+        """Return all results, the figures over all classes first."""
         names = ("knn_accuracy", "probe_accuracy", "retrieval_precision")
         return {"measure": type(self).__name__, **{name: getattr(self, name) for name in names}, **super().to_dict()}
 
@@ -118,43 +124,44 @@ def _recalls(confusion: np.ndarray) -> np.ndarray:
         return np.diag(confusion) / confusion.sum(axis=1)
 
 
+@renamed_argument("neighbours", "neighbors")
 def representation(
     model: VAE,
     train: Any,
-    test: Any,
     *,
+    test: Any,
     neighbors: int = 15,
     retrieved: int = 10,
     batch_size: int = 100,
     verbose: bool = True,
 ) -> Representation:
-    """Tell the classes of test examples from their posterior means.
+    """Predict the classes of test examples from their posterior means.
 
-    By a vote of the nearest training codes (15 in Loaiza-Ganem & Cunningham 2019), by a linear
-    probe, and by retrieval: the share of the k nearest training codes that have the class. Distances are Euclidean
-    between means as they are; for the probe they are standardized. Nothing is random.
+    By a vote of the nearest training codes (15 in Loaiza-Ganem & Cunningham 2019), by a linear probe, and by retrieval:
+    the share of the k nearest training codes that have the class. Distances are Euclidean between the raw means; for
+    the probe the means are standardized. Nothing is random.
 
     Args:
         model: A trained VAE.
-        train: Arrays (x, labels), or a batched `tf.data.Dataset` of (x, label): what the classifiers learn from.
-        test: What they are scored on, likewise.
-        neighbors: How many neighbors vote.
+        train: The training set of the classifiers: arrays (x, labels), or a batched `tf.data.Dataset` of (x, label).
+        test: The test set, in the same form.
+        neighbors: Number of neighbors that vote.
         retrieved: k of the precision.
-        batch_size: For arrays; a dataset keeps its own.
+        batch_size: Batch size for arrays; a dataset keeps its own.
         verbose: Whether to show progress bars.
 
     Returns:
-        Accuracies and precision, of all examples and of each class.
+        Accuracies and precision, over all examples and by class.
 
     Raises:
-        ValueError: If there are no labels, they are not one integer for each example, test has a class that train
-            has not, there are fewer training examples than neighbors, or data is refused as in `VAE.fit`.
+        ValueError: If there are no labels, they are not one integer per example, `test` has a class that `train` does
+            not, there are fewer training examples than neighbors, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x, labels = np.eye(4, dtype="float32")[np.arange(40) % 4], np.arange(40) % 4
-        >>> found = kv.evaluation.representation(vae, (x, labels), (x[:8], labels[:8]), neighbors=3, verbose=False)
+        >>> found = kv.evaluation.representation(vae, (x, labels), test=(x[:8], labels[:8]), neighbors=3, verbose=False)
         >>> found.knn_accuracy
         1.0
     """
@@ -166,28 +173,29 @@ def representation(
         codes(model, part, measure=f"representation, {name}", batch_size=batch_size, labels=True, verbose=verbose)
         for name, part in (("train", train), ("test", test))
     )
-    known, wanted = _labels(learned.labels, "train"), _labels(scored.labels, "test")
+    known, asked = _labels(learned.labels, "train"), _labels(scored.labels, "test")
     if len(known) < most:
         raise ValueError(
-            f"representation: wanted {most} training examples or more, for as many neighbors; received {len(known)}"
+            f"representation: there are too few training examples: expected {most} or more, one per neighbor, received "
+            f"{len(known)}"
         )
     classes, place = np.unique(known, return_inverse=True)
-    unknown = np.setdiff1d(wanted, classes)
+    unknown = np.setdiff1d(asked, classes)
     if len(classes) < 2 or len(unknown):
         raise ValueError(
-            "representation: wanted two classes or more, each of test's among those of train; received train's "
-            f"{classes.tolist()}" + (f", and test has {unknown.tolist()} beside them" if len(unknown) else "")
+            "representation: the classes do not match: expected two or more in train, and no other ones in test, "
+            f"received {classes.tolist()} in train" + (f" and also {unknown.tolist()} in test" if len(unknown) else "")
         )
-    truth = np.searchsorted(classes, wanted)
-    beside = place[nearest(learned.means, scored.means, most)]
-    probed, converged = linear_probe(learned.means, place, scored.means)
-    right = precision(beside[:, :retrieved], truth)
+    truth = np.searchsorted(classes, asked)
+    around = place[nearest(learned.means, test=scored.means, count=most)]
+    probed, converged = linear_probe(learned.means, place, test=scored.means)
+    right = precision(around[:, :retrieved], truth)
     counts = np.bincount(truth, minlength=len(classes))
     with np.errstate(invalid="ignore"):
         retrieval = np.bincount(truth, right, minlength=len(classes)) / counts
     return Representation(
         classes=classes,
-        knn_confusion=_confusion(truth, vote(beside[:, :neighbors], len(classes)), len(classes)),
+        knn_confusion=_confusion(truth, vote(around[:, :neighbors], len(classes)), len(classes)),
         probe_confusion=_confusion(truth, probed, len(classes)),
         retrieval=retrieval,
         neighbors=int(neighbors),
@@ -200,11 +208,11 @@ def representation(
 
 
 def _labels(labels: np.ndarray | None, name: str) -> np.ndarray:
-    assert labels is not None, "asked for in codes"
+    assert labels is not None, "required in codes"
     if labels.ndim != 1 or labels.dtype.kind not in "iub":
         raise ValueError(
-            f"representation: {name}'s labels must be one integer for each example; received dtype {labels.dtype}, "
-            f"shape {labels.shape}. Of one-hot rows take numpy.argmax(y, axis=-1)"
+            f"representation: the labels of {name} have the wrong shape or dtype: expected one integer per example, "
+            f"received {labels.dtype} of shape {labels.shape}. Use numpy.argmax(y, axis=-1) for one-hot labels"
         )
     return labels.astype(np.int64)
 
@@ -213,17 +221,14 @@ def _confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.nda
     return np.bincount(truth * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-_STEPS = 2000
-
-
-def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, bool]:
+def linear_probe(train: np.ndarray, labels: np.ndarray, *, test: np.ndarray) -> tuple[np.ndarray, bool]:
     """Predict classes by multinomial logistic regression on standardized codes (Alain & Bengio 2017, section 3).
 
-    scikit-learn's with its own weight decay, C = 1.
+    Uses scikit-learn with its default weight decay, C = 1.
 
     Args:
         train: `[n, D]`.
-        labels: Their classes, integers `[n]`, two or more of them.
+        labels: Classes of the training codes, integers `[n]`, with two or more values.
         test: `[m, D]`.
 
     Returns:
@@ -231,25 +236,25 @@ def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> tup
 
     Example:
         >>> codes = np.array([[0.0], [1.0], [8.0], [9.0]])
-        >>> predicted, converged = linear_probe(codes, np.array([0, 0, 1, 1]), np.array([[2.0], [7.0]]))
+        >>> predicted, converged = linear_probe(codes, np.array([0, 0, 1, 1]), test=np.array([[2.0], [7.0]]))
         >>> predicted.tolist(), converged
         ([0, 1], True)
     """
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_STEPS))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # told by what is returned
+        warnings.simplefilter("ignore", ConvergenceWarning)  # reported in the result
         probe.fit(np.asarray(train, np.float64), labels)
     converged = bool(np.max(probe[-1].n_iter_) < _STEPS)
     return probe.predict(np.asarray(test, np.float64)), converged
 
 
-def nearest(train: np.ndarray, test: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the `count` nearest of `train` `[n, D]`, the nearest first, `[m, count]`.
+def nearest(train: np.ndarray, *, test: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the `count` nearest rows of `train` `[n, D]`, nearest first, `[m, count]`.
 
-    Distances are Euclidean, every pair's computed.
+    Distances are Euclidean and exact.
 
     Example:
-        >>> nearest(np.array([[0.0], [5.0], [1.0]]), np.array([[0.9]]), 2).tolist()
+        >>> nearest(np.array([[0.0], [5.0], [1.0]]), test=np.array([[0.9]]), count=2).tolist()
         [[2, 0]]
     """
     index = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(np.asarray(train, np.float64))
@@ -257,11 +262,11 @@ def nearest(train: np.ndarray, test: np.ndarray, count: int) -> np.ndarray:
 
 
 def vote(neighbors: np.ndarray, classes: int) -> np.ndarray:
-    """Return the class that most neighbors have, the smaller one of two that have as many.
+    """Return the most frequent class of the neighbors; of a tie, the smaller class.
 
     Args:
-        neighbors: Classes of each test code's neighbors, integers `[m, k]`.
-        classes: How many classes there are.
+        neighbors: Classes of the neighbors of each test code, integers `[m, k]`.
+        classes: Number of classes.
 
     Returns:
         `[m]`.

@@ -7,19 +7,19 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.estimate import Estimate
+from keras_vae.evaluation.batches import rows_at_once, through
 from keras_vae.evaluation.likelihood import annealing
-from keras_vae.evaluation.likelihood.log_likelihood import effective
-from keras_vae.evaluation.result import Row, rows_at_once
+from keras_vae.evaluation.likelihood.estimate import Estimate
+from keras_vae.evaluation.likelihood.importance_weights import effective_samples
+from keras_vae.evaluation.result import Row
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
 
 _STARTS = ("prior", "posterior")
-# Trial chains for each example, which find the step sizes.
+# Trial chains per example, which find the step sizes.
 _TRIALS = 4
-# Outside of these, steps are too long to move, or so short that they hardly do.
+# Acceptance rates; outside, steps are too long to be accepted, or too short to move.
 _LOW, _HIGH = 0.4, 0.95
 
 
@@ -29,35 +29,35 @@ class AnnealedLikelihood(Estimate):
 
     Attributes:
         per_example: The estimate for each example, `[examples]`.
-        num_samples: Chains for each example.
-        effective_samples: How many equal chains would be as good, `[examples]`.
-        num_steps: T, temperatures.
-        acceptance_rates: Share of the transitions accepted, `[examples]`.
+        num_samples: Chains per example.
+        effective_samples: Effective number of chains, `[examples]`.
+        num_steps: T, the number of temperatures.
+        acceptance_rates: Share of accepted transitions, `[examples]`.
     """
 
     title: ClassVar[str] = "Log-likelihood by annealed importance sampling"
     samples: ClassVar[str] = "chains"
-    wanting: ClassVar[str] = "temperatures"
+    increase: ClassVar[str] = "temperatures"
 
     num_steps: int
     acceptance_rates: np.ndarray
 
     def table(self) -> Sequence[Row]:
-        """Return mean, errors, effective number of chains and acceptance."""
+        """Return mean, errors, effective number of chains and acceptance rate."""
         return [
             *super().table(),
             ("temperatures", str(self.num_steps)),
-            ("transitions accepted", f"{100 * np.mean(self.acceptance_rates):.0f} %"),
+            ("accepted transitions", f"{100 * np.mean(self.acceptance_rates):.0f} %"),
         ]
 
     def warnings(self) -> Sequence[str]:
-        """Return why the estimate cannot be trusted, if there is a reason."""
+        """Warn if the estimate cannot be trusted."""
         found = list(super().warnings())
         outside = np.mean((self.acceptance_rates < _LOW) | (self.acceptance_rates > _HIGH))
         if self.num_steps > 1 and outside > 0.05:
             found.append(
-                f"in {100 * outside:.0f} % of the examples the share of transitions that were accepted lies outside "
-                f"{_LOW} to {_HIGH}: the step sizes did not follow; take more temperatures"
+                f"for {100 * outside:.0f} % of the examples the share of accepted transitions is outside {_LOW} to "
+                f"{_HIGH}: the step sizes did not adapt; use more temperatures"
             )
         return found
 
@@ -65,9 +65,9 @@ class AnnealedLikelihood(Estimate):
 def annealed_importance_sampling(
     model: VAE,
     data: Any,
+    *,
     num_steps: int = 1000,
     num_chains: int = 16,
-    *,
     leapfrog_steps: int = 10,
     start: str = "prior",
     batch_size: int = 100,
@@ -76,42 +76,45 @@ def annealed_importance_sampling(
 ) -> AnnealedLikelihood:
     """Estimate log p(x) by annealed importance sampling with Hamiltonian transitions.
 
-    Chains go from the prior through f_β(z) = p(z) p(x|z)^β to p(x, z), a TFP Hamiltonian transition at each of T
-    temperatures, and the weights they gather are an unbiased estimate of p(x) (Neal 2001, section 2; for
-    decoders Wu et al. 2017). So the estimate of log p(x) lies below it on average, whatever the encoder: it
-    does not rely on q(z|x) covering the posterior, as `log_likelihood` does, but takes far longer.
+    Chains go from the prior through f_β(z) = p(z) p(x|z)^β to p(x, z), with a Hamiltonian transition (TFP) at each of T
+    temperatures, and their weights are an unbiased estimate of p(x) (Neal 2001, section 2; for decoders Wu et al.
+    2017). The estimate of log p(x) is therefore below log p(x) on average, for any encoder: unlike `log_likelihood`, it
+    does not depend on q(z|x) covering the posterior, but takes far longer.
 
-    Step sizes of each example and temperature are found by trial chains, which are then thrown away, towards an
-    acceptance of 0.65: steps that followed the very chains they move would spoil the estimate.
+    Step sizes for each example and temperature are found by trial chains, which are then discarded, with an acceptance
+    rate of 0.65 as the goal: steps adapted to the chains themselves would bias the estimate.
 
     Args:
         model: A trained VAE with real latents.
         data: As in `log_likelihood`.
-        num_steps: T, the number of temperatures; the more, the nearer to log p(x).
-        num_chains: Chains for each example.
-        leapfrog_steps: Gradients of each transition.
-        start: `"prior"`, or `"posterior"` to start from q(z|x) instead, which is nearer but trusts the encoder; slow
-            for an `InverseAutoregressiveFlow`, whose density at any z takes a pass for each latent.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of all noise; the same seed repeats the estimate.
+        num_steps: T, the number of temperatures; the more, the closer to log p(x).
+        num_chains: Chains per example.
+        leapfrog_steps: Gradients per transition.
+        start: `"prior"`, or `"posterior"` to start from q(z|x), which is closer but depends on the encoder; slow for an
+            `InverseAutoregressiveFlow`, whose density at a given z takes one pass per latent.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of all noise; the same seed gives the same estimate.
         verbose: Whether to show a progress bar.
 
     Returns:
-        The estimate for each example, its errors over chains, effective number of chains and acceptance.
+        The estimate for each example, with its errors, effective number of chains and acceptance rate.
 
     Raises:
-        ValueError: If an argument is none of the above, the latents are not real, or data is refused as in `VAE.fit`.
+        ValueError: If an argument is invalid, the latents are not real, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
-        >>> found = annealed_importance_sampling(vae, np.ones([3, 4], "float32"), 5, 12, verbose=False)
+        >>> x = np.ones([3, 4], "float32")
+        >>> found = annealed_importance_sampling(vae, x, num_steps=5, num_chains=12, verbose=False)
         >>> found.per_example.shape
         (3,)
     """
     name = "annealed_importance_sampling"
-    settings = read_settings(name, model, num_steps, num_chains, leapfrog_steps, start)
     seed = seed_number(seed, name)
+    settings = read_settings(
+        name, model, num_steps=num_steps, num_chains=num_chains, leapfrog_steps=leapfrog_steps, start=start
+    )
     at_once = max(1, rows_at_once(model) // settings.chains)
 
     @tf.function(reduce_retracing=True)
@@ -133,7 +136,7 @@ def annealed_importance_sampling(
 
 @dataclass(frozen=True)
 class Settings:
-    """What both annealed measures read from their arguments."""
+    """The checked arguments of both annealed measures."""
 
     steps: int
     chains: int
@@ -141,21 +144,25 @@ class Settings:
     from_posterior: bool
 
 
-def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfrog_steps: int, start: str) -> Settings:
+def read_settings(
+    name: str, model: VAE, *, num_steps: int, num_chains: int, leapfrog_steps: int, start: str
+) -> Settings:
     """Check the arguments of an annealed measure.
 
     Raises:
-        ValueError: If one is refused, or the model's latents are not real.
+        ValueError: If one is invalid, or the latents of the model are not real.
     """
     steps = positive_integer(num_steps, f"{name}: num_steps")
     chains = positive_integer(num_chains, f"{name}: num_chains")
     leapfrog_steps = positive_integer(leapfrog_steps, f"{name}: leapfrog_steps")
     if start not in _STARTS:
-        raise ValueError(f"{name}: start must be one of {', '.join(map(repr, _STARTS))}; received {start!r}")
+        raise ValueError(
+            f"{name}: start is unknown: expected one of {', '.join(map(repr, _STARTS))}, received {start!r}"
+        )
     if not model.prior.support.real:
         raise ValueError(
-            f"{name}: Hamiltonian transitions move through real latents, and those of "
-            f"{type(model.encoder.family).__name__} are {model.prior.support.name} ones; use log_likelihood or "
+            f"{name}: Hamiltonian transitions need real latents: expected a model with real latents, received the "
+            f"{model.prior.support.name} latents of {type(model.encoder.family).__name__}. Use log_likelihood or "
             "prior_sampling"
         )
     return Settings(steps, chains, leapfrog_steps, start == "posterior")
@@ -164,7 +171,7 @@ def read_settings(name: str, model: VAE, num_steps: int, num_chains: int, leapfr
 def prepare(
     model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor, settings: Settings
 ) -> tuple[annealing.Path, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the path, where its chains start, its step sizes, and a seed for the chains."""
+    """Return the path, the starts of its chains, its step sizes, and a seed for the chains."""
     inference = model.infer(x, condition=y)
     path = annealing.path(inference, settings.leapfrog_steps, settings.from_posterior)
     count = tf.shape(x)[0]
@@ -175,7 +182,7 @@ def prepare(
 
 
 def log_mean_and_effective(log_weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the logarithm of the weights' mean and their effective number, `[batch]`, of `[chains, batch]`."""
+    """Return the log of the mean weight and the effective number, `[batch]`, from log-weights `[chains, batch]`."""
     log_sum = tf.reduce_logsumexp(log_weights, axis=0)
     chains = tf.cast(tf.shape(log_weights)[0], log_sum.dtype)
-    return log_sum - tf.math.log(chains), effective(log_sum, tf.reduce_logsumexp(2.0 * log_weights, axis=0))
+    return log_sum - tf.math.log(chains), effective_samples(log_sum, tf.reduce_logsumexp(2.0 * log_weights, axis=0))

@@ -10,13 +10,13 @@ import tensorflow_probability as tfp
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.inference import Inference
 
-# Of the sigmoid that spaces the temperatures.
+# Steepness of the sigmoid that spaces the temperatures.
 _STEEPNESS = 4.0
-# Best for Hamiltonian transitions in high dimensions (Neal 2011).
+# The optimum for Hamiltonian transitions in high dimensions (Neal 2011).
 _TARGET_ACCEPTANCE = 0.65
-# How much a transition's acceptance moves the logarithm of the step size in the trial run.
+# How far the acceptance of one transition moves the log of the step size in the trial run.
 _GAIN = 0.2
-# Steps vary by this share, so that no path of fixed length is a full turn of a near-normal density.
+# Steps vary by this share, so that no path is exactly one period of a nearly normal density.
 _JITTER = 0.2
 
 
@@ -27,7 +27,7 @@ class Path:
     Attributes:
         log_rise: From z, `[chains, batch, *latent]`, to log rise, `[chains, batch]`.
         move: A transition that leaves f_β invariant and is reversible: from z, β (a scalar), step sizes `[batch]` and
-            a stateless seed to z and the probability that it was accepted with, `[chains, batch]`.
+            a stateless seed to z and its acceptance probability, `[chains, batch]`.
     """
 
     log_rise: Callable[[tf.Tensor], tf.Tensor]
@@ -54,12 +54,12 @@ def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Pat
             return start + beta * rise
 
         kernel = tfp.mcmc.HamiltonianMonteCarlo(log_density, steps, leapfrog_steps)
-        # Anew at each temperature: what the last transition left is of the last density. TFP's own loop,
-        # sample_annealed_importance_chain, takes that, and is off (tensorflow/probability, issue 1429).
+        # Bootstrap at each temperature: the last results belong to the last density. TFP's own loop,
+        # sample_annealed_importance_chain, reuses them, and is wrong (tensorflow/probability, issue 1429).
         moved, results = kernel.one_step(z, kernel.bootstrap_results(z), seed=noise)
         return moved, tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
 
-    # Of any number of chains, so that it is traced once for trial and other chains.
+    # For any number of chains, so that it is traced once for trial and final chains.
     dtype = inference.prior.dtype
     of_any_number = [
         tf.TensorSpec([None, None, *inference.prior.event_shape], dtype),
@@ -71,14 +71,14 @@ def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Pat
 
 
 def draw_start(inference: Inference, chains: int, count: tf.Tensor, seed: tf.Tensor, from_posterior: bool) -> tf.Tensor:
-    """Draw where chains start, `[chains, count, *latent]`."""
+    """Draw the starts of chains, `[chains, count, *latent]`."""
     if from_posterior:
         return inference.sample(chains, seed)
     return draw_from_prior(inference.prior, [chains], count, seed)
 
 
 def temperature(step: tf.Tensor, num_steps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Return β of a step, 0 at step 0 and 1 at the last, closest together at both ends.
+    """Return β of a step, 0 at step 0 and 1 at the last, densest at both ends.
 
     Grosse, Ghahramani & Adams (2015): β̃ = σ(δ(2t/T − 1)), δ = 4, moved and scaled to [0, 1].
 
@@ -94,20 +94,20 @@ def temperature(step: tf.Tensor, num_steps: tf.Tensor, dtype: tf.DType) -> tf.Te
 def tune(path: Path, z: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Anneal trial chains, and find step sizes for each example and temperature.
 
-    The chains are of no further use: steps that depended on the chains they move would spoil these chains' weights.
+    The chains are discarded: steps that depend on the chains they move would bias the weights of these chains.
 
     Args:
-        path: Which densities.
-        z: Where trial chains start, `[chains, batch, *latent]`.
+        path: The densities.
+        z: Starts of the trial chains, `[chains, batch, *latent]`.
         num_steps: T, a scalar.
         seed: A stateless seed.
 
     Returns:
-        Step sizes of the temperatures between 0 and 1, `[max(T − 1, 1), batch]`.
+        Step sizes for the temperatures between 0 and 1, `[max(T − 1, 1), batch]`.
     """
     batch = tf.shape(z)[1]
     first = 0.5 * math.prod(z.shape[2:]) ** -0.25
-    # Of one element at least, which a single temperature leaves as it is: none of unknown shape cannot be stacked.
+    # At least one element, unused with a single temperature: an empty array of unknown shape cannot be stacked.
     found = tf.TensorArray(z.dtype, tf.maximum(num_steps - 1, 1), element_shape=[z.shape[1]])
     found = found.write(0, tf.zeros([batch], z.dtype))
 
@@ -133,25 +133,25 @@ def anneal(
     seed: tf.Tensor,
     reverse: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Anneal chains, and weigh them.
+    """Anneal chains, and compute their weights.
 
     Neal (2001), section 2; backwards, Grosse, Ghahramani & Adams (2015).
 
     Args:
-        path: Which densities.
-        z: Where chains start, samples of f_0, or of f_1 if `reverse`, `[chains, batch, *latent]`.
+        path: The densities.
+        z: Starts of the chains, samples of f_0, or of f_1 if `reverse`, `[chains, batch, *latent]`.
         step_sizes: As `tune` returns them.
         num_steps: T, a scalar.
         seed: A stateless seed.
         reverse: Whether to go from f_1 to f_0.
 
     Returns:
-        Log-weights, `[chains, batch]`: the mean of exp of them is an unbiased estimate of Z_1/Z_0, or of Z_0/Z_1 if
-        `reverse`. And the mean probability of acceptance over chains and temperatures, `[batch]`.
+        Log-weights, `[chains, batch]`: the mean of their exponentials is an unbiased estimate of Z_1/Z_0, or of
+        Z_0/Z_1 if `reverse`. And the mean probability of acceptance over chains and temperatures, `[batch]`.
     """
 
     def rise(z: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-        """Return log f at the place's temperature less log f at the place before."""
+        """Return log f at the temperature of this place minus log f at that of the place before."""
         steps = (num_steps - place, num_steps - place + 1) if reverse else (place, place - 1)
         new, old = (temperature(step, num_steps, z.dtype) for step in steps)
         return (new - old) * path.log_rise(z)

@@ -1,4 +1,4 @@
-"""Chains that draw latents and hidden values in turn."""
+"""Markov chains that draw latents and hidden values in turn."""
 
 import math
 from collections.abc import Callable
@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.evaluation.batches import Batch
+from keras_vae.evaluation.batches import Batch, rows_at_once
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
-from keras_vae.evaluation.result import rows_at_once
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.vae import VAE
@@ -19,14 +18,14 @@ METHODS = ("metropolis", "gibbs")
 
 
 class Found(NamedTuple):
-    """What the chains of one batch found.
+    """The result of the chains of one batch.
 
     Attributes:
         means: x with E[x_hidden | x_observed] in the hidden places, `[batch, *event]`.
         draws: x with the chains' last draws in the hidden places, `[chains, batch, *event]`.
-        acceptance: Share of proposals accepted in the second half, `[batch]`.
+        acceptance: Share of accepted proposals in the second half, `[batch]`.
         log_predictive: log p(x_part | x_observed) of each independent part of x, `[batch, *parts]`, in nats; −∞ if
-            not asked for.
+            not requested.
     """
 
     means: np.ndarray
@@ -36,18 +35,20 @@ class Found(NamedTuple):
 
 
 def chains_of(
-    model: VAE, method: str, num_chains: int, num_steps: int, seed: int, *, log_predictive: bool = False
+    model: VAE, method: str, *, num_chains: int, num_steps: int, seed: int, log_predictive: bool = False
 ) -> Callable[[Batch, np.ndarray], Found]:
-    """Return the function from a batch and its masks, `[batch, *event]`, to what its chains found; compiled once.
+    """Return the function from a batch and its masks, `[batch, *event]`, to the result of its chains; compiled once.
 
     Raises:
-        ValueError: If an argument is refused.
+        ValueError: If an argument is invalid.
     """
     if method not in METHODS:
-        raise ValueError(f"imputation: method must be 'metropolis' or 'gibbs'; received {method!r}")
+        raise ValueError(f"imputation: method is unknown: expected 'metropolis' or 'gibbs', received {method!r}")
     num_chains = positive_integer(num_chains, "imputation: num_chains")
     if positive_integer(num_steps, "imputation: num_steps") < 4:
-        raise ValueError(f"imputation: num_steps must be 4 or more, as half of them warm up; received {num_steps}")
+        raise ValueError(
+            f"imputation: num_steps is too small: expected 4 or more, because half are warm-up, received {num_steps}"
+        )
 
     @tf.function(reduce_retracing=True)
     def run(x: tf.Tensor, hidden: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, count: tf.Tensor) -> Any:
@@ -89,7 +90,7 @@ def _run(
     prior = model.prior_distribution(condition=y)
     both = tf.stack([chains, tf.shape(x)[0]])
     z = draw_from_prior(prior, [chains], both[1], of_z)
-    z_shape, x_shape = [None, x.shape[0], *model.latent_shape], [None, *x.shape]  # as a loop wants them to stay
+    z_shape, x_shape = [None, x.shape[0], *model.latent_shape], [None, *x.shape]  # fixed, as tf.while_loop requires
     z = tf.ensure_shape(z, z_shape)
 
     def fill(likelihood: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
@@ -131,7 +132,7 @@ def _run(
     _, _, filled, _, (means, acceptance, log_sum) = tf.while_loop(
         lambda number, *_: number < num_steps,
         step,
-        # The first proposals are accepted whatever they are compared with: zeros will do.
+        # The first proposals are always accepted, so the first joint density is not used.
         (tf.constant(0), z, start, tf.ensure_shape(tf.zeros(both, x.dtype), z_shape[:2]), sums),
         parallel_iterations=1,
     )

@@ -1,4 +1,4 @@
-"""Filling in values that are missing."""
+"""Imputing missing values: `impute`, for incomplete examples."""
 
 from typing import Any, NamedTuple
 
@@ -15,12 +15,12 @@ from keras_vae.vae import VAE
 
 
 class Imputed(NamedTuple):
-    """Hidden values filled in.
+    """Examples with missing values filled in.
 
     Attributes:
-        means: x with E[x_hidden | x_observed] in the hidden places, `[n, *event]`.
-        draws: x with draws of x_hidden in the hidden places, one from each chain's end, `[chains, n, *event]`.
-        acceptance: Share of proposals accepted in the second half of the chains, `[n]`; 1 for "gibbs".
+        means: x with E[x_hidden | x_observed] at the missing positions, `[n, *event]`.
+        draws: x with draws of x_hidden at the missing positions, the last one of each chain, `[chains, n, *event]`.
+        acceptance: Share of accepted proposals in the second half of the chains, `[n]`; 1 for "gibbs".
     """
 
     means: np.ndarray
@@ -31,8 +31,8 @@ class Imputed(NamedTuple):
 def impute(
     model: VAE,
     x: Any,
-    hidden: Any,
     *,
+    hidden: Any,
     condition: Any = None,
     method: str = "metropolis",
     num_chains: int = 10,
@@ -41,50 +41,52 @@ def impute(
     seed: int = 0,
     verbose: bool = True,
 ) -> Imputed:
-    """Fill in values that are missing.
+    """Fill in missing values.
 
-    See `keras_vae.evaluation.missing.imputation` for the methods, and for measuring how good they are.
+    See `keras_vae.evaluation.imputation` for the methods, and to measure how good they are.
 
     Args:
         model: A trained VAE whose likelihood factorizes.
-        x: `[n, *event]`; what stands in the hidden places is not read, and may be NaN.
+        x: `[n, *event]`; the values at missing positions are not read, and can be NaN.
         hidden: Booleans, True where a value is missing, `[n, *event]`, or `[*event]` for all.
-        condition: y for all, or one for each, `[n, ...]`; for a conditional model.
+        condition: One y for all, or one per example, `[n, ...]`; for a conditional model.
         method: "metropolis", exact in the limit of many steps, or "gibbs".
-        num_chains: Independent chains for each example, each with a draw of its own at the end.
-        num_steps: Of each chain; the second half counts.
-        batch_size: Examples at once.
-        seed: Of all noise.
+        num_chains: Independent chains per example, each of which ends in one draw.
+        num_steps: Steps per chain; the second half counts.
+        batch_size: Number of examples in a batch.
+        seed: Seed of all noise.
         verbose: Whether to show a progress bar.
 
     Returns:
         The means, a draw from each chain, and the acceptance rate of each example.
 
     Raises:
-        ValueError: If an argument is refused, the likelihood does not factorize, or a visible value lies outside its
+        ValueError: If an argument is invalid, the likelihood does not factorize, or a visible value is outside its
             support.
 
     Example:
         >>> import keras_vae as kv
         >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
         >>> x = np.float32([[0, 1, np.nan, 1]])
-        >>> found = impute(vae, x, np.isnan(x), num_chains=3, num_steps=8, verbose=False)
+        >>> found = impute(vae, x, hidden=np.isnan(x), num_chains=3, num_steps=8, verbose=False)
         >>> found.means.shape, found.draws.shape, bool(found.means[0, 1] == 1)
         ((1, 4), (3, 1, 4), True)
     """
     seed = seed_number(seed, "impute")
     mask = np.asarray(hidden)
-    chains = chains_of(model, method, num_chains, num_steps, seed)
-    masks_of = masks(mask, 0.5, model.event_shape, model.observed_family.joint_axes(), seed)
+    chains = chains_of(model, method, num_chains=num_chains, num_steps=num_steps, seed=seed)
+    masks_of = masks(
+        mask, share=0.5, event_shape=model.event_shape, joint=model.observed_family.joint_axes(), seed=seed
+    )
     x = np.asarray(x, model.observed_family.variable_dtype)
     if x.shape[1:] != model.event_shape:
-        raise ValueError(f"impute: x has shape {x.shape}; wanted {('n', *model.event_shape)}")
+        raise ValueError(f"impute: x has the wrong shape: expected {('n', *model.event_shape)}, received {x.shape}")
     if model.condition is None and condition is not None:
-        raise ValueError("impute: received a condition, but the model has none")
+        raise ValueError("impute: the model has no condition: expected condition=None, received one")
     y = None if model.condition is None else model.condition.rows(condition, len(x))
     if mask.ndim == x.ndim and len(mask) != len(x):
-        raise ValueError(f"impute: there are {len(x)} x and {len(mask)} masks; wanted one for each x")
-    # In the hidden places anything that the likelihood allows, so that the rest can be checked.
+        raise ValueError(f"impute: masks and examples differ in number: expected {len(x)} masks, received {len(mask)}")
+    # Any valid values at the missing positions, so that the rest can be checked.
     data = np.where(np.broadcast_to(mask, x.shape), _one_observation(model, None if y is None else y[:1], seed), x)
     found, start = [], 0
     batches = through(model, data if y is None else (data, y), measure="impute", batch_size=batch_size, verbose=verbose)

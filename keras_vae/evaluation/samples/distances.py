@@ -1,30 +1,34 @@
-"""Distances between two sets of features: Fréchet, kernel, precision and recall."""
+"""Distances between two sets of features: Fréchet distance, kernel distance, precision and recall."""
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import positive_integer, seed_number
+
+# Rows whose distances to all others are computed in one piece.
+_ROWS = 1000
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Return the squared Fréchet distance between normals fitted to a `[n, D]` and b `[m, D]`.
 
-    Dowson & Landau (1982), equation 4; on Inception features, Heusel et al. (2017), equation 6. Covariances are
-    estimates from few examples, so the distance of small sets is too large: compare sets of one size.
+    Dowson & Landau (1982), equation 4; on Inception features, Heusel et al. (2017), equation 6. The
+    estimated covariances make the distance of small sets too large: compare sets of the same size.
 
     Raises:
-        ValueError: If the sets are not matrices of as many columns, with two rows or more.
+        ValueError: If the sets are not matrices with the same number of columns and two or more rows.
 
     Example:
         >>> a = np.array([[0.0], [2.0]])
-        >>> frechet_distance(a, a + 3)  # as wide, 3 further
+        >>> frechet_distance(a, a + 3)  # equally wide, 3 apart
         9.0
     """
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(
-            f"frechet_distance: wanted two sets [n, features], n at least 2; received shapes {a.shape} and {b.shape}"
+            "frechet_distance: the sets have the wrong shapes: expected [n, features] twice, n at least 2, received "
+            f"{a.shape} and {b.shape}"
         )
     return frechet_of_normals(a.mean(axis=0), _covariance(a), b.mean(axis=0), _covariance(b))
 
@@ -53,21 +57,21 @@ def _covariance(features: np.ndarray) -> np.ndarray:
 def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = 10, seed: int = 0) -> tuple[float, float]:
     """Estimate MMD² with the kernel (xᵀy/D + 1)³ without bias (Bińkowski et al. 2018, section 4).
 
-    Both sets are cut into blocks at random. The estimate is the mean over pairs of blocks, each without bias
-    (Gretton et al. 2012, equation 3), and its standard error their spread over √blocks. Where the sets are of one
-    distribution it lies about 0, below as often as above.
+    Both sets are split into random blocks. The estimate is the mean over pairs of blocks, each without bias (Gretton et
+    al. 2012, equation 3), and its standard error their standard deviation over √blocks. If both sets have the same
+    distribution, it is 0 on average.
 
     Args:
         a: `[n, D]`.
         b: `[m, D]`.
-        blocks: How many.
-        seed: Of the cut.
+        blocks: Number of blocks.
+        seed: Seed of the split.
 
     Returns:
         The estimate and its standard error, NaN for one block.
 
     Raises:
-        ValueError: If a set has fewer than two examples a block, or the columns are not as many.
+        ValueError: If a set has fewer than two examples per block, or the numbers of columns differ.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=[1000, 4])
@@ -78,10 +82,10 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = 10, seed: int
     blocks = positive_integer(blocks, "kernel_distance: blocks")
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2 * blocks:
         raise ValueError(
-            f"kernel_distance: wanted two sets [n, features], n at least {2 * blocks} for {blocks} blocks; received "
-            f"shapes {a.shape} and {b.shape}"
+            "kernel_distance: the sets have the wrong shapes: expected [n, features] twice, n at least "
+            f"{2 * blocks} for {blocks} blocks, received {a.shape} and {b.shape}"
         )
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed_number(seed, "kernel_distance"))
     parts = [np.array_split(features[generator.permutation(len(features))], blocks) for features in (a, b)]
     found = [unbiased_mmd(*pair) for pair in zip(*parts, strict=True)]
     error = np.std(found, ddof=1) / math.sqrt(blocks) if blocks > 1 else math.nan
@@ -89,7 +93,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = 10, seed: int
 
 
 def unbiased_mmd(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the unbiased estimate of MMD² from a `[n, D]` and b `[m, D]`, which may be below 0.
+    """Return the unbiased estimate of MMD² from a `[n, D]` and b `[m, D]`, which can be below 0.
 
     Example:
         >>> a, b = np.array([[0.0], [0.0]]), np.array([[1.0], [1.0]])
@@ -105,20 +109,17 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_others(kernel: np.ndarray) -> float:
-    """Return the mean over pairs of different examples."""
+    """Return the mean over pairs of distinct examples."""
     count = len(kernel)
     return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
 
-_ROWS = 1000
-
-
-def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 3) -> tuple[float, float]:
+def precision_recall(real: np.ndarray, *, generated: np.ndarray, neighbors: int = 3) -> tuple[float, float]:
     """Return improved precision and recall (Kynkäänniemi et al. 2019, equations 1 and 2).
 
-    A set's manifold is a ball around each of its points, as far as its k-th nearest other point. Precision is the
-    share of generated points on the real manifold, recall that of real points on the generated one. Both depend on
-    how many points there are: compare sets of one size.
+    The manifold of a set is a ball around each of its points, up to its k-th nearest neighbor. Precision is the share
+    of generated points on the real manifold, recall that of real points on the generated one. Both depend on the number
+    of points: compare sets of the same size.
 
     Args:
         real: `[n, D]`.
@@ -126,11 +127,12 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 3
         neighbors: k.
 
     Raises:
-        ValueError: If a set has no more than k points, or the columns are not as many.
+        ValueError: If a set has k points or fewer, or the numbers of columns differ.
 
     Example:
         >>> real = np.array([[0.0], [1.0], [10.0]])
-        >>> precision_recall(real, np.array([[0.5], [0.6], [99.0], [99.5]]), neighbors=1)  # balls of 1, 1 and 9
+        >>> generated = np.array([[0.5], [0.6], [99.0], [99.5]])
+        >>> precision_recall(real, generated=generated, neighbors=1)  # balls of radius 1, 1 and 9
         (0.5, 0.0)
     """
     k = positive_integer(neighbors, "precision_recall: neighbors")
@@ -141,8 +143,8 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, neighbors: int = 3
         or min(len(real), len(generated)) <= k
     ):
         raise ValueError(
-            f"precision_recall: wanted two sets [n, features], n above {k} for {k} neighbors; received shapes "
-            f"{real.shape} and {generated.shape}"
+            f"precision_recall: the sets have the wrong shapes: expected [n, features] twice, n above {k} for {k} "
+            f"neighbors, received {real.shape} and {generated.shape}"
         )
     return _share_on(real, generated, k), _share_on(generated, real, k)
 
@@ -155,9 +157,9 @@ def _share_on(manifold: np.ndarray, points: np.ndarray, k: int) -> float:
 
 
 def _nearest(distances: np.ndarray, k: int) -> np.ndarray:
-    """Return the k-th smallest of each row but for its smallest, which is a point's distance to itself."""
+    """Return the k-th smallest value of each row, not counting the smallest, the distance of a point to itself."""
     rows = np.arange(len(distances))
-    for _ in range(k):  # for a few neighbors far faster than a partition
+    for _ in range(k):  # far faster than a partition for a few neighbors
         distances[rows, distances.argmin(axis=1)] = np.inf
     return distances.min(axis=1)
 

@@ -1,4 +1,4 @@
-"""Features of images: what a small classifier, trained here on the same kind of images, sees in them."""
+"""Features of images: the last hidden layer of a small classifier trained on the same kind of images."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ _SIZE = 64
 class ClassifierFeatures:
     """The last hidden layer of a trained classifier; `learn_features` makes it.
 
-    Make one for a data set and pass it to every `sample_quality` on it: distances in the features of different
+    Make one per data set, and pass it to every `sample_quality` on it: distances in the features of different
     classifiers cannot be compared.
 
     Args:
         network: From images, `[batch, height, width, channels]`, to features, `[batch, size]`.
-        accuracy: The classifier's on images that it was not trained on.
-        num_test: How many these were.
+        accuracy: Accuracy of the classifier on test images.
+        num_test: Number of test images.
     """
 
     def __init__(self, network: keras.Model, accuracy: float, num_test: int) -> None:
@@ -41,45 +41,45 @@ class ClassifierFeatures:
         images = np.asarray(images, np.float32)
         if images.shape[1:] != self.image_shape:
             raise ValueError(
-                f"features: the classifier was trained on images of shape {self.image_shape}; received "
-                f"{images.shape[1:]}"
+                f"features: the images have the wrong shape: expected {self.image_shape}, that of the classifier's "
+                f"training images, received {images.shape[1:]}"
             )
         parts = [self._compiled(tf.constant(images[i : i + _ROWS])).numpy() for i in range(0, len(images), _ROWS)]
         return np.concatenate(parts).astype(np.float64)
 
 
 def learn_features(
-    train: Any, test: Any, *, epochs: int = 5, batch_size: int = 128, seed: int = 0, verbose: bool = True
+    train: Any, *, test: Any, epochs: int = 5, batch_size: int = 128, seed: int = 0, verbose: bool = True
 ) -> ClassifierFeatures:
     """Train a small convolutional classifier, and keep its last hidden layer.
 
-    Two strided convolutions (32 and 64 filters), a layer of 64 units, whose values are the features, and one of
-    logits; ReLU and Adam. It stands where the Inception network does in published distances between images, with no
-    download and in gray and small formats too; the figures are for that reason not comparable to those.
+    Two strided convolutions (32 and 64 filters), a layer of 64 units, whose values are the features, and a layer of
+    logits; ReLU and Adam. It takes the place of the Inception network in published distances between images, without a
+    download, and also for small or gray images; its figures are not comparable with those.
 
-    Train it on images as `sample_quality` will see them: if the data are binarized, on binarized ones; and not on
-    those that are held out there.
+    Train it on images as `sample_quality` will see them: on binarized images if the data are binarized, and not on the
+    images that are held out there.
 
     Args:
         train: Arrays (images, labels), `[n, height, width, channels]` and integers `[n]`, or a batched
             `tf.data.Dataset` of both, which is read once.
-        test: Images to report the accuracy on, likewise.
+        test: Images for the accuracy, in the same form.
         epochs: Passes over `train`.
-        batch_size: Images a step.
-        seed: Of the weights and the order of the images; the same seed repeats the training on the same machine.
+        batch_size: Images per step.
+        seed: Seed of the weights and of the order of the images; it repeats the training on the same machine.
         verbose: Whether to show a progress bar.
 
     Returns:
         The function from images to features, with the accuracy.
 
     Raises:
-        ValueError: If there are no labels, fewer than two classes, the images are none, or a number is refused.
+        ValueError: If there are no labels, fewer than two classes or no images, or a number is invalid.
 
     Example:
         >>> images = np.zeros([64, 8, 8, 1], "float32")
         >>> labels = np.arange(64) % 2
         >>> images[labels == 1, :, 4] = 1
-        >>> features = learn_features((images, labels), (images, labels), epochs=3, verbose=False)
+        >>> features = learn_features((images, labels), test=(images, labels), epochs=3, verbose=False)
         >>> features(images).shape, features.accuracy
         ((64, 64), 1.0)
     """
@@ -91,8 +91,8 @@ def learn_features(
     classes, place = np.unique(labels, return_inverse=True)
     if len(classes) < 2 or test_images.shape[1:] != images.shape[1:]:
         raise ValueError(
-            "learn_features: wanted two classes or more, and test images of the same shape; received classes "
-            f"{classes.tolist()} and images of shapes {images.shape[1:]} and {test_images.shape[1:]}"
+            "learn_features: the data do not fit: expected two or more classes and test images of the same shape, "
+            f"received classes {classes.tolist()} and images of shapes {images.shape[1:]} and {test_images.shape[1:]}"
         )
     classifier, features = _networks(images, len(classes), seed)
     classifier.compile(
@@ -108,7 +108,7 @@ def learn_features(
 
 
 def _networks(images: np.ndarray, classes: int, seed: int) -> tuple[keras.Model, keras.Model]:
-    """Return the classifier, and its part up to the features; in float32 under any policy, as distances want it."""
+    """Return the classifier, and its part up to the features; in float32 under any policy."""
     scale = float(images.std(dtype=np.float64)) or 1.0
     layers = [
         keras.layers.Rescaling(1 / scale, -float(images.mean(dtype=np.float64)) / scale, dtype="float32"),
@@ -141,7 +141,7 @@ def _arrays(data: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     shapes = [part.shape for part in parts]
     if len(parts) != 2 or len(shapes[0]) != 4 or shapes[1] != shapes[0][:1] or parts[1].dtype.kind not in "iub":
         raise ValueError(
-            f"learn_features: {name} must be images [n, height, width, channels] and as many integer labels [n], or "
-            f"a dataset of batches of them; received {shapes or type(data).__name__}"
+            f"learn_features: {name} has the wrong form: expected images [n, height, width, channels] with integer "
+            f"labels [n], or a dataset of batches of them, received {shapes or type(data).__name__}"
         )
     return parts[0].astype(np.float32), parts[1].astype(np.int64)

@@ -1,4 +1,4 @@
-"""How far samples are from data, in a classifier's features."""
+"""Sample quality: distances between samples and data in the features of a classifier."""
 
 import functools
 from collections.abc import Sequence
@@ -14,22 +14,23 @@ from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.evaluation.samples.distances import frechet_distance, kernel_distance, precision_recall
 from keras_vae.evaluation.samples.features import ClassifierFeatures
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.deprecation import renamed_argument, renamed_attribute
 from keras_vae.vae import VAE
 
 
 @dataclass(frozen=True)
 class Closeness:
-    """How far some images are from the reference.
+    """Distances between a set of images and the reference.
 
     Attributes:
         frechet: Squared Fréchet distance.
         kernel: MMD².
-        kernel_error: Its standard error.
-        precision: Share of the images that look like the reference's.
-        recall: Share of the reference that they cover.
+        kernel_error: Standard error of MMD².
+        precision: Share of the images that lie on the manifold of the reference.
+        recall: Share of the reference that lies on the manifold of the images.
     """
 
     frechet: float
@@ -41,20 +42,20 @@ class Closeness:
 
 @dataclass(frozen=True, eq=False)
 class SampleQuality(Result):
-    """How far samples are from the reference, and how far real images are, in a small classifier's features.
+    """Distances of samples and of held-out images to the reference, in the features of a small classifier.
 
     Attributes:
-        samples: Of x ~ p(x|z).
-        means: Of the means of p(x|z).
-        held_out: Of real images: the floor.
-        num_reference: Images in the reference.
-        num_images: Samples, means and held-out images, each.
-        num_features: Size of the classifier's last hidden layer.
+        samples: Distances of x ~ p(x|z).
+        means: Distances of the means of p(x|z).
+        held_out: Distances of real images, the lower limit.
+        num_reference: Number of images in the reference.
+        num_images: Number of samples, of means, and of held-out images.
+        num_features: Size of the last hidden layer of the classifier.
         neighbors: k of precision and recall.
-        classifier_accuracy: On images it was not trained on.
+        classifier_accuracy: Accuracy of the classifier on test images.
     """
 
-    title: ClassVar[str] = "Sample quality, in features of a small classifier: not comparable to Inception figures"
+    title: ClassVar[str] = "Sample quality, in the features of a small classifier (not comparable with Inception)"
 
     samples: Closeness
     means: Closeness
@@ -65,12 +66,14 @@ class SampleQuality(Result):
     neighbors: int
     classifier_accuracy: float
 
+    neighbours = renamed_attribute("neighbours", "neighbors")
+
     @property
     def _rows(self) -> dict[str, Closeness]:
         return {"samples x ~ p(x|z)": self.samples, "means of p(x|z)": self.means, "held-out images": self.held_out}
 
     def table(self) -> Sequence[Row]:
-        """Return one row for each kind of images."""
+        """Return one row per kind of images."""
         return [
             ("", "Fréchet", "kernel", "± s.e.", "precision", "recall"),
             *(
@@ -84,13 +87,13 @@ class SampleQuality(Result):
                 )
                 for name, found in self._rows.items()
             ),
-            ("classifier's accuracy", f"{self.classifier_accuracy:.4f}"),
-            ("images each, reference", str(self.num_images), str(self.num_reference)),
+            ("accuracy of the classifier", f"{self.classifier_accuracy:.4f}"),
+            ("images per row, in the reference", str(self.num_images), str(self.num_reference)),
         ]
 
     def figure(self) -> Figure:
-        """Draw all figures as bars, one panel a measure."""
-        figure = Figure(figsize=(9, 3.1), layout="constrained")
+        """Draw the figures as bars, one panel per measure."""
+        figure = Plot(figsize=(9, 3.1), layout="constrained")
         figure.suptitle(self.title, fontsize=9)
         axes = figure.subplots(1, 4)
         names = [name.split(" ")[0] for name in self._rows]
@@ -113,26 +116,27 @@ class SampleQuality(Result):
         return figure
 
     def warnings(self) -> Sequence[str]:
-        """Say what the figures cannot be compared with, and where there are too few images."""
+        """Warn about wrong comparisons, and about too few images."""
         found = [
-            "the features are those of a small classifier trained on this data: compare the figures with the held-out "
-            "images' and with models measured by the same classifier, not with Inception figures (FID, KID)"
+            "the features are those of a small classifier trained on this data: compare the figures with those "
+            "of the held-out images, and of models measured with the same classifier, not with FID or KID"
         ]
         fewest = min(self.num_images, self.num_reference)
         if fewest <= self.num_features:
             found.append(
-                f"{fewest} images give no full covariance of {self.num_features} features: the Fréchet distances are "
-                "far too large, the held-out images' too"
+                f"{fewest} images are too few for the covariance of {self.num_features} features: all Fréchet "
+                "distances are far too large"
             )
         return found
 
 
+@renamed_argument("neighbours", "neighbors")
 def sample_quality(
     model: VAE,
     reference: Any,
+    *,
     held_out: Any,
     features: ClassifierFeatures,
-    *,
     neighbors: int = 3,
     blocks: int = 10,
     batch_size: int = 100,
@@ -141,46 +145,45 @@ def sample_quality(
 ) -> SampleQuality:
     """Compare samples with real images: Fréchet and kernel distance, precision and recall.
 
-    The features are those of a small classifier trained on the same data (`learn_features`), so that no figure
-    here is comparable to one of Inception features (FID, KID), nor to one of another classifier. What they can be
-    compared with is the floor in the same table: real images, as many as the samples, that the model and the
-    classifier were not trained on.
+    The features are those of a small classifier trained on the same data (`learn_features`), so the figures are not
+    comparable with those in Inception features (FID, KID) or with those of another classifier. Compare them with the
+    lower limit in the same table: the same number of real images that neither the model nor the classifier saw.
 
-    What is compared are x ~ p(x|z), z ~ p(z): draws of the model, in the data's own values (binary, where the data
-    are); real images go to the classifier as they would go to the model. The likelihood's means, which papers show
-    as samples, are no draws of p(x): of binary data they are gray. But draws of gray images with independent pixels
-    carry the likelihood's noise, and their distance is mostly that; so the means stand beside, in a row of their own.
+    The samples are x ~ p(x|z), z ~ p(z): draws from the model, with the values of the data (binary if the data are);
+    real images are passed to the classifier as they would be passed to the model. The means of p(x|z), which papers
+    show as samples, are not draws from p(x): for binary data they are gray. But draws of gray images with independent
+    pixels have the noise of the likelihood, which dominates their distance, so the means have a row of their own.
 
-    The Fréchet distance is that to the whole reference; for the others the larger set is cut to the size of the
-    smaller one. With 60,000 images in the reference and 10,000 held out all takes about half a minute of one core.
+    The Fréchet distance is to the whole reference; for the others the larger set is cut to the size of the smaller one.
+    With 60,000 images in the reference and 10,000 held out, this takes about half a minute on one core.
 
     Args:
         model: A trained VAE of images.
         reference: Real images, such as the training set: arrays `[n, height, width, channels]`, or a batched
             `tf.data.Dataset` of x or (x, y).
-        held_out: Other real images, such as the test set, likewise. As many samples are drawn; those of a
-            conditional model are given its y.
+        held_out: Other real images, such as the test set, in the same form. The same number of samples is drawn; a
+            conditional model gets the y of these images.
         features: From `learn_features`.
         neighbors: k of precision and recall.
-        blocks: Of the kernel distance, behind its standard error.
-        batch_size: For arrays; a dataset keeps its own.
-        seed: Of the samples.
+        blocks: Number of blocks of the kernel distance, for its standard error.
+        batch_size: Batch size for arrays; a dataset keeps its own.
+        seed: Seed of the samples.
         verbose: Whether to show progress bars.
 
     Returns:
-        The figures of the samples, of the means, and of the held-out images.
+        The figures for the samples, the means, and the held-out images.
 
     Raises:
-        ValueError: If there are too few images for the neighbors or blocks, the classifier is of images of another
-            shape, or data is refused as in `VAE.fit`.
+        ValueError: If there are too few images for the neighbors or blocks, the classifier expects images of another
+            shape, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
         >>> x = (np.random.default_rng(0).random([128, 8, 8, 1]) < 0.5).astype("float32")
         >>> labels = x[:, 0, 0, 0].astype(int)
-        >>> features = kv.evaluation.learn_features((x, labels), (x, labels), epochs=1, verbose=False)
+        >>> features = kv.evaluation.learn_features((x, labels), test=(x, labels), epochs=1, verbose=False)
         >>> vae = kv.models.vae((8, 8, 1), latent_size=2, hidden=[8])
-        >>> found = kv.evaluation.sample_quality(vae, x[:64], x[64:], features, verbose=False)
+        >>> found = kv.evaluation.sample_quality(vae, x[:64], held_out=x[64:], features=features, verbose=False)
         >>> found.samples.frechet >= 0, 0 <= found.samples.precision <= 1
         (True, True)
     """
@@ -190,10 +193,10 @@ def sample_quality(
         1 + positive_integer(neighbors, "sample_quality: neighbors"),
     )
     draw = tf.function(lambda count, y, noise: _draw(model, count, y, noise), reduce_retracing=True)
-    go_through = functools.partial(through, model, batch_size=batch_size, verbose=verbose)
-    known = np.concatenate([features(batch.x) for batch in go_through(reference, measure="sample quality, reference")])
+    batches = functools.partial(through, model, batch_size=batch_size, verbose=verbose)
+    known = np.concatenate([features(batch.x) for batch in batches(reference, measure="sample quality, reference")])
     rows = []
-    for batch in go_through(held_out, measure="sample quality"):
+    for batch in batches(held_out, measure="sample quality"):
         noise = streams.fold(seed, streams.EVALUATE, batch.number)
         images = (*draw(tf.shape(batch.x)[0], batch.condition, noise), batch.x)
         rows.append([features(each) for each in images])
@@ -201,8 +204,8 @@ def sample_quality(
     count = min(len(known), len(real))
     if count < least:
         raise ValueError(
-            f"sample_quality: wanted {least} images or more in both sets, for {blocks} blocks and {neighbors} "
-            f"neighbors; received {len(known)} and {len(real)}"
+            f"sample_quality: there are too few images: expected {least} or more in both sets, for {blocks} blocks and "
+            f"{neighbors} neighbors, received {len(known)} and {len(real)}"
         )
     generator = np.random.default_rng(seed)
     of_reference, of_found = (generator.permutation(len(each))[:count] for each in (known, real))
@@ -210,7 +213,7 @@ def sample_quality(
     def closeness(found: np.ndarray) -> Closeness:
         some, others = known[of_reference], found[of_found]
         value, error = kernel_distance(some, others, blocks=blocks, seed=seed)
-        precision, recall = precision_recall(some, others, neighbors)
+        precision, recall = precision_recall(some, generated=others, neighbors=neighbors)
         return Closeness(frechet_distance(known, found), value, error, precision, recall)
 
     return SampleQuality(

@@ -1,7 +1,7 @@
-"""Metrics of disentanglement, functions of codes `[n, latents]` and known factors `[n, k]`: one a file.
+"""Metrics of disentanglement: functions of codes `[n, latents]` and known factors `[n, k]`.
 
-All but DCI, which gives three, return one number, 1 at best. None needs a simulator: where a paper fixes a factor and
-draws images anew, groups of the given rows that have a value of it in common are drawn instead (see `groups`).
+Each returns one number, 1 at best, except DCI, which returns three. None needs a simulator: where a paper fixes a
+factor and draws new images, these draw groups of the given rows that share a value of it (see `classifiers.Groups`).
 """
 
 from keras_vae.evaluation.latents.disentanglement_metrics.classifiers import beta_vae, factor_vae

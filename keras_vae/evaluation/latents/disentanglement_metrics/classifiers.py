@@ -5,14 +5,21 @@ from typing import Any
 import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
+from keras_vae.utils.arguments import seed_number
+
+# Points to learn from and to be scored on, as many for each factor.
+_TRAIN, _TEST = 10_000, 5_000
+# Pairs of rows behind a point of β-VAE's classifier, and rows in a group of FactorVAE's.
+_PAIRS = _GROUP = 64
+_AT_ONCE = 500
 
 
 class Groups:
-    """Draws groups of rows that have the value of one factor in common.
+    """Draws groups of rows that share the value of one factor.
 
-    The value is that of a row drawn at random, and the group's rows are drawn from all that have it, independently and
-    with replacement. Over a whole grid of factors this is what a simulator gives that keeps one factor and draws the
-    others; in other data the others follow their distribution given that value.
+    The value is that of a random row, and the rows of the group are drawn from all rows with that value, independently
+    and with replacement. On a full grid of factors this equals a simulator that fixes one factor and draws the others;
+    in other data the other factors follow their distribution given that value.
 
     Args:
         factors: `[n, k]` integers.
@@ -38,13 +45,8 @@ class Groups:
         return self._order[first[value] + rng.integers(counts[value], size=[groups, size]), column]
 
 
-_TRAIN, _TEST = 10_000, 5_000
-_PAIRS = 64
-_AT_ONCE = 500
-
-
 def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
-    """Return the β-VAE metric: how well a linear classifier sees from codes which factor was held fixed.
+    """Return the β-VAE metric: how well a linear classifier can tell from the codes which factor was fixed.
 
     A point is the mean of |z₁ − z₂| over 64 pairs of rows that share the value of one factor, and its class is that
     factor: Higgins et al., "β-VAE: learning basic visual concepts with a constrained variational framework" (2017),
@@ -55,14 +57,14 @@ def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
     Args:
         codes: `[n, latents]`.
         factors: `[n, k]` integers.
-        seed: Of the pairs.
+        seed: Seed of the pairs.
 
     Returns:
-        Accuracy: 1 at best, about 1/k for codes that know nothing of the factors. It is 1 too where a factor is spread
-        over several latents that no other factor uses.
+        Accuracy: 1 at best, about 1/k for codes that know nothing about the factors. It is also 1 where a factor is
+        spread over several latents that no other factor uses.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted.
+        ValueError: If the codes or the factors have another shape or kind.
 
     Example:
         >>> factors = np.indices([4, 5]).reshape(2, -1).T
@@ -73,6 +75,7 @@ def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    seed = seed_number(seed, "beta_vae")
     codes, factors = checked(codes, factors, "beta_vae")
     rng = np.random.default_rng(seed)
     groups = Groups(factors)
@@ -84,7 +87,7 @@ def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
 def _points(
     codes: np.ndarray, groups: Groups, factors: int, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean differences, `[points, latents]`, and the factor that was held fixed, `[points]`."""
+    """Return mean differences, `[points, latents]`, and the factor that was fixed, `[points]`."""
     points, fixed = [], []
     each = -(-count // factors)
     for factor in range(factors):
@@ -97,40 +100,38 @@ def _points(
     return np.concatenate(points), np.array(fixed)
 
 
-_TRAIN, _TEST = 10_000, 5_000
-_GROUP = 64
-_GROUPS_AT_ONCE = 500
-
-
 def factor_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
-    """Return the FactorVAE metric: how well the latent that varies least tells which factor was held fixed.
+    """Return the FactorVAE metric: how well the latent that varies least tells which factor was fixed.
 
     In a group of 64 rows that share the value of one factor, the latent with the least variance, in units of its
     variance over all rows, is a vote for that factor. Each latent stands for the factor that most of its 10,000 votes
     (as many for each factor) are for, and the metric is how often that is right in 5,000 others: Kim & Mnih,
-    "Disentangling by factorizing" (2018), its new metric. Latents that never vary take no part. Groups come from the
+    "Disentangling by factorizing" (2018), its new metric. Latents that never vary are ignored. Groups come from the
     given rows (see `Groups`).
 
     Args:
         codes: `[n, latents]`.
         factors: `[n, k]` integers.
-        seed: Of the groups.
+        seed: Seed of the groups.
 
     Returns:
-        Accuracy: 1 at best, about 1/k for codes that know nothing of the factors.
+        Accuracy: 1 at best, about 1/k for codes that know nothing about the factors.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted, or no latent varies.
+        ValueError: If the codes or the factors have another shape or kind, or no latent varies.
 
     Example:
         >>> factors = np.indices([4, 5]).reshape(2, -1).T
         >>> factor_vae(factors * [2.0, -0.1], factors)
         1.0
     """
+    seed = seed_number(seed, "factor_vae")
     codes, factors = checked(codes, factors, "factor_vae")
     codes = codes[:, np.ptp(codes, axis=0) > 0]
     if not codes.shape[1]:
-        raise ValueError("factor_vae: no latent varies; wanted codes that differ from row to row")
+        raise ValueError(
+            "factor_vae: no latent varies: expected codes that differ from row to row, received constant ones"
+        )
     codes = (codes - codes.mean(axis=0)) / codes.std(axis=0)
     rng = np.random.default_rng(seed)
     groups = Groups(factors)
@@ -144,8 +145,8 @@ def _votes(codes: np.ndarray, groups: Groups, factors: int, count: int, rng: np.
     votes = np.zeros([codes.shape[1], factors], np.int64)
     each = -(-count // factors)
     for factor in range(factors):
-        for start in range(0, each, _GROUPS_AT_ONCE):
-            rows = groups.draw(factor, min(_GROUPS_AT_ONCE, each - start), _GROUP, rng)
+        for start in range(0, each, _AT_ONCE):
+            rows = groups.draw(factor, min(_AT_ONCE, each - start), _GROUP, rng)
             least = np.argmin(codes[rows].var(axis=1), axis=1)
             votes[:, factor] += np.bincount(least, minlength=codes.shape[1])
     return votes

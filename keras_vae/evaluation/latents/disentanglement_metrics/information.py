@@ -21,7 +21,7 @@ def mutual_information(codes: Any, factors: Any) -> np.ndarray:
         factors: `[n, k]` integers.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted.
+        ValueError: If the codes or the factors have another shape or kind.
 
     Example:
         >>> factors = np.indices([2, 2]).reshape(2, -1).T
@@ -60,7 +60,7 @@ def binned(codes: np.ndarray) -> np.ndarray:
 
 
 def mig(codes: Any, factors: Any) -> float:
-    """Return the mutual information gap: how much more one latent tells of a factor than any other latent does.
+    """Return the mutual information gap: how much more one latent knows about a factor than any other.
 
     The mean over factors of (I(z_a; v) − I(z_b; v)) / H(v), a and b the two latents that tell most of v: Chen et al.,
     "Isolating sources of disentanglement in variational autoencoders" (2018), equation 6. The information is that of
@@ -75,7 +75,7 @@ def mig(codes: Any, factors: Any) -> float:
         From 0 to 1.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted.
+        ValueError: If the codes or the factors have another shape or kind.
 
     Example:
         >>> factors = np.indices([3, 4]).reshape(2, -1).T
@@ -88,12 +88,12 @@ def mig(codes: Any, factors: Any) -> float:
 
 
 def modularity(codes: Any, factors: Any) -> float:
-    """Return modularity: how little each latent tells of factors other than the one that it tells most of.
+    """Return modularity: how little each latent knows about factors other than its main one.
 
     The mean over latents of 1 − Σ_f (m_f − t_f)² / (θ² (k − 1)), where m_f = I(z; v_f), θ is the largest of them, and
     t_f is θ at its place and 0 elsewhere: Ridgeway & Mozer, "Learning deep disentangled embeddings with the
-    F-statistic loss" (2018), where it is defined beside explicitness. A latent that never varies counts as 0. All
-    latents count alike, even those that tell next to nothing: of pure noise the bias of the counts tells most about
+    F-statistic loss" (2018), where it is defined next to explicitness. A latent that never varies counts as 0. All
+    latents count the same, even those that know almost nothing: for pure noise the bias of the counts is largest for
     the factor with most values, and modularity is then 0 only where all have as many.
 
     Args:
@@ -104,7 +104,7 @@ def modularity(codes: Any, factors: Any) -> float:
         From 0 to 1.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted.
+        ValueError: If the codes or the factors have another shape or kind.
 
     Example:
         >>> factors = np.indices([3, 4]).reshape(2, -1).T

@@ -1,4 +1,4 @@
-"""What every metric is given: codes and factors of the same rows."""
+"""The inputs of every metric: codes and factors of the same rows."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def checked(codes: Any, factors: Any, metric: str) -> tuple[np.ndarray, np.ndarr
     Args:
         codes: `[n, latents]`, two latents or more.
         factors: `[n, k]` integers, two factors or more, each with two values or more.
-        metric: Named in errors.
+        metric: The name in errors.
 
     Raises:
         ValueError: If they have another shape or kind, or codes are not finite.
@@ -19,29 +19,33 @@ def checked(codes: Any, factors: Any, metric: str) -> tuple[np.ndarray, np.ndarr
     codes, factors = np.asarray(codes), np.asarray(factors)
     if codes.ndim != 2 or codes.shape[1] < 2 or codes.dtype.kind not in "iuf":
         raise ValueError(
-            f"{metric}: wanted codes of two latents or more, numbers of shape [n, latents]; received shape "
-            f"{codes.shape}, {codes.dtype}"
+            f"{metric}: codes have the wrong shape or dtype: expected numbers [n, latents] of two or more latents, "
+            f"received shape {codes.shape}, {codes.dtype}"
         )
     if factors.ndim != 2 or factors.shape[1] < 2 or factors.dtype.kind not in "iu":
         raise ValueError(
-            f"{metric}: wanted the values of two known factors or more, integers of shape [n, k], such as the labels "
-            f"of data.load('shapes', with_labels=True); received shape {factors.shape}, {factors.dtype}"
+            f"{metric}: factors have the wrong shape or dtype: expected integers [n, k] of two or more factors, "
+            f"received shape {factors.shape}, {factors.dtype}. Use data with known factors, such as "
+            "data.load('shapes', with_labels=True)"
         )
     if len(codes) != len(factors):
-        raise ValueError(f"{metric}: there are {len(codes)} codes and {len(factors)} rows of factors; wanted as many")
+        raise ValueError(
+            f"{metric}: codes and factors differ in length: expected one row of factors per code, received "
+            f"{len(codes)} codes and {len(factors)} rows"
+        )
     if not np.all(np.isfinite(codes)):
-        raise ValueError(f"{metric}: codes hold NaN or infinite values; wanted finite numbers")
+        raise ValueError(f"{metric}: codes are not finite: expected finite numbers, received NaN or infinity")
     fixed = [i for i, column in enumerate(factors.T) if len(np.unique(column)) < 2]
     if fixed:
         raise ValueError(
-            f"{metric}: the factors in columns {fixed} have fewer than two values in {len(factors)} rows; wanted two "
-            "or more. Leave those columns out, or give more data"
+            f"{metric}: factors do not vary: expected two or more values in each column, received fewer in columns "
+            f"{fixed} of {len(factors)} rows. Leave out those columns, or pass more data"
         )
     return codes.astype(np.float64), factors.astype(np.int64)
 
 
 def numbered(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factors with the values of each numbered from 0 without gaps, and how many there are, `[k]`.
+    """Return the factors with values numbered from 0 without gaps, and the number of values of each, `[k]`.
 
     Example:
         >>> numbered(np.array([[3, 0], [5, 1], [3, 2]]))

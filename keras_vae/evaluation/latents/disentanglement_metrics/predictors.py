@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
+from keras_vae.utils.arguments import seed_number
 
 _TRAIN, _TEST = 10_000, 5_000
 _TREES = 20
-# Of the rows in a leaf: smaller leaves would learn noise by heart, and noise would then seem important.
+# Share of the rows in a leaf: smaller leaves would memorize noise, and noise would then seem important.
 _LEAF_SHARE = 0.001
 
 
 @dataclass(frozen=True, eq=False)
 class DCI:
-    """What `dci` found.
+    """The result of `dci`.
 
     Attributes:
-        disentanglement: Whether each latent is important for one factor alone; from 0 to 1.
-        completeness: Whether one latent alone is important for each factor; from 0 to 1.
-        informativeness: Accuracy of predicting the factors from all latents, their mean; from 0 to 1.
-        importance: `[latents, k]`, of each latent for each factor; a factor's add up to 1.
+        disentanglement: How far each latent is important for one factor only; from 0 to 1.
+        completeness: How far each factor depends on one latent only; from 0 to 1.
+        informativeness: Mean accuracy of predicting the factors from all latents; from 0 to 1.
+        importance: Importance of each latent for each factor, `[latents, k]`; each column sums to 1.
     """
 
     disentanglement: float
@@ -35,22 +36,22 @@ def dci(codes: Any, factors: Any, *, seed: int = 0) -> DCI:
     """Return disentanglement, completeness and informativeness.
 
     A random forest predicts each factor from all latents, and its importances (how much impurity the splits on a latent
-    take away) are the matrix R. Disentanglement is the mean over latents, weighted by their share of R, of 1 − H_k of
+    remove) are the matrix R. Disentanglement is the mean over latents, weighted by their share of R, of 1 − H_k of
     their row as a distribution, the entropy with logarithm to base k; completeness the mean over factors of 1 − H of
     their column, to the base of the number of latents: Eastwood & Williams, "A framework for the quantitative
-    evaluation of disentangled representations" (2018), section 2. Informativeness there is an error of regression;
-    here it is the accuracy of the classes in rows held back, as with Locatello et al. (2019).
+    evaluation of disentangled representations" (2018), section 2. Informativeness there is a regression error;
+    here it is the accuracy of the classes on held-out rows, as in Locatello et al. (2019).
 
-    Each forest has 20 trees that may split on any latent, with leaves of a thousandth of the rows or more. At most
-    10,000 rows are for it to learn from and 5,000, a fifth of all at most, for accuracy.
+    Each forest has 20 trees that may split on any latent, with leaves of at least a thousandth of the rows. At most
+    10,000 rows are used for training, and 5,000, at most a fifth of all, for accuracy.
 
     Args:
         codes: `[n, latents]`.
         factors: `[n, k]` integers.
-        seed: Of the rows held back and of the forests.
+        seed: Seed of the held-out rows and of the forests.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted.
+        ValueError: If the codes or the factors have another shape or kind.
 
     Example:
         >>> factors = np.indices([3, 4, 20]).reshape(3, -1).T[:, :2]
@@ -60,16 +61,19 @@ def dci(codes: Any, factors: Any, *, seed: int = 0) -> DCI:
     """
     from sklearn.ensemble import RandomForestClassifier  # slow to import
 
+    seed = seed_number(seed, "dci")
     codes, factors = checked(codes, factors, "dci")
     if len(codes) < 5:
-        raise ValueError(f"dci: wanted five rows or more, one of them to be held back; received {len(codes)}")
+        raise ValueError(
+            f"dci: there are too few rows: expected five or more, one of them held out, received {len(codes)}"
+        )
     order = np.random.default_rng(seed).permutation(len(codes))
     tests = min(_TEST, len(codes) // 5)
     test, train = order[:tests], order[tests : tests + _TRAIN]
     leaf = max(1, round(_LEAF_SHARE * len(train)))
     importance, accuracy = [], []
     for factor in factors.T:
-        # All latents at every split: one that knows the factor must not lose to noise for want of being looked at.
+        # All latents at every split: otherwise noise wins where the informative latent is not a candidate.
         forest = RandomForestClassifier(
             _TREES, max_features=None, min_samples_leaf=leaf, random_state=seed, n_jobs=-1
         ).fit(codes[train], factor[train])
@@ -93,7 +97,7 @@ def of_importance(importance: np.ndarray, informativeness: float) -> DCI:
 
 
 def _peaked(rows: np.ndarray) -> np.ndarray:
-    """Return 1 less the entropy of each row as a distribution, in units of the largest; 0 of a row of zeros."""
+    """Return 1 minus the normalized entropy of each row as a distribution; 0 for a row of zeros."""
     sums = rows.sum(axis=1, keepdims=True)
     shares = rows / np.where(sums > 0, sums, 1.0)
     logs = np.log(np.where(shares > 0, shares, 1.0))
@@ -108,7 +112,7 @@ def sap(codes: Any, factors: Any, categorical: Collection[int] = ()) -> float:
     Balakrishnan, "Variational inference of disentangled latent concepts from unlabeled observations" (2018), section
     3. The score is R² of linear regression for a factor whose order means something, and for a categorical one the
     balanced accuracy of one threshold fewer than it has values, found greedily. Regression and thresholds are judged
-    on the rows to which they were fitted; they are too simple to learn thousands of rows by heart.
+    on the rows to which they were fitted; they are too simple to memorize thousands of rows.
 
     Args:
         codes: `[n, latents]`.
@@ -119,7 +123,7 @@ def sap(codes: Any, factors: Any, categorical: Collection[int] = ()) -> float:
         From 0 to 1; at most 1 − 1/values for a categorical factor, since any latent reaches chance.
 
     Raises:
-        ValueError: If the codes or the factors are not as wanted, or there is no such column.
+        ValueError: If the codes or the factors have another shape or kind, or there is no such column.
 
     Example:
         >>> factors = np.indices([3, 4]).reshape(2, -1).T
@@ -129,7 +133,9 @@ def sap(codes: Any, factors: Any, categorical: Collection[int] = ()) -> float:
     codes, factors = checked(codes, factors, "sap")
     count = factors.shape[1]
     if any(column not in range(count) for column in categorical):
-        raise ValueError(f"sap: categorical={list(categorical)}; wanted columns from 0 to {count - 1}")
+        raise ValueError(
+            f"sap: categorical is out of range: expected columns from 0 to {count - 1}, received {list(categorical)}"
+        )
     scores = _determination(codes, factors)
     for column in categorical:
         scores[:, column] = [_balanced_accuracy(code, factors[:, column]) for code in codes.T]

@@ -31,8 +31,8 @@ def test_the_mixture_of_all_references_by_scipy(small_chunks):
         kv.families.FullNormal(2),
         {"loc": loc, "scale_tril": tril},
         z,
-        densities[np.arange(7), np.arange(7)],
-        np.arange(7),
+        own=densities[np.arange(7), np.arange(7)],
+        left_out=np.arange(7),
         verbose=False,
     )
     wanted = scipy.special.logsumexp(densities, axis=1) - np.log(11)
@@ -42,7 +42,9 @@ def test_the_mixture_of_all_references_by_scipy(small_chunks):
 def test_an_example_that_is_no_reference_takes_the_place_of_one(small_chunks):
     loc, scale = np.float32([[0, 0], [1, 1], [2, 2], [3, 3], [9, 9]]), np.ones([5, 2], np.float32)
     z, own = np.float32([[2, 2]]), np.array([-1.0])
-    found = log_aggregate(kv.families.Normal(2), {"loc": loc, "scale": scale}, z, own, np.array([4]), verbose=False)
+    found = log_aggregate(
+        kv.families.Normal(2), {"loc": loc, "scale": scale}, z, own=own, left_out=np.array([4]), verbose=False
+    )
     others = scipy.stats.norm.logpdf(z[:, None], loc[:4], 1).sum(-1)[0]
     wanted = scipy.special.logsumexp([-1.0, *others]) - np.log(5)
     np.testing.assert_allclose(found, [wanted], rtol=1e-6)
@@ -52,6 +54,11 @@ def test_far_references_leave_the_ceiling():
     loc = 1e4 * np.arange(8, dtype=np.float32)[:, None]
     own = np.full(8, scipy.stats.norm.logpdf(0))
     found = log_aggregate(
-        kv.families.Normal(1), {"loc": loc, "scale": np.ones_like(loc)}, loc, own, np.arange(8), verbose=False
+        kv.families.Normal(1),
+        {"loc": loc, "scale": np.ones_like(loc)},
+        loc,
+        own=own,
+        left_out=np.arange(8),
+        verbose=False,
     )
     np.testing.assert_allclose(own - found, np.log(8), rtol=1e-12)

@@ -39,7 +39,7 @@ def close(found, wanted, standard_errors=4.5):
 
 def test_prior_p_values_of_examples_are_exact_and_uniform():
     x = linear_gaussian.data(400)
-    found = predictive_checks(right(), x, "prior", num_replicates=REPLICATES, verbose=False)
+    found = predictive_checks(right(), x, kind="prior", num_replicates=REPLICATES, verbose=False)
     assert found.names == ("mean", "variance")
     deviation = np.sqrt(np.sum(W @ W.T + SIGMA**2 * np.eye(DATA))) / DATA
     assert close(found.example_p_values[0], scipy.stats.norm.sf(x.mean(axis=1), B.mean(), deviation))
@@ -108,7 +108,7 @@ def test_a_conditional_model_is_given_y():
     y = np.arange(60) % 2
     x = linear_gaussian.data(60) + labeled.SHIFT[y].astype(np.float32)
     for kind in ("posterior", "prior"):
-        found = predictive_checks(labeled.model(), (x, y), kind, num_replicates=100, verbose=False)
+        found = predictive_checks(labeled.model(), (x, y), kind=kind, num_replicates=100, verbose=False)
         assert np.mean(found.averages[0]) == pytest.approx(x.mean(), abs=0.3)
         assert np.all(found.spread_p_values > 0.02)  # the labels' means differ by far more than examples of one
 
@@ -133,7 +133,7 @@ def test_seeds_repeat():
 def test_a_users_statistic():
     x = linear_gaussian.data(30)
     largest = {"largest": lambda x: tf.reduce_max(x, axis=-1)}
-    found = predictive_checks(right(), x, "prior", statistics=largest, num_replicates=5, verbose=False)
+    found = predictive_checks(right(), x, kind="prior", statistics=largest, num_replicates=5, verbose=False)
     assert found.names == ("mean", "variance", "largest")
     np.testing.assert_allclose(found.data_averages[2], x.max(axis=1).mean(), rtol=1e-5)
 
@@ -141,8 +141,8 @@ def test_a_users_statistic():
 @pytest.mark.parametrize(
     ("statistics", "error", "match"),
     [
-        ({"mean": lambda x: x[:, 0]}, ValueError, "already"),
-        ({"all": lambda x: tf.reduce_max(x)}, ValueError, "'all'.*one number for each example"),
+        ({"mean": lambda x: x[:, 0]}, ValueError, "name of a statistic is taken"),
+        ({"all": lambda x: tf.reduce_max(x)}, ValueError, "'all'.*one number per example"),
         ({"none": lambda x: tf.math.log(-tf.ones_like(x[:, 0]))}, ValueError, "'none'.*not finite"),
         ({"text": "mean"}, TypeError, "'text'.*function"),
     ],
@@ -154,7 +154,7 @@ def test_bad_statistics_are_refused(statistics, error, match):
 
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="'posterior' or 'prior'"):
-        predictive_checks(right(), linear_gaussian.data(5), "both")
+        predictive_checks(right(), linear_gaussian.data(5), kind="both")
     with pytest.raises(ValueError, match="num_replicates"):
         predictive_checks(right(), linear_gaussian.data(5), num_replicates=0)
 

@@ -24,7 +24,7 @@ def off(shift=0.0, factor=1.0):
 
 
 def test_the_exact_posterior_passes():
-    found = simulation_calibration(off(), 1050, 49, verbose=False)
+    found = simulation_calibration(off(), num_simulations=1050, num_draws=49, verbose=False)
     assert found.calibrated
     assert set(found.verdicts) == {"no fault found"}
     np.testing.assert_array_equal(found.counts.sum(axis=1), [1050] * 3)
@@ -41,7 +41,7 @@ def test_the_exact_posterior_passes():
 )
 def test_each_fault_is_told_and_measured(shifts, factors, verdicts):
     shifts, factors = np.array(shifts), np.array(factors)
-    found = simulation_calibration(off(shifts, factors), 1000, 49, verbose=False)
+    found = simulation_calibration(off(shifts, factors), num_simulations=1000, num_draws=49, verbose=False)
     assert not found.calibrated
     assert found.verdicts[:2] == verdicts
     # The truth as seen in the wrong posterior's standard deviations; the fit is exact here.
@@ -52,36 +52,41 @@ def test_each_fault_is_told_and_measured(shifts, factors, verdicts):
 @pytest.mark.stress
 @pytest.mark.parametrize(("factor", "verdict"), [(0.7, "draws too probable"), (1.4, "draws too improbable")])
 def test_the_joint_density_tells_narrow_from_wide(factor, verdict):
-    assert simulation_calibration(off(0.0, factor), 1000, 49, verbose=False).verdicts[2] == verdict
+    assert (
+        simulation_calibration(off(0.0, factor), num_simulations=1000, num_draws=49, verbose=False).verdicts[2]
+        == verdict
+    )
 
 
 def test_a_posterior_that_ignores_x_is_found_by_the_joint_density_alone():
     vae = linear_gaussian.model(exact_posterior=True)
     vae.encoder.head.set_weights([np.zeros_like(part) for part in vae.encoder.head.get_weights()])  # the prior
-    found = simulation_calibration(vae, 1000, 49, verbose=False)
+    found = simulation_calibration(vae, num_simulations=1000, num_draws=49, verbose=False)
     assert found.verdicts == ("no fault found", "no fault found", "draws too improbable")
 
 
 def test_importance_resampling_mends_a_wrong_posterior():
-    found = simulation_calibration(off(0.5, 1.4), 1000, 49, importance_samples=1000, verbose=False)
+    found = simulation_calibration(
+        off(0.5, 1.4), num_simulations=1000, num_draws=49, importance_samples=1000, verbose=False
+    )
     assert found.calibrated
 
 
 def test_resampling_from_few_is_told():
-    ample = simulation_calibration(off(), 200, 9, importance_samples=90, verbose=False)
+    ample = simulation_calibration(off(), num_simulations=200, num_draws=9, importance_samples=90, verbose=False)
     np.testing.assert_allclose(ample.effective_samples, 90, rtol=1e-4)  # equal weights
     assert not ample.warnings()
-    few = simulation_calibration(off(), 200, 9, importance_samples=9, verbose=False)
-    assert "until 90 count" in few.warnings()[0]
+    few = simulation_calibration(off(), num_simulations=200, num_draws=9, importance_samples=9, verbose=False)
+    assert "until the effective number is 90" in few.warnings()[0]
 
 
 def test_a_conditional_model_is_right_given_y():
     vae, y = labeled.model(), np.arange(600) % 2
-    assert simulation_calibration(vae, 600, 19, condition=y, verbose=False).calibrated
+    assert simulation_calibration(vae, num_simulations=600, num_draws=19, condition=y, verbose=False).calibrated
     kernel, bias = vae.encoder.head.get_weights()
     kernel[-1] = kernel[-2]  # takes label 1 for label 0
     vae.encoder.head.set_weights([kernel, bias])
-    assert not simulation_calibration(vae, 600, 19, condition=1, verbose=False).calibrated
+    assert not simulation_calibration(vae, num_simulations=600, num_draws=19, condition=1, verbose=False).calibrated
 
 
 @pytest.mark.stress
@@ -95,13 +100,14 @@ def test_bounded_latents_and_equal_joint_densities():
     )
     for part in (vae.encoder, vae.decoder):
         part.head.set_weights([np.zeros_like(weight) for weight in part.head.get_weights()])
-    assert simulation_calibration(vae, 1000, 19, verbose=False).calibrated
+    assert simulation_calibration(vae, num_simulations=1000, num_draws=19, verbose=False).calibrated
 
 
 def test_seeds_repeat_batches_are_cut_and_all_is_saved(tmp_path):
     vae = off(2.0)
     first, again, other = (
-        simulation_calibration(vae, 25, 9, batch_size=10, seed=seed, verbose=False) for seed in (0, 0, 1)
+        simulation_calibration(vae, num_simulations=25, num_draws=9, batch_size=10, seed=seed, verbose=False)
+        for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(first.counts, again.counts)
     assert not np.array_equal(first.counts, other.counts)
@@ -120,7 +126,7 @@ def test_bad_arguments_are_refused():
     for bad, match in (
         ({"num_simulations": 0}, "num_simulations"),
         ({"num_draws": 0.5}, "num_draws"),
-        ({"importance_samples": 10}, "at least as many"),
+        ({"importance_samples": 10}, "expected 99 or more"),
         ({"condition": 1}, "no"),
     ):
         with pytest.raises(ValueError, match=match):

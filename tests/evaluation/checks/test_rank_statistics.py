@@ -53,7 +53,7 @@ def test_the_fit_ends_where_all_ranks_are_extreme():
 
 
 def test_uniform_ranks_stay_in_the_band():
-    low, high = ecdf_band(200, 20)
+    low, high = ecdf_band(simulations=200, ranks=20)
     sets = np.random.default_rng(7).integers(20, size=[4000, 200])
     below = np.mean(sets[:, :, None] <= np.arange(19), axis=1)
     inside = np.mean(np.all((below >= low) & (below <= high), axis=1))

@@ -205,16 +205,20 @@ def test_a_latent_that_never_varies_spoils_nothing(name):
 @pytest.mark.parametrize(
     ("codes", "factors", "message"),
     [
-        (NOISE[:, :1], FACTORS, r"two latents or more.*received shape \(1200, 1\)"),
-        (NOISE[:, 0], FACTORS, "two latents or more"),
+        (NOISE[:, :1], FACTORS, r"two or more latents.*received shape \(1200, 1\)"),
+        (NOISE[:, 0], FACTORS, "two or more latents"),
         (NOISE.astype(str), FACTORS, "numbers"),
-        (NOISE, FACTORS[:, :1], r"two known factors or more.*received shape \(1200, 1\)"),
-        (NOISE, FACTORS[:, 0], "two known factors or more"),
+        (NOISE, FACTORS[:, :1], r"two or more factors.*received shape \(1200, 1\)"),
+        (NOISE, FACTORS[:, 0], "two or more factors"),
         (NOISE, FACTORS * 1.0, "integers.*float64"),
         (NOISE[:9], FACTORS, "9 codes and 1200 rows"),
-        (np.where(NOISE > 3, np.nan, NOISE), FACTORS, "NaN or infinite"),
-        (NOISE, FACTORS * [1, 0, 1], r"columns \[1\] have fewer than two values in 1200 rows"),
-        (NOISE[:0], FACTORS[:0], "in 0 rows"),
+        (np.where(NOISE > 3, np.nan, NOISE), FACTORS, "NaN or infinity"),
+        (
+            NOISE,
+            FACTORS * [1, 0, 1],
+            r"two or more values in each column, received fewer in columns \[1\] of 1200 rows",
+        ),
+        (NOISE[:0], FACTORS[:0], "of 0 rows"),
     ],
 )
 def test_refused(codes, factors, message):
@@ -224,9 +228,9 @@ def test_refused(codes, factors, message):
 
 
 def test_other_refusals():
-    with pytest.raises(ValueError, match=r"categorical=\[3\]; wanted columns from 0 to 2"):
+    with pytest.raises(ValueError, match=r"expected columns from 0 to 2, received \[3\]"):
         of.sap(NOISE, FACTORS, categorical=[3])
     with pytest.raises(ValueError, match="no latent varies"):
         of.factor_vae(np.zeros([1200, 2]), FACTORS)
-    with pytest.raises(ValueError, match="five rows or more"):
+    with pytest.raises(ValueError, match="expected five or more"):
         of.dci(NOISE[:4], np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))

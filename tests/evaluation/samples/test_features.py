@@ -10,7 +10,7 @@ TRAIN, TEST = bars(200, 0), bars(100, 1)
 
 
 def learn(train=TRAIN, test=TEST, seed=0):
-    return learn_features(train, test, epochs=2, batch_size=16, seed=seed, verbose=False)
+    return learn_features(train, test=test, epochs=2, batch_size=16, seed=seed, verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -69,25 +69,25 @@ def test_chunks_do_not_change_the_features(features, monkeypatch):
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        (bars(10, 0)[0], "train must be images"),
+        (bars(10, 0)[0], "train has the wrong form: expected images"),
         ((bars(10, 0)[0][..., 0], bars(10, 0)[1]), r"received \[\(10, 8, 8\), \(10,\)\]"),
         ((bars(10, 0)[0], np.zeros(10)), "integer labels"),
-        ((bars(10, 0)[0], np.zeros(10, int)), "two classes or more"),
+        ((bars(10, 0)[0], np.zeros(10, int)), "two or more classes"),
         ((bars(10, 0)[0][:, :4], bars(10, 0)[1]), "test images of the same shape"),
-        (tf.data.Dataset.from_tensor_slices(bars(10, 0)[0]).batch(5), "train must be images"),
+        (tf.data.Dataset.from_tensor_slices(bars(10, 0)[0]).batch(5), "train has the wrong form: expected images"),
     ],
 )
 def test_bad_data_are_refused(train, message):
     with pytest.raises(ValueError, match=message):
-        learn_features(train, bars(10, 0), verbose=False)
+        learn_features(train, test=bars(10, 0), verbose=False)
     with pytest.raises(ValueError, match="epochs must be a positive integer"):
-        learn_features(train, bars(10, 0), epochs=0, verbose=False)
+        learn_features(train, test=bars(10, 0), epochs=0, verbose=False)
     with pytest.raises(ValueError, match="batch_size must be a positive integer"):
-        learn_features(train, bars(10, 0), batch_size=0, verbose=False)
+        learn_features(train, test=bars(10, 0), batch_size=0, verbose=False)
     with pytest.raises(ValueError, match="learn_features: seed"):
-        learn_features(train, bars(10, 0), seed=-1, verbose=False)
+        learn_features(train, test=bars(10, 0), seed=-1, verbose=False)
 
 
 def test_other_images_are_refused(features):
-    with pytest.raises(ValueError, match=r"shape \(8, 8, 1\); received \(4, 4, 1\)"):
+    with pytest.raises(ValueError, match=r"expected \(8, 8, 1\), .*received \(4, 4, 1\)"):
         features(np.zeros([3, 4, 4, 1]))

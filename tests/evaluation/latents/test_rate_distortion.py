@@ -57,7 +57,7 @@ def test_the_split_of_the_rate(by):
     assert found.aggregate_kl == pytest.approx(by**2, abs=0.01 + 0.09 * by)
     assert found.mutual_information == pytest.approx(information, abs=0.05)  # the rate's standard error is 0.016
     assert found.rate == pytest.approx(found.mutual_information + found.aggregate_kl, abs=1e-9)
-    assert not any("ceiling" in warning for warning in found.warnings())
+    assert not any("upper limit" in warning for warning in found.warnings())
 
 
 def test_fewer_references_take_mutual_information_away_and_never_exceed_their_ceiling():
@@ -76,7 +76,7 @@ def test_codes_apart_carry_log_n_and_the_ceiling_is_told():
     x = (100 * np.arange(10)[:, None] * w[:, 0]).astype(np.float32)
     found = rate_distortion(model, x, num_samples=1, verbose=False)
     assert found.mutual_information == pytest.approx(math.log(10), rel=1e-5)
-    assert any("ceiling, log 10 = 2.30 nats" in warning for warning in found.warnings())
+    assert any("upper limit, log 10 = 2.30 nats" in warning for warning in found.warnings())
 
 
 def categorical_model():
@@ -235,8 +235,8 @@ def test_what_is_printed_and_saved(tmp_path):
     [
         ({"num_samples": 0}, "num_samples must be a positive integer; received 0"),
         ({"num_references": -1}, "num_references must be a positive integer; received -1"),
-        ({"num_references": 1}, "num_references=1; wanted two or more"),
-        ({"data": linear_gaussian.data(1)}, "received 1 examples"),
+        ({"num_references": 1}, "num_references is too small: expected 2 or more"),
+        ({"data": linear_gaussian.data(1)}, "too few examples: expected 2 or more, received 1"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -1,4 +1,4 @@
-"""What all estimates of log p(x) share: their errors, and when they cannot be trusted."""
+"""What all estimates of log p(x) share: standard errors, and warnings when they cannot be trusted."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from keras_vae.evaluation.result import Result, Row
-from keras_vae.plots.drawing import number
+from keras_vae.plots.drawing import Plot, number
 
-# Nats. Where weights vary so much, the estimate of log p(x) lies about half its square, 0.05 nats, too low, and the
-# few weights that make it up say little of those that were not drawn. With many samples: fewer than 11 effective ones.
+# Nats. With such an error, the estimate of log p(x) is about half its square, 0.05 nats, too low, and the few weights
+# behind it say little about weights that were not drawn. With many samples: fewer than 11 effective samples.
 UNSURE = 0.3
-# Of the examples, before a warning.
+# Share of the examples above which there is a warning.
 _UNSURE_SHARE = 0.05
-# Fewer weights than this cannot show how much they vary.
+# With fewer weights, their variation is unknown.
 _FEW = 10
 
 
@@ -26,20 +26,20 @@ class Estimate(Result):
     """Estimates of log p(x) from weighted samples, in nats.
 
     Attributes:
-        per_example: The estimate for each example, log of the weights' mean, `[examples]`.
-        num_samples: How many weights each is made of.
-        effective_samples: How many equal weights would be as good, (Σ w)² / Σ w², `[examples]`.
+        per_example: The estimate for each example, the log of the mean weight, `[examples]`.
+        num_samples: Number of weights per example.
+        effective_samples: Effective number of weights, (Σ w)² / Σ w², `[examples]`.
     """
 
     per_example: np.ndarray
     num_samples: int
     effective_samples: np.ndarray
 
-    # What they are called, and of what more would help.
+    # The name of the samples, and what to increase if they are too few.
     samples: ClassVar[str] = "samples"
-    wanting: ClassVar[str] = "samples"
-    # What follows where one of them outweighs all others.
-    alone: ClassVar[str] = "the errors over seeds are too small as well"
+    increase: ClassVar[str] = "samples"
+    # What it means if one sample outweighs all others.
+    alone: ClassVar[str] = "the errors over seeds are also too small"
 
     @property
     def mean(self) -> float:
@@ -48,24 +48,24 @@ class Estimate(Result):
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean over examples: how far another sample of as many test examples may lie."""
+        """Standard error of the mean over examples: how far it varies between test sets of this size."""
         if len(self.per_example) < 2:
             return math.nan
         return float(np.std(self.per_example, ddof=1, dtype=np.float64) / math.sqrt(len(self.per_example)))
 
     @property
     def sampling_errors(self) -> np.ndarray:
-        """Standard error of each estimate: how far another seed may take it, `[examples]`; by the delta method."""
+        """Standard error of each estimate over seeds, `[examples]`; by the delta method."""
         if self.num_samples < 2:
             return np.full(len(self.per_example), np.nan)
         with np.errstate(divide="ignore"):
             ratio = self.num_samples / np.asarray(self.effective_samples, np.float64)
-        # Rounding may put the effective number a little above the number.
+        # Rounding can put the effective number slightly above the number.
         return np.sqrt(np.maximum(ratio - 1.0, 0.0) / (self.num_samples - 1))
 
     @property
     def sampling_error(self) -> float:
-        """Standard error of the mean that is due to the samples, not to the choice of examples."""
+        """Standard error of the mean over seeds, for these examples."""
         return float(np.sqrt(np.sum(self.sampling_errors**2)) / len(self.per_example))
 
     @property
@@ -83,14 +83,14 @@ class Estimate(Result):
             ("log p(x), over seeds", mean, f"{self.sampling_error:.3f}"),
             ("examples", str(len(self.per_example))),
             (self.samples, str(self.num_samples)),
-            ("effective ones, median", f"{np.median(effective):.1f}"),
-            ("effective ones, fewest", f"{np.min(effective):.1f}"),
+            ("effective samples, median", f"{np.median(effective):.1f}"),
+            ("effective samples, fewest", f"{np.min(effective):.1f}"),
             (f"examples with an error above {UNSURE}", f"{100 * np.mean(self.unsure):.1f} %"),
         ]
 
     def figure(self) -> Figure:
-        """Return histograms over examples: of the estimates, and of the effective sample sizes."""
-        figure = Figure(figsize=(8, 3), layout="constrained")
+        """Return histograms of the estimates and of the effective sample sizes."""
+        figure = Plot(figsize=(8, 3), layout="constrained")
         left, right = figure.subplots(1, 2)
         finite = self.per_example[np.isfinite(self.per_example)]
         left.hist(finite, bins=30)
@@ -101,9 +101,9 @@ class Estimate(Result):
         right.hist(np.maximum(self.effective_samples, 1.0), bins=np.geomspace(1, max(self.num_samples, 2), 31))
         right.set_xscale("log")
         right.xaxis.set_major_formatter(ScalarFormatter())
-        right.xaxis.set_minor_formatter(NullFormatter())  # whose powers of ten overlap on a short axis
+        right.xaxis.set_minor_formatter(NullFormatter())  # powers of ten would overlap on a short axis
         if self.num_samples >= _FEW:
-            # The effective number at which the error is the limit.
+            # The effective number at which the error reaches the limit.
             limit = self.num_samples / (1 + UNSURE**2 * (self.num_samples - 1))
             right.axvline(limit, color="red", linewidth=1, label=f"error of {UNSURE} nats")
             right.legend(fontsize=8)
@@ -111,32 +111,32 @@ class Estimate(Result):
         return figure
 
     def warnings(self) -> Sequence[str]:
-        """Return why the estimate cannot be trusted, if there is a reason."""
+        """Warn if the estimate cannot be trusted."""
         found = []
         broken = int(np.sum(~np.isfinite(self.per_example)))
         if broken:
             found.append(
-                f"{broken} of {len(self.per_example)} estimates are not finite: none of the samples gives these x any "
-                "probability, or the model's own figures are not finite"
+                f"{broken} of {len(self.per_example)} estimates are not finite: no sample gives these x any "
+                "probability, or the densities of the model are not finite"
             )
         if self.num_samples < _FEW:
             found.append(
-                f"{self.num_samples} {self.samples} cannot show how far below log p(x) the estimate lies: read it as a "
-                f"bound, or take {_FEW} or more"
+                f"{self.num_samples} {self.samples} cannot show how far the estimate is below log p(x): read it as a "
+                f"bound, or use {_FEW} or more"
             )
         elif math.isfinite(self.mean) and np.mean(self.unsure) > _UNSURE_SHARE:
             low = np.mean(self.sampling_errors**2) / 2
             found.append(
-                f"in {100 * np.mean(self.unsure):.0f} % of the examples the weights vary so much that log p(x) has a "
-                f"standard error above {UNSURE} nats, and the mean lies {low:.2f} nats or more below the true one: "
-                f"take more {self.wanting}"
+                f"for {100 * np.mean(self.unsure):.0f} % of the examples the weights vary so much that log p(x) has a "
+                f"standard error above {UNSURE} nats, and the mean is {low:.2f} nats or more too low: use more "
+                f"{self.increase}"
             )
         if self.num_samples >= _FEW and np.median(self.effective_samples) < 2.0:
-            found.append(f"for half of the examples a single sample outweighs all others: {self.alone}")
+            found.append(f"for half of the examples one sample outweighs all others: {self.alone}")
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything found, the means and errors too."""
+        """Return all results, with the means and errors."""
         means = {name: _finite(getattr(self, name)) for name in ("mean", "standard_error", "sampling_error")}
         return {"measure": type(self).__name__, **means, **super().to_dict()}
 

@@ -20,7 +20,7 @@ QUICK = {"learning_rate": 0.02, "patience": 3, "verbose": False}
 
 def displaced(count, **options):
     vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
-    return inference_gaps(vae, correlated.data(count), 2000, **(QUICK | options))
+    return inference_gaps(vae, correlated.data(count), num_samples=2000, **(QUICK | options))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_gaps_of_a_displaced_diagonal_posterior_have_their_closed_form(found):
 
 def test_an_exact_encoder_has_no_gap():
     vae = linear_gaussian.model(exact_posterior=True)
-    found = inference_gaps(vae, linear_gaussian.data(10), 50, **QUICK)
+    found = inference_gaps(vae, linear_gaussian.data(10), num_samples=50, **QUICK)
     np.testing.assert_allclose(found.approximation, 0.0, atol=2e-3)  # weights are constant, up to rounding
     np.testing.assert_array_equal(found.amortization, 0.0)
 
@@ -59,7 +59,7 @@ def test_an_exact_encoder_has_no_gap():
 def test_a_family_that_holds_the_posterior_has_amortization_gap_alone():
     # Off in mean and without the correlation: all of it can be had back.
     vae = correlated.model(kv.families.FullNormal(correlated.LATENT), LOC_OFF, np.zeros(3))
-    found = inference_gaps(vae, correlated.data(20), 2000, **QUICK)
+    found = inference_gaps(vae, correlated.data(20), num_samples=2000, **QUICK)
     assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
     wanted = correlated.kl(np.full(2, LOC_OFF), np.eye(2))
     assert within(found.amortization, wanted, found.amortization_errors, 0.02)
@@ -70,7 +70,7 @@ def test_a_flow_comes_nearer_than_the_diagonal():
     # loc, log-variance, then u, w and b of two planar maps.
     values = np.concatenate([BEST, np.full(4, 0.1), np.full(4, 0.5), np.zeros(2)])
     vae = correlated.model(kv.families.PlanarFlow(correlated.LATENT, flows=2), 0.0, values)
-    found = inference_gaps(vae, correlated.data(10), 2000, **QUICK | {"patience": 5})
+    found = inference_gaps(vae, correlated.data(10), num_samples=2000, **QUICK | {"patience": 5})
     family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
     assert -0.01 < np.mean(found.approximation) < 0.6 * family_gap
     assert np.mean(found.amortization) > 0.1
@@ -80,7 +80,7 @@ def test_a_flow_comes_nearer_than_the_diagonal():
 def test_conditional_models_are_measured_given_y():
     x, y = correlated.data(10), np.linspace(-1, 1, 10, dtype=np.float32)[:, None]
     shifted = (x + y * correlated.V).astype(np.float32)
-    found = inference_gaps(correlated.conditional_model(), (shifted, y), 2000, **QUICK | {"patience": 5})
+    found = inference_gaps(correlated.conditional_model(), (shifted, y), num_samples=2000, **QUICK | {"patience": 5})
     family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
     assert within(found.approximation, family_gap, found.approximation_errors, 0.03)
     exact = correlated.marginal().logpdf(x)
@@ -94,7 +94,7 @@ def test_an_estimate_can_be_given():
     assert found.log_likelihood is exact
     assert found.steps == 100
     assert not found.settled.any()
-    with pytest.raises(ValueError, match="5 examples, and the data holds 4"):
+    with pytest.raises(ValueError, match="expected 4 examples, received an estimate for 5"):
         inference_gaps(vae, x[:4], estimate=exact, max_steps=100, verbose=False)
 
 
@@ -102,7 +102,9 @@ def test_errors_are_those_of_another_seed():
     # Copies of one x have noise of their own each.
     vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
     x = np.repeat(correlated.data(1), 200, axis=0)
-    found = inference_gaps(vae, x, np.int64(100), bound_samples=np.int64(50), max_steps=np.int64(150), verbose=False)
+    found = inference_gaps(
+        vae, x, num_samples=np.int64(100), bound_samples=np.int64(50), max_steps=np.int64(150), verbose=False
+    )
     assert found.steps == 150
     # Of 200 values the deviation is known to 5 %, and each error is itself estimated from 50 samples.
     assert np.std(found.encoder_bounds) == pytest.approx(np.sqrt(np.mean(found.encoder_errors**2)), rel=0.2)
@@ -114,7 +116,7 @@ def test_another_family_is_searched_for_the_same_model():
     # q(z|x) is the best diagonal normal, and the exact posterior a full one: all of the gap can be had back.
     vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
     full = kv.families.FullNormal(correlated.LATENT)
-    found = inference_gaps(vae, correlated.data(20), 2000, family=full, **QUICK)
+    found = inference_gaps(vae, correlated.data(20), num_samples=2000, family=full, **QUICK)
     assert found.settled.all()
     assert within(found.approximation, 0.0, found.approximation_errors, 0.02)
     family_gap = correlated.kl(np.zeros(2), np.diag(np.exp(BEST)))
@@ -139,9 +141,9 @@ def test_a_search_begins_at_the_normal_it_is_given(family):
 def test_families_that_cannot_be_searched_are_refused():
     vae = correlated.model(kv.families.Normal(correlated.LATENT), 0.0, BEST)
     x = correlated.data(2)
-    with pytest.raises(ValueError, match=r"family is of \(3,\) real latents.*of \(2,\)"):
+    with pytest.raises(ValueError, match=r"expected \(2,\) latents, .*of shape \(3,\)"):
         inference_gaps(vae, x, family=kv.families.Normal(3), verbose=False)
-    with pytest.raises(ValueError, match="every value is of one data point; received InverseAutoregressiveFlow"):
+    with pytest.raises(ValueError, match="all belong to one example, received InverseAutoregressiveFlow"):
         inference_gaps(vae, x, family=kv.families.InverseAutoregressiveFlow(correlated.LATENT), verbose=False)
     with pytest.raises(TypeError, match="received 'flow'"):
         inference_gaps(vae, x, family="flow", verbose=False)
@@ -174,7 +176,7 @@ def test_examples_leave_the_search_when_they_have_settled():
 
 def test_a_search_that_fails_has_found_nothing(tmp_path):
     vae = linear_gaussian.model(exact_posterior=False)
-    found = inference_gaps(vae, linear_gaussian.data(3), 20, learning_rate=1e30, patience=1, verbose=False)
+    found = inference_gaps(vae, linear_gaussian.data(3), num_samples=20, learning_rate=1e30, patience=1, verbose=False)
     assert not found.settled.any()
     np.testing.assert_array_equal(found.amortization, 0.0)
     nothing = dataclasses.replace(found.log_likelihood, per_example=np.full(3, -np.inf))
@@ -187,7 +189,7 @@ def test_a_search_that_fails_has_found_nothing(tmp_path):
 def test_what_cannot_be_so_is_said(found, tmp_path):
     late = dataclasses.replace(found, settled=np.arange(20) > 4)
     (warning,) = late.warnings()
-    assert "in 25 % of the examples" in warning
+    assert "for 25 % of the examples" in warning
     assert "max_steps" in warning
     low = dataclasses.replace(found.log_likelihood, per_example=found.local_bounds - 1.0)
     wrong = dataclasses.replace(found, log_likelihood=low, encoder_bounds=found.local_bounds + 1.0)
@@ -212,7 +214,7 @@ def test_seeds_repeat():
 
 def test_posteriors_without_gradient_are_refused():
     vae = kv.models.make("nvil", (4,), latent_size=2, hidden=[4])
-    with pytest.raises(ValueError, match="carry none"):
+    with pytest.raises(ValueError, match="not differentiable"):
         inference_gaps(vae, np.ones([2, 4], np.float32), verbose=False)
     vae = linear_gaussian.model(exact_posterior=True)
     with pytest.raises(ValueError, match="bound_samples"):
@@ -228,19 +230,17 @@ def test_a_density_that_jumps_is_refused():
         kv.Decoder(kv.networks.MLP(), kv.families.Normal(2, scale=1.0)),
         kv.priors.Uniform(family),
     )
-    with pytest.raises(ValueError, match="miss the jumps of PiecewiseConstant's density; wanted"):
-        inference_gaps(vae, np.zeros([2, 2], np.float32), 20, verbose=False)
+    with pytest.raises(ValueError, match=r"has jumps.*received PiecewiseConstant"):
+        inference_gaps(vae, np.zeros([2, 2], np.float32), num_samples=20, verbose=False)
 
 
 def test_an_estimate_of_other_data_is_refused_before_the_search(monkeypatch):
     vae, x = linear_gaussian.model(exact_posterior=False), linear_gaussian.data(5)
     monkeypatch.setattr(LocalOptimizer, "fit", lambda *_: pytest.fail("searched"))
     few = LogLikelihood(np.zeros(4), 100, np.full(4, 100.0))
-    with pytest.raises(ValueError, match="of 4 examples, and the data holds at least 5"):
+    with pytest.raises(ValueError, match="expected at least 5 examples, received an estimate for 4"):
         inference_gaps(vae, x, estimate=few, verbose=False)
-    with pytest.raises(
-        TypeError, match="what log_likelihood or annealed_importance_sampling returns; received ndarray"
-    ):
+    with pytest.raises(TypeError, match="result of log_likelihood or annealed_importance_sampling, received ndarray"):
         inference_gaps(vae, x, estimate=np.zeros(5), verbose=False)
 
 
@@ -252,7 +252,7 @@ def test_errors_of_the_gaps_are_as_wide_as_other_seeds_go(monkeypatch):
     monkeypatch.setattr(LocalOptimizer, "fit", fit)
     x = np.repeat(correlated.data(1), 400, axis=0)  # copies, with noise of their own each
     vae = correlated.model(kv.families.Normal(correlated.LATENT), LOC_OFF, BEST + LOG_OFF)
-    found = inference_gaps(vae, x, 200, bound_samples=50, verbose=False)
+    found = inference_gaps(vae, x, num_samples=200, bound_samples=50, verbose=False)
     # Of 400 values the deviation is known to 4 %, and each error is itself estimated from 50 samples.
     for gap, errors in (
         (found.approximation, found.approximation_errors),

@@ -16,7 +16,9 @@ def model():
 @pytest.fixture(scope="module")
 def few():
     """Two temperatures and one chain: bounds that are far apart."""
-    return bidirectional(model(), 400, 2, 1, leapfrog_steps=2, batch_size=200, verbose=False)
+    return bidirectional(
+        model(), num_examples=400, num_steps=2, num_chains=1, leapfrog_steps=2, batch_size=200, verbose=False
+    )
 
 
 def test_bounds_lie_on_both_sides_of_the_exact_value(few):
@@ -28,7 +30,7 @@ def test_bounds_lie_on_both_sides_of_the_exact_value(few):
 
 
 def test_bounds_close_in_on_the_exact_value(few):
-    found = bidirectional(model(), 100, 64, 8, leapfrog_steps=3, verbose=False)
+    found = bidirectional(model(), num_examples=100, num_steps=64, num_chains=8, leapfrog_steps=3, verbose=False)
     exact = correlated.marginal().logpdf(found.x)
     assert found.gap < 0.1 * few.gap
     for distance in (exact - found.lower, found.upper - exact):
@@ -47,7 +49,15 @@ def test_x_is_drawn_from_the_model(few):
 @pytest.mark.stress
 def test_conditional_models_are_checked_given_y():
     y = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
-    found = bidirectional(correlated.conditional_model(), 40, 64, 8, leapfrog_steps=4, condition=y, verbose=False)
+    found = bidirectional(
+        correlated.conditional_model(),
+        num_examples=40,
+        num_steps=64,
+        num_chains=8,
+        leapfrog_steps=4,
+        condition=y,
+        verbose=False,
+    )
     exact = correlated.marginal().logpdf(found.x - y * correlated.V)
     assert abs(np.mean(found.lower - exact)) < 0.1
     assert abs(np.mean(found.upper - exact)) < 0.1
@@ -57,7 +67,7 @@ def test_it_prints_saves_plots_and_warns(few, tmp_path):
     assert "gap" in str(few)
     assert any("more temperatures" in warning for warning in few.warnings())
     swapped = dataclasses.replace(few, lower=few.lower + 50.0)
-    assert any("below the lower" in warning for warning in swapped.warnings())
+    assert any("below the lower bound" in warning for warning in swapped.warnings())
     few.save(tmp_path / "found.json")
     stored = json.loads((tmp_path / "found.json").read_text())
     assert stored["gap"] == pytest.approx(few.gap)
@@ -67,11 +77,11 @@ def test_it_prints_saves_plots_and_warns(few, tmp_path):
 
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="num_examples"):
-        bidirectional(model(), 0)
-    with pytest.raises(ValueError, match="has none"):
-        bidirectional(model(), 2, condition=np.zeros([2, 1]))
+        bidirectional(model(), num_examples=0)
+    with pytest.raises(ValueError, match="has no condition"):
+        bidirectional(model(), num_examples=2, condition=np.zeros([2, 1]))
     with pytest.raises(ValueError, match="give condition"):
-        bidirectional(correlated.conditional_model(), 2)
+        bidirectional(correlated.conditional_model(), num_examples=2)
     discrete = kv.models.make("nvil", (4,), latent_size=2, hidden=[4])
     with pytest.raises(ValueError, match="real latents"):
-        bidirectional(discrete, 2)
+        bidirectional(discrete, num_examples=2)

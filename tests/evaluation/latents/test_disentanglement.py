@@ -61,7 +61,7 @@ def test_by_chance_is_what_unrelated_codes_score(perfect):
 
 
 def test_the_model_is_asked():
-    found = disentanglement(model(TURNED), (X, FACTORS), ["mig", "modularity"], verbose=False)
+    found = disentanglement(model(TURNED), (X, FACTORS), metrics=["mig", "modularity"], verbose=False)
     # Of two factors nearly mixed away; the third is held by one latent.
     assert 1 / 3 < found.scores["mig"] < 0.55
     assert found.importance is None
@@ -79,17 +79,17 @@ def test_names_and_kinds_of_a_dataset_are_known():
         with_labels=True,
     )
     vae = kv.models.vae((1, 3, 1), latent_size=2, hidden=[8], likelihood="normal", seed=0)
-    found = disentanglement(vae, batches, ["sap"], verbose=False)
+    found = disentanglement(vae, batches, metrics=["sap"], verbose=False)
     assert found.factors == ("kind", "size", "place")
-    again = disentanglement(vae, batches, ["sap"], categorical=["kind"], verbose=False)
-    without = disentanglement(vae, batches, ["sap"], categorical=[], verbose=False)
+    again = disentanglement(vae, batches, metrics=["sap"], categorical=["kind"], verbose=False)
+    without = disentanglement(vae, batches, metrics=["sap"], categorical=[], verbose=False)
     assert found.scores == again.scores != without.scores
 
 
 def test_table_file_and_picture(perfect, tmp_path):
     text = str(perfect)
     assert text.startswith("Disentanglement\n")
-    for part in ("β-VAE metric", "DCI informativeness", "by chance", "most of kind", "z1", "100%"):
+    for part in ("β-VAE metric", "DCI informativeness", "by chance", "most about kind", "z1", "100%"):
         assert part in text
     assert "warning" not in text
     perfect.save(tmp_path / "found.json")
@@ -105,21 +105,21 @@ def test_warnings_of_few_rows_and_of_factors_that_go_together():
     rng = np.random.default_rng(0)
     few = np.stack([rng.integers(5, size=100), rng.integers(5, size=100), np.arange(100) % 2], axis=1)
     few[:, 1] = few[:, 0]
-    found = disentanglement(model(np.eye(3)), (few.astype(np.float32), few), ["mig"], verbose=False)
+    found = disentanglement(model(np.eye(3)), (few.astype(np.float32), few), metrics=["mig"], verbose=False)
     counts, together = found.warnings()
     assert "100 examples are few" in counts
-    assert "not independent" in together
+    assert "assume independent factors" in together
     assert "0 and 1 share 100%" in together
 
 
 def test_refused():
     vae = model(np.eye(3))
     cases = [
-        (X, {}, "the data has no labels"),
-        ((X, FACTORS[:, 0]), {}, "two known factors or more"),
+        (X, {}, "the data have no labels"),
+        ((X, FACTORS[:, 0]), {}, "two or more factors"),
         ((X, FACTORS), {"metrics": ["mgi"]}, "received 'mgi'. Did you mean 'mig'"),
-        ((X, FACTORS), {"names": ["a", "b"]}, "wanted 3 different names"),
-        ((X, FACTORS), {"names": ["a", "b", "a"]}, "wanted 3 different names"),
+        ((X, FACTORS), {"names": ["a", "b"]}, "expected 3 different names"),
+        ((X, FACTORS), {"names": ["a", "b", "a"]}, "expected 3 different names"),
         ((X, FACTORS), {"names": ["a", "b", "c"], "categorical": ["d"]}, "Unknown factor: .*received 'd'"),
     ]
     for data, options, message in cases:
@@ -129,8 +129,8 @@ def test_refused():
     prior = kv.priors.Learned(kv.families.OneHotCategorical((2, 3)))
     objective = kv.objectives.ELBO(estimator="nvil")
     categories = kv.models.vae((3,), posterior=latents, prior=prior, objective=objective, hidden=[4])
-    with pytest.raises(ValueError, match="those of OneHotCategorical are categories; wanted real"):
+    with pytest.raises(ValueError, match=r"expected real.* received the categories of OneHotCategorical"):
         disentanglement(categories, (X, FACTORS), verbose=False)
-    with pytest.raises(ValueError, match="seed must be an integer from 0 to 2147483647; received -1"):
+    with pytest.raises(ValueError, match="expected an integer from 0 to 2147483647, received -1"):
         disentanglement(vae, (X, FACTORS), seed=-1, verbose=False)
     assert set(METRICS) == {"beta_vae", "factor_vae", "mig", "sap", "dci", "modularity"}
