@@ -4,7 +4,7 @@ import scipy.special
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.catalog import CATALOG, OWN_LIKELIHOOD
+from keras_vae.models.catalog import CATALOG, OWN_LIKELIHOOD
 from keras_vae.models import READY_MADE
 
 

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from keras_vae.catalog import CATALOG
+from keras_vae.models.catalog import CATALOG
 
 
 def run(options: Namespace) -> None:

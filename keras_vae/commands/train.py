@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from keras_vae.catalog import CATALOG, OWN_LIKELIHOOD
+from keras_vae.models.catalog import CATALOG, OWN_LIKELIHOOD
 from keras_vae.training import Run, RunConfig, read_history, strategy
 from keras_vae.training.cluster import Cluster
 from keras_vae.utils.arguments import lookup

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import data, models
-from keras_vae.catalog import CONDITIONAL
+from keras_vae.models.catalog import CONDITIONAL
 from keras_vae.training.callbacks import Pictures, Progress, clear_log_errors
 from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, restore
 from keras_vae.training.monitor import Monitor
