@@ -59,7 +59,7 @@ _HOMES = {
     "NotFiniteError": "keras_vae.trainer.finite_check",
 }
 
-# All names that a `.keras` file may hold; the last line has those of version 0.1. A test compares them with the classes.
+# All names that a `.keras` file may hold, those of version 0.1 in the last line; a test compares them with the classes.
 _REGISTERED = (
     *("VAE", "Encoder", "Decoder", "Label", "Vector", "MLP", "ConvEncoder", "ConvDecoder"),
     *("Bernoulli", "Beta", "ContinuousBernoulli", "DiscretizedLogisticMixture", "FullNormal", "GrayLevels"),

@@ -80,20 +80,20 @@ def test_strategies_of_one_process(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        ("--strategy multi-worker", "needs to know the workers"),
-        ("--strategy tpu", "TensorFlow found CPU:0"),
-        ("--workers a:1,b:2", "go together"),
-        ("--worker-index 0", "go together"),
-        ("--workers a:1,b:2 --worker-index 2", "wanted 0 to 1"),
-        ("--workers a:1,b:2 --worker-index 0 --strategy one", "goes with --strategy multi-worker"),
-        ("--tpu local --strategy mirrored", "goes with --strategy tpu"),
+        ("--strategy multi-worker", 1, "needs to know the workers"),
+        ("--strategy tpu", 1, "TensorFlow found CPU:0"),
+        ("--workers a:1,b:2", 2, "go together"),
+        ("--worker-index 0", 2, "go together"),
+        ("--workers a:1,b:2 --worker-index 2", 1, "wanted 0 to 1"),
+        ("--workers a:1,b:2 --worker-index 0 --strategy one", 2, "goes with --strategy multi-worker"),
+        ("--tpu local --strategy mirrored", 2, "goes with --strategy tpu"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(words, message, tmp_path, capsys, monkeypatch):
+def test_what_cannot_be_is_refused_before_anything_is_written(words, code, message, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cli.main(["train", "--run", str(tmp_path / "run"), *words.split()]) == 1
+    assert cli.main(["train", "--run", str(tmp_path / "run"), *words.split()]) == code
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 

@@ -22,13 +22,13 @@ sys.path.append(str(Path(__file__).parents[1]))  # for what the other benchmarks
 
 import keras
 import numpy as np
+from filelock import FileLock, Timeout
 from machine import remember
 from settings import OUT, SCHEDULES, settings_of
 from work import Work
 
 import keras_vae as kv
 from keras_vae.utils.files import make_folder, sweep, whole
-from keras_vae.utils.locks import locked
 
 
 @contextlib.contextmanager
@@ -47,8 +47,10 @@ def begin(script: str, description: str | None) -> Iterator[Work]:
         else:
             folder = OUT / f"{path.stem}-{schedule}"
             make_folder(folder)
-            if not held.enter_context(locked(folder)):
-                sys.exit(f"another process works in {folder}; wait for it")
+            try:
+                held.enter_context(FileLock(folder / ".lock", blocking=False, fallback_to_soft=False))
+            except Timeout:
+                sys.exit(f"{folder} is in use by another process; wait for it")
             sweep(folder)
         _refuse_other_settings(folder / "settings.json", settings)
         keras.utils.set_random_seed(settings["seed"])

@@ -1,7 +1,17 @@
-"""Papers and sentences of the ready-made models; text alone, so that listing them needs no TensorFlow."""
+"""Papers and sentences of the ready-made models; only text, so that listing them needs no TensorFlow."""
 
 # Those that are given the class.
 CONDITIONAL = {"cvae", "cvae-prior"}
+
+# The names of `keras_vae.families.LIKELIHOODS`.
+LIKELIHOODS = (
+    "bernoulli",
+    "continuous_bernoulli",
+    "beta",
+    "normal",
+    "gray_levels",
+    "discretized_logistic_mixture",
+)
 
 # The likelihood that a model is named for; all others take any.
 OWN_LIKELIHOOD = {"continuous-bernoulli": "continuous_bernoulli", "factor-analysis": "normal"}

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from filelock import FileLock, Timeout
 
 from keras_vae import data, models
 from keras_vae.models.catalog import CONDITIONAL
@@ -21,7 +22,7 @@ from keras_vae.training.run_config import RunConfig
 from keras_vae.training.strategy import agree, fingerprints, is_chief, loss_told, wait_for_all
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.utils.files import make_folder, sweep, whole
-from keras_vae.utils.locks import locked
+from keras_vae.utils.imports import import_object, is_import_path
 from keras_vae.utils.model_file import load_model
 
 # Test examples that are watched while a model trains, and how many of them are drawn.
@@ -42,6 +43,7 @@ class Run:
         self.history_path = self.directory / "history.json"
         self.checkpoint_dir = self.directory / "checkpoints"
         self.log_dir = self.directory / "logs"
+        self.lock_path = self.directory / ".lock"  # stays when the run has ended; a lock on it does not
 
     def train(
         self,
@@ -135,8 +137,8 @@ class Run:
             changed = RunConfig.read(self.config_path).differences(config)
             if changed:
                 raise ValueError(
-                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Give the same "
-                    "settings to continue it, or another --run"
+                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Use the same "
+                    "settings to continue it, or another run directory"
                 )
 
     def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None, chief: bool) -> list[Any]:
@@ -170,11 +172,19 @@ class Run:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with locked(self.directory) as mine:
-            if not mine:
-                raise ValueError(f"another process is training in {self.directory}; wait for it, or give another --run")
+        # Held by flock, so it ends with the process that holds it, however that ends.
+        lock = FileLock(self.lock_path, blocking=False, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(
+                f"{self.directory} is in use by another process. Wait for it to end, or use another run directory"
+            ) from None
+        try:
             sweep(self.directory)
             yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def _usable_model(self, model: Any) -> Iterator[None]:
@@ -203,9 +213,13 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
             f"{config.model} is conditional on one label for each image; received {labels.shape[1]} factors for each "
             f"from {config.data!r}. Choose a set with one label, or a model without a condition"
         )
-    names = ("batch_size", "likelihood", "preprocess", "seed")
-    settings = {name: getattr(config, name) for name in names}
-    return examples, {**settings, "with_labels": conditional}
+    settings = {name: getattr(config, name) for name in ("batch_size", "preprocess", "seed")}
+    return examples, {**settings, "likelihood": _part(config.likelihood), "with_labels": conditional}
+
+
+def _part(name: str | None) -> Any:
+    """Return what `package.module:Name` names, and any other name as it is."""
+    return import_object(name) if name is not None and is_import_path(name) else name
 
 
 def _new_model(config: RunConfig, examples: data.Examples) -> Any:
@@ -213,19 +227,27 @@ def _new_model(config: RunConfig, examples: data.Examples) -> Any:
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        model = models.make(
-            config.model,
-            examples.images.shape[1:],
-            latent_size=config.latent_size,
-            likelihood=config.likelihood,
-            network=config.network,
-            hidden=config.hidden,
-            scale=config.scale,
-            num_samples=config.num_samples,
-            classes=None if examples.labels is None else int(examples.labels.max()) + 1,
-            examples=gray,
-            seed=config.seed,
-        )
+        settings: dict[str, Any] = {
+            "latent_size": config.latent_size,
+            "likelihood": _part(config.likelihood),
+            "network": config.network,
+            "hidden": config.hidden,
+            "scale": config.scale,
+            "seed": config.seed,
+        }
+        if config.prior is not None:
+            settings["prior"] = _part(config.prior)(config.latent_size)
+        if config.objective is not None:
+            model = models.vae(examples.images.shape[1:], objective=_part(config.objective)(), **settings)
+        else:
+            model = models.make(
+                config.model,
+                examples.images.shape[1:],
+                num_samples=config.num_samples,
+                classes=None if examples.labels is None else int(examples.labels.max()) + 1,
+                examples=gray,
+                **settings,
+            )
     finally:
         keras.config.set_dtype_policy(policy)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import keras_vae as kv
 from keras_vae import cli
-from keras_vae.commands import evaluate, evaluate_report
-from keras_vae.commands.evaluate_report import Material
+from keras_vae.cli import evaluate, evaluate_report
+from keras_vae.cli.evaluate_report import Material
 from keras_vae.evaluation import report
 from keras_vae.evaluation.report import Section
 from keras_vae.training import Run

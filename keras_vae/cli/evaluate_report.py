@@ -1,4 +1,4 @@
-"""What `keras-vae evaluate --report` measures and shows, beside the bound and the log-likelihood."""
+"""What `keras-vae evaluate --report` measures and shows, besides the bound and the log-likelihood."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
