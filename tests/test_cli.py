@@ -158,11 +158,12 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow', but the module math has no 'Flow'"),
         ("train --run r --prior mixture", "--prior: expected package.module:Name, received 'mixture'"),
         ("train --run r --objective math:pi --model iwae", "--objective goes with --model vae, .*--model iwae"),
+        ("train --run r --hidden 4 8 --hidden 3", "Parameter --hidden specified multiple times"),
         ("train --run r --latnt 3", "Unknown option: --latnt. Did you mean --latent"),
         ("sample {run} --condition 1", "--condition: the model has no condition, expected none, received 1"),
         ("sample {run} --out x.gif", "--out: expected a name that ends in .png or .npy, received x.gif"),
         ("sample {run} --out {run}/no/x.png", "--out: expected an existing folder, received .*Make .* first"),
-        ("demo --out {run}", "--out: expected a new or empty folder"),
+        ("demo --out {run}", "--out: expected an empty or new folder"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):
@@ -247,6 +248,33 @@ def test_draws_are_asked_for_only_with_the_flag(run, tmp_path, monkeypatch):
         assert cli.main(["sample", str(run), "--n", "2", "--out", str(tmp_path / "x.npy"), *words]) == 0
     plain = {"seed": 0, "condition": None}
     assert asked == [plain, {**plain, "draws": True}]
+
+
+def test_the_last_one_of_a_repeated_flag_counts():
+    words = ["train", "--run", "r", "--hidden", "4", "8", "--latent", "2", "--image-size", "1", "2", "--latent=3"]
+    _, call, _ = app.parse_args(words, exit_on_error=False)
+    config = call.arguments["options"].config
+    assert (config.latent_size, config.hidden, config.image_size) == (3, (4, 8), (1, 2))
+
+
+def test_a_likelihood_of_ones_own_is_passed_on_and_stored_by_name(tmp_path, monkeypatch):
+    (tmp_path / "own_likelihood.py").write_text(
+        "import keras_vae as kv\nclass Mine(kv.families.Bernoulli): ...\ndef make(shape): return Mine(shape)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    made = []
+
+    def make(name, event_shape, **others):
+        made.append(others["likelihood"])
+        raise ValueError("seen")
+
+    monkeypatch.setattr("keras_vae.training.run.models.make", make)
+    images = np.zeros([4, 8, 8], np.uint8)
+    np.savez("d.npz", x_train=images, x_test=images)
+    for name in ("Mine", "make"):
+        assert cli.main(["train", "--run", "run", "--data", "d.npz", "--likelihood", f"own_likelihood:{name}"]) == 1
+    assert made[0].__name__ == type(made[1]).__name__ == "Mine"
+    assert made[1].event_shape == (8, 8, 1)
 
 
 def test_ctrl_c_exits_with_130(run, monkeypatch, capsys):

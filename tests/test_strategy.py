@@ -16,6 +16,7 @@ import tensorflow as tf
 import yaml
 
 from keras_vae import cli
+from keras_vae.cli.app import app
 from keras_vae.training import Run, read_history, strategy
 from keras_vae.training.checkpoint import checkpoints
 from keras_vae.training.cluster import Cluster
@@ -129,8 +130,8 @@ def test_kubernetes_manifest():
         text = environment["TF_CONFIG"].replace("$(WORKER_INDEX)", str(index))
         workers = tuple(f"{name}-{i}.{pod['subdomain']}:{port}" for i in range(job["completions"]))
         assert Cluster.from_environment({"TF_CONFIG": text}) == Cluster(workers, index)
-    options = cli.parser().parse_args(container["args"])
-    assert options.run.startswith(container["volumeMounts"][0]["mountPath"])
+    _, call, _ = app.parse_args(container["args"], exit_on_error=False)
+    assert call.arguments["options"].run.startswith(container["volumeMounts"][0]["mountPath"])
 
 
 # Several processes.

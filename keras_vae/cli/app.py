@@ -29,7 +29,7 @@ app = App(
     help_epilogue="First run: keras-vae demo. Then: keras-vae train --help",
     help_format="markdown",
     version=f"keras-vae {__version__}",
-    default_parameter=Parameter(negative=""),
+    default_parameter=Parameter(negative="", allow_repeating=True),  # the last one counts
     group_parameters=Group("Options", sort_key=5),
     result_action="return_value",
     exit_on_error=False,
@@ -129,7 +129,7 @@ def export(
     options: Annotated[Export, _FLAGS] = Export(),
 ) -> None:
     """Write a SavedModel for TensorFlow Serving."""
-    _run("export", model, to, options, name="export")
+    _run("stored_models", model, to, options, name="export")
 
 
 @app.command(help_epilogue="Example: keras-vae bundle models/digits --to bundles/digits", sort_key=6)
@@ -139,7 +139,7 @@ def bundle(
     options: Annotated[Bundle, _FLAGS],
 ) -> None:
     """Write the files that take an export to production: TensorFlow Serving in Docker, Kubernetes or KServe."""
-    _run("export", base_path, options, name="bundle")
+    _run("stored_models", base_path, options, name="bundle")
 
 
 @app.command(help_flags=[], version_flags=[], sort_key=7)

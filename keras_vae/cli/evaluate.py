@@ -35,7 +35,7 @@ def run(path: str, options: Evaluate) -> None:
     def batches(examples: Examples, with_labels: bool) -> tf.data.Dataset:
         return data.load(
             examples,
-            "test",  # as test sets are: the same noise in each pass, whatever the split
+            "test",  # whatever the split: a test set has the same noise in each pass
             batch_size=config.batch_size if config else 100,
             likelihood=likelihood_of(model),
             preprocess=options.preprocess or (config.preprocess if config else None),
@@ -64,9 +64,9 @@ def run(path: str, options: Evaluate) -> None:
 
 
 def _training(read: Callable[[str], Examples], options: Evaluate) -> Examples | str:
-    """Return the training examples, or why there are none that the measures can learn from."""
+    """Return the training examples, or the reason why the measures have none to learn from."""
     if {part.split("[")[0].strip() for part in options.split.split("+")} & {"train", "all"}:
-        return f"the examples measured, {options.split!r}, are training examples themselves, or hold some"
+        return f"the split {options.split!r} itself consists of training examples, or contains some"
     try:
         return read("train")
     except (ValueError, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Version directories that appear whole or not at all."""
+"""Version directories that appear complete or not at all."""
 
 import contextlib
 import os
@@ -16,10 +16,10 @@ _BASE_LOCK = ".exporting.lock"
 
 @contextlib.contextmanager
 def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a directory to write to; when the block ends well, rename it to `path`.
+    """Yield a directory to write to, and rename it to `path` if the block succeeds.
 
     The temporary directory lies next to `path` under a name that is not an integer, which model servers skip.
-    What a killed export left behind is removed first; one that still runs holds a lock.
+    Remains of killed exports are removed first; an export in progress holds a lock.
 
     Args:
         path: `<model's base path>/<version>`, the version a positive integer.
@@ -37,12 +37,13 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
-        with _locked(target.parent / _BASE_LOCK):  # so that nobody sweeps the new directory before it is locked
+        # So that no other export removes the new directory before it is locked.
+        with _locked(target.parent / _BASE_LOCK):
             _sweep(target.parent)
             unfinished = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{version}-", dir=target.parent))
             held.callback(shutil.rmtree, unfinished, ignore_errors=True)
             held.enter_context(_locked(_lock_path(unfinished)))
-        unfinished.chmod(0o777 & ~_umask())  # mkdtemp keeps others out, a model server too
+        unfinished.chmod(0o777 & ~_umask())  # mkdtemp's mode would keep a model server out
         yield unfinished
         _refuse_existing(target)
         try:
@@ -85,7 +86,7 @@ def _locked(path: Path, blocking: bool = True) -> Iterator[None]:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)  # while it is held; who waits for it then opens a new file
+            path.unlink(missing_ok=True)  # while it is held: whoever waits for it then opens a new file
 
 
 def _umask() -> int:

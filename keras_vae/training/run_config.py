@@ -43,10 +43,10 @@ class RunConfig:
         model: Name of a ready-made model; keras-vae models lists them.
         likelihood: p(x|z): bernoulli for binary data, continuous_bernoulli or beta for [0, 1], normal for real data,
             gray_levels or discretized_logistic_mixture for 8-bit data (gray_levels has 256 values per pixel: use
-            --network conv). Or package.module:Name, a class or function of your own that takes the shape of x. Default:
-            the model's own, or bernoulli.
+            --network conv). Or package.module:Name, a family class of your own, or a function that takes the shape of x
+            and returns a family. Default: the model's own, or bernoulli.
         scale: Scale of a normal likelihood: learned (its default), learned_per_element, predicted or a number.
-        prior: package.module:Name, a class or function that takes the number of latents, in place of the model's prior.
+        prior: package.module:Name, a class or function that takes the number of latents, instead of the model's prior.
         objective: package.module:Name, a class or function that takes no arguments; for --model vae.
         latent_size: Number of latents.
         network: Kind of network.

@@ -30,7 +30,7 @@ def _read_each(read: Callable[[str], Any]) -> Parameter:
     def convert(hint: Any, tokens: Sequence[Token]) -> tuple[Any, ...]:
         return tuple(read(token.value) for token in tokens)
 
-    return Parameter(converter=convert, consume_multiple=True)
+    return Parameter(converter=convert, consume_multiple=True, allow_repeating=False)
 
 
 def one_of(kind: str, names: Sequence[str], or_import: bool = False) -> Parameter:
