@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from keras_vae.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
+from keras_vae.models.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parent

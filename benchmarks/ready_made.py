@@ -21,7 +21,7 @@ import keras
 import numpy as np
 
 import keras_vae as kv
-from keras_vae.catalog import OWN_LIKELIHOOD
+from keras_vae.models.catalog import OWN_LIKELIHOOD
 from keras_vae.utils.files import whole
 
 # Models that the others are compared with.

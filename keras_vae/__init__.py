@@ -1,56 +1,99 @@
-"""Variational autoencoders for Keras 3 on TensorFlow."""
+"""Variational autoencoders for Keras 3 on TensorFlow.
 
-import sys
-from pathlib import Path
+Importing this imports neither TensorFlow nor Keras: each part follows when it is first used. Keras can load models from
+files all the same, as it finds the classes through `register_lazily`.
+"""
+
+from typing import TYPE_CHECKING
+
+from keras_vae.utils.lazy_imports import lazy_names, register_lazily
+
+if TYPE_CHECKING:
+    from keras_vae import conditions as conditions
+    from keras_vae import data as data
+    from keras_vae import estimators as estimators
+    from keras_vae import evaluation as evaluation
+    from keras_vae import families as families
+    from keras_vae import flows as flows
+    from keras_vae import latent as latent
+    from keras_vae import models as models
+    from keras_vae import networks as networks
+    from keras_vae import objectives as objectives
+    from keras_vae import plots as plots
+    from keras_vae import priors as priors
+    from keras_vae import schedules as schedules
+    from keras_vae import testing as testing
+    from keras_vae import training as training
+    from keras_vae.encoder_decoder import ChainEncoder as ChainEncoder
+    from keras_vae.encoder_decoder import Decoder as Decoder
+    from keras_vae.encoder_decoder import Encoder as Encoder
+    from keras_vae.encoder_decoder import LatentEncoder as LatentEncoder
+    from keras_vae.priors.conditional import ConditionalPrior as ConditionalPrior
+    from keras_vae.trainer.finite_check import NotFiniteError as NotFiniteError
+    from keras_vae.vae import VAE as VAE
 
 __version__ = "0.1.0"
 
-# The command imports TensorFlow only when a subcommand needs it, so that --help answers at once. Everyone else
-# gets all parts, registered with Keras, so that keras.saving.load_model knows them.
-if Path(sys.argv[0]).stem != "keras-vae" and sys.orig_argv[1:3] != ["-m", "keras_vae"]:
-    from keras_vae import (
-        conditions,
-        data,
-        estimators,
-        evaluation,
-        families,
-        flows,
-        latent,
-        models,
-        networks,
-        objectives,
-        plots,
-        priors,
-        schedules,
-        testing,
-        training,
-    )
-    from keras_vae.encoder_decoder import ChainEncoder, Decoder, Encoder, LatentEncoder
-    from keras_vae.priors.conditional import ConditionalPrior
-    from keras_vae.trainer.finite_check import NotFiniteError
-    from keras_vae.vae import VAE
+__all__ = [
+    "VAE",
+    "ChainEncoder",
+    "ConditionalPrior",
+    "Decoder",
+    "Encoder",
+    "LatentEncoder",
+    "NotFiniteError",
+    "conditions",
+    "data",
+    "estimators",
+    "evaluation",
+    "families",
+    "flows",
+    "latent",
+    "models",
+    "networks",
+    "objectives",
+    "plots",
+    "priors",
+    "schedules",
+    "testing",
+    "training",
+]
 
-    __all__ = [
-        "VAE",
-        "ChainEncoder",
+_HOMES = {
+    "VAE": "keras_vae.vae",
+    "ChainEncoder": "keras_vae.encoder_decoder",
+    "ConditionalPrior": "keras_vae.priors.conditional",
+    "Decoder": "keras_vae.encoder_decoder",
+    "Encoder": "keras_vae.encoder_decoder",
+    "LatentEncoder": "keras_vae.encoder_decoder",
+    "NotFiniteError": "keras_vae.trainer.finite_check",
+}
+
+# All names that a `.keras` file may hold, those of version 0.1 in the last line; a test compares them with the classes.
+_REGISTERED = (
+    *("VAE", "Encoder", "ChainEncoder", "Decoder", "Label", "Vector", "MLP", "ConvEncoder", "ConvDecoder"),
+    *("Bernoulli", "Beta", "ContinuousBernoulli", "DiscretizedLogisticMixture", "FullNormal", "GrayLevels"),
+    *("GumbelSoftmax", "InverseAutoregressiveFlow", "Normal", "NormalMixture", "OneHotCategorical"),
+    *("PiecewiseConstant", "PlanarFlow", "RelaxedBernoulli", "Coupling", "MADE"),
+    *(
+        "Autoregressive",
+        "Chain",
         "ConditionalPrior",
-        "Decoder",
-        "Encoder",
-        "LatentEncoder",
-        "NotFiniteError",
-        "conditions",
-        "data",
-        "estimators",
-        "evaluation",
-        "families",
-        "flows",
-        "latent",
-        "models",
-        "networks",
-        "objectives",
-        "plots",
-        "priors",
-        "schedules",
-        "testing",
-        "training",
-    ]
+        "Learned",
+        "MaskedAutoregressiveFlow",
+        "RealNVP",
+        "StandardNormal",
+    ),
+    *("Uniform", "VampPrior", "BetaTC", "ELBO", "IWAE", "InfoVAE", "Cyclical", "Exponential", "Linear"),
+    *("Baseline", "DoublyReparameterized", "LeaveOneOut", "NVIL", "Reparameterized", "StickingTheLanding"),
+    *("DiscretisedLogisticMixture", "DoublyReparametrised", "GreyLevels", "Reparametrised"),
+)
+
+__getattr__ = lazy_names(__name__, _HOMES, globals())
+# The ready-made models import every part that has a class of its own.
+register_lazily("keras_vae", _REGISTERED, ("keras_vae.models.ready_made",))
+
+
+def __dir__() -> list[str]:
+    """Names the parts, imported or not."""
+    return sorted({*globals(), *__all__})

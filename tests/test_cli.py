@@ -1,12 +1,19 @@
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import keras_vae as kv
 from keras_vae import cli
-from keras_vae.arguments import COMMANDS
+from keras_vae.cli import stored_models
+from keras_vae.cli.app import app
+from keras_vae.models import catalog
+from keras_vae.training import RunConfig
+from keras_vae.utils.flag_types import flag_names
 from serving import Server
 
 
@@ -30,12 +37,14 @@ def _train(folder, digits):
     return f"train --run {folder} --data {digits} --hidden 16 --latent 2 --batch-size 16".split()
 
 
-@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in COMMANDS), ["--version"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], *([name, "--help"] for name in app if not name.startswith("-")), ["--version"]]
+)
 def test_help_needs_no_tensorflow(words):
     code = (
-        "import sys; sys.argv = ['keras-vae', *sys.argv[1:]]\n"
+        "import sys\n"
         "from keras_vae.cli import main\n"
-        "try: main()\n"
+        "try: assert main() == 0\n"
         "except SystemExit as end: assert end.code == 0, end.code\n"
         "assert not {'tensorflow', 'keras', 'numpy', 'matplotlib'} & set(sys.modules)\n"
     )
@@ -90,8 +99,8 @@ def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
         assert cli.main([*sample, "--condition", "1"]) == 0
         assert np.any(np.load(tmp_path / "s.npy") != np.load(tmp_path / "g.npy"))
         capsys.readouterr()
-        assert cli.main(generate) == 1
-        assert "the served model is conditional" in capsys.readouterr().err
+        assert cli.main(generate) == 2
+        assert "--condition: the served model is conditional, expected" in capsys.readouterr().err
     assert cli.main([*sample, "--condition", "3"]) == 1
     assert "expected every label an integer from 0 to 2" in capsys.readouterr().err
     assert cli.main(sample) == 0  # the classes in turn
@@ -107,51 +116,171 @@ def test_train_again_continues(run, digits, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "--model", "iwea", "--run", "x"], "received 'iwea'. Did you mean 'iwae'"),
-        (["sample", "{run}", "--condition", "1"], "the model has no condition; received --condition"),
-        (["evaluate", "nowhere"], "nowhere does not exist; wanted a run directory or a .keras file"),
-        (["sample", "{run}", "--out", "x.gif"], "must end in .png or .npy; received x.gif"),
-        (["sample", "{run}", "--out", "{run}/no/x.png"], "does not exist; make it first"),
+        (["evaluate", "nowhere"], "nowhere does not exist: expected a run directory or a .keras file"),
         (["export", "{run}", "{run}/digits"], "must end in a version"),
         (["train", "--run", "{run}", "--data", "mnist_6k"], "other settings"),
         (["train", "--run", "{run}2", "--data", "mnist_6k"], "mnist_6k"),
-        (["demo", "--out", "{run}"], "holds other files than a demo's"),
-        (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "gray"], "continuous"),
+        (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "gray"], "--preprocess"),
+        (["train", "--run", "{run}2", "--data", "{images}"], "--image-size"),
+        (["train", "--run", "{run}2", "--data", "{digits}", "--image-size", "4", "4"], "--image-size 4 4"),
         (["generate", "--model", "m", "--server", "127.0.0.1:1", "--timeout", "0.3"], "127.0.0.1:1"),
     ],
 )
-def test_a_mistake_gives_one_clear_line(run, words, message, capsys):
-    code = cli.main([w.format(run=run) for w in words])
+def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digits, words, message, capsys):
+    code = cli.main([w.format(run=run, images=images, digits=digits) for w in words])
     captured = capsys.readouterr()
     line = captured.err.strip().splitlines()[-1]
     assert code == 1
     assert line.startswith(f"keras-vae {words[0]}: error: ")
     assert message in line
+    assert "image_size" not in line
     assert "Traceback" not in captured.err
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "message"),
     [
-        [],
-        ["fly"],
-        ["train"],
-        ["train", "--run", "r", "--latent", "0"],
-        ["train", "--run", "r", "--scale", "x"],
-        ["train", "--run", "r", "--learning-rate", "nan"],
+        ("", "expected a command, one of demo, train, .*, received none"),
+        ("fly", "expected one of 'demo', .*, received 'fly'"),
+        ("train", "--run: expected a value, received none"),
+        ("train --run r --image-size 28", "--image-size: expected 2 values, received 1"),
+        ("train --run r --image-size 28 x", "--image-size: expected a positive integer, received 'x'"),
+        ("train --run r --latent 0", "--latent: expected a positive integer, received '0'"),
+        ("train --run r --hidden 16 1.5", "--hidden: expected a positive integer, received '1.5'"),
+        ("train --run r --scale x", "--scale: expected learned, .* or a positive number, received 'x'"),
+        ("train --run r --learning-rate nan", "--learning-rate: expected a positive number, .*received 'nan'"),
+        ("train --run r --worker-index -1", "--worker-index: expected an integer from 0, received '-1'"),
+        ("train --run r --model iwea", "--model: expected one of .*, received 'iwea'. Did you mean 'iwae'"),
+        ("train --run r --network cnv", "--network: expected one of 'mlp', 'conv', received 'cnv'"),
+        ("train --run r --likelihood poisson", "--likelihood: expected one of .*, received 'poisson'"),
+        ("train --run r --likelihood parts:", "--likelihood: expected package.module:Name, received 'parts:'"),
+        ("train --run r --likelihood no_module:Poisson", "--likelihood: .*no_module cannot be imported .*No module"),
+        ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow', but the module math has no 'Flow'"),
+        ("train --run r --prior mixture", "--prior: expected package.module:Name, received 'mixture'"),
+        ("train --run r --objective math:pi --model iwae", "--objective goes with --model vae, .*--model iwae"),
+        ("train --run r --hidden 4 8 --hidden 3", "Parameter --hidden specified multiple times"),
+        ("train --run r --latnt 3", "Unknown option: --latnt. Did you mean --latent"),
+        ("sample {run} --condition 1", "--condition: the model has no condition, expected none, received 1"),
+        ("sample {run} --out x.gif", "--out: expected a name that ends in .png or .npy, received x.gif"),
+        ("sample {run} --out {run}/no/x.png", "--out: expected an existing folder, received .*Make .* first"),
+        ("demo --out {run}", "--out: expected an empty or new folder"),
     ],
 )
-def test_a_wrong_call_exits_with_2(words, capsys):
-    with pytest.raises(SystemExit) as end:
-        cli.main(words)
-    assert end.value.code == 2
-    assert "usage: keras-vae" in capsys.readouterr().err
+def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):
+    assert cli.main(words.format(run=run).split()) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    command = words.split()[:1] if words != "fly" else []
+    name = " ".join(["keras-vae", *command])
+    assert re.fullmatch(rf"{name}: error: .*{message}.* See {name} --help", line)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder of images of two sizes."""
+    folder = tmp_path_factory.mktemp("images")
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        for size in (4, 5):
+            Image.new("L", (size, size)).save(folder / split / f"{size}.png")
+    return folder
+
+
+def test_old_spellings_are_read(tmp_path, run):
+    path = tmp_path / "config.json"
+    old = json.loads((run / "config.json").read_text())
+    del old["prior"], old["objective"]
+    path.write_text(json.dumps({**old, "likelihood": "grey_levels", "preprocess": "grey"}))
+    assert RunConfig.read(path).likelihood == "gray_levels"
+    assert RunConfig.read(path).preprocess == "gray"
+    path.write_text(json.dumps({**old, "likelihood": "discretised_logistic_mixture", "preprocess": "dequantised"}))
+    assert RunConfig.read(path).differences(RunConfig.read(run / "config.json")) == [
+        "--preprocess: 'dequantized' → None",
+        "--likelihood: 'discretized_logistic_mixture' → 'bernoulli'",
+    ]
+
+
+def test_the_flags_and_their_help_are_those_of_the_settings(capsys):
+    assert cli.main(["train", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for flag in flag_names(RunConfig).values():
+        assert re.search(rf"{flag}\b", shown), flag
+    assert tuple(kv.families.LIKELIHOODS) == catalog.LIKELIHOODS
+
+
+def test_a_prior_and_an_objective_of_ones_own(tmp_path, digits, monkeypatch, capsys):
+    (tmp_path / "own_parts.py").write_text(
+        "import keras_vae as kv\n"
+        "def prior(latents): return kv.priors.Learned(kv.families.Normal(latents))\n"
+        "class TwoSamples(kv.objectives.ELBO):\n"
+        "    def __init__(self): super().__init__(num_samples=2)\n"
+        "    def get_config(self): return {}\n"
+        "import keras\n"
+        "keras.saving.register_keras_serializable('own_parts')(TwoSamples)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = [
+        *_train("run", digits),
+        "--epochs",
+        "1",
+        "--prior",
+        "own_parts:prior",
+        "--objective",
+        "own_parts:TwoSamples",
+    ]
+    assert cli.main(words) == 0
+    config = RunConfig.read("run/config.json")
+    assert (config.prior, config.objective) == ("own_parts:prior", "own_parts:TwoSamples")
+    model, _ = stored_models.load("run")
+    assert type(model.prior) is kv.priors.Learned
+    assert type(model.objective).__name__ == "TwoSamples"
+    assert cli.main(["evaluate", "run", "--num-samples", "5"]) == 0
+
+
+def test_draws_are_asked_for_only_with_the_flag(run, tmp_path, monkeypatch):
+    asked = []
+
+    def sample(self, n, **others):
+        asked.append(others)
+        return np.zeros([n, 8, 8, 1])
+
+    monkeypatch.setattr(kv.VAE, "sample", sample)
+    for words in ([], ["--draws"]):
+        assert cli.main(["sample", str(run), "--n", "2", "--out", str(tmp_path / "x.npy"), *words]) == 0
+    plain = {"seed": 0, "condition": None}
+    assert asked == [plain, {**plain, "draws": True}]
+
+
+def test_the_last_one_of_a_repeated_flag_counts():
+    words = ["train", "--run", "r", "--hidden", "4", "8", "--latent", "2", "--image-size", "1", "2", "--latent=3"]
+    _, call, _ = app.parse_args(words, exit_on_error=False)
+    config = call.arguments["options"].config
+    assert (config.latent_size, config.hidden, config.image_size) == (3, (4, 8), (1, 2))
+
+
+def test_a_likelihood_of_ones_own_is_passed_on_and_stored_by_name(tmp_path, monkeypatch):
+    (tmp_path / "own_likelihood.py").write_text(
+        "import keras_vae as kv\nclass Mine(kv.families.Bernoulli): ...\ndef make(shape): return Mine(shape)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    made = []
+
+    def make(name, event_shape, **others):
+        made.append(others["likelihood"])
+        raise ValueError("seen")
+
+    monkeypatch.setattr("keras_vae.training.run.models.make", make)
+    images = np.zeros([4, 8, 8], np.uint8)
+    np.savez("d.npz", x_train=images, x_test=images)
+    for name in ("Mine", "make"):
+        assert cli.main(["train", "--run", "run", "--data", "d.npz", "--likelihood", f"own_likelihood:{name}"]) == 1
+    assert made[0].__name__ == type(made[1]).__name__ == "Mine"
+    assert made[1].event_shape == (8, 8, 1)
 
 
 def test_ctrl_c_exits_with_130(run, monkeypatch, capsys):
-    def interrupted(options):
+    def interrupted(path, options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_vae.commands.evaluate.run", interrupted)
+    monkeypatch.setattr("keras_vae.cli.evaluate.run", interrupted)
     assert cli.main(["evaluate", str(run)]) == 130
     assert "interrupted" in capsys.readouterr().err

@@ -4,8 +4,8 @@ import scipy.special
 import scipy.stats
 
 import keras_vae as kv
-from keras_vae.catalog import CATALOG, OWN_LIKELIHOOD
 from keras_vae.models import READY_MADE
+from keras_vae.models.catalog import CATALOG, OWN_LIKELIHOOD
 
 
 @pytest.mark.parametrize("name", READY_MADE)

@@ -16,6 +16,7 @@ import tensorflow as tf
 import yaml
 
 from keras_vae import cli
+from keras_vae.cli.app import app
 from keras_vae.training import Run, read_history, strategy
 from keras_vae.training.checkpoint import checkpoints
 from keras_vae.training.cluster import Cluster
@@ -80,20 +81,20 @@ def test_strategies_of_one_process(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        ("--strategy multi-worker", "has no workers"),
-        ("--strategy tpu", "received CPU:0"),
-        ("--workers a:1,b:2", "go together"),
-        ("--worker-index 0", "go together"),
-        ("--workers a:1,b:2 --worker-index 2", "expected 0 to 1"),
-        ("--workers a:1,b:2 --worker-index 0 --strategy one", "goes with --strategy multi-worker"),
-        ("--tpu local --strategy mirrored", "goes with --strategy tpu"),
+        ("--strategy multi-worker", 1, "has no workers"),
+        ("--strategy tpu", 1, "received CPU:0"),
+        ("--workers a:1,b:2", 2, "go together"),
+        ("--worker-index 0", 2, "go together"),
+        ("--workers a:1,b:2 --worker-index 2", 1, "expected 0 to 1"),
+        ("--workers a:1,b:2 --worker-index 0 --strategy one", 2, "goes with --strategy multi-worker"),
+        ("--tpu local --strategy mirrored", 2, "goes with --strategy tpu"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(words, message, tmp_path, capsys, monkeypatch):
+def test_what_cannot_be_is_refused_before_anything_is_written(words, code, message, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert cli.main(["train", "--run", str(tmp_path / "run"), *words.split()]) == 1
+    assert cli.main(["train", "--run", str(tmp_path / "run"), *words.split()]) == code
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
@@ -129,8 +130,8 @@ def test_kubernetes_manifest():
         text = environment["TF_CONFIG"].replace("$(WORKER_INDEX)", str(index))
         workers = tuple(f"{name}-{i}.{pod['subdomain']}:{port}" for i in range(job["completions"]))
         assert Cluster.from_environment({"TF_CONFIG": text}) == Cluster(workers, index)
-    options = cli.parser().parse_args(container["args"])
-    assert options.run.startswith(container["volumeMounts"][0]["mountPath"])
+    _, call, _ = app.parse_args(container["args"], exit_on_error=False)
+    assert call.arguments["options"].run.startswith(container["volumeMounts"][0]["mountPath"])
 
 
 # Several processes.

@@ -3,11 +3,11 @@ import json
 import keras
 import numpy as np
 import pytest
+from filelock import FileLock
 
 import keras_vae as kv
 from keras_vae.training import Checkpoint, HistoryFile, Run, RunConfig, read_history, restore
 from keras_vae.training.checkpoint import checkpoints
-from keras_vae.utils.locks import locked
 from tests.short_runs import config
 
 
@@ -143,7 +143,7 @@ def test_a_run_in_use_is_refused(digits, tmp_path):
     left.write_bytes(b"half")
     run.train(config(digits), epochs=1)
     assert not left.exists()
-    with locked(run.directory), pytest.raises(ValueError, match="another process is training"):
+    with FileLock(run.lock_path), pytest.raises(ValueError, match="is in use by another process"):
         run.train(config(digits), epochs=2)
 
 

@@ -22,13 +22,13 @@ sys.path.append(str(Path(__file__).parents[1]))  # to import from the other benc
 
 import keras
 import numpy as np
+from filelock import FileLock, Timeout
 from machine import remember
 from settings import OUT, SCHEDULES, settings_of
 from work import Work
 
 import keras_vae as kv
 from keras_vae.utils.files import make_folder, sweep, whole
-from keras_vae.utils.locks import locked
 
 
 @contextlib.contextmanager
@@ -47,7 +47,9 @@ def begin(script: str, description: str | None) -> Iterator[Work]:
         else:
             folder = OUT / f"{path.stem}-{schedule}"
             make_folder(folder)
-            if not held.enter_context(locked(folder)):
+            try:
+                held.enter_context(FileLock(folder / ".lock", blocking=False, fallback_to_soft=False))
+            except Timeout:
                 sys.exit(f"{folder} is in use by another process. Wait until it has finished.")
             sweep(folder)
         _refuse_other_settings(folder / "settings.json", settings)

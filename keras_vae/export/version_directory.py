@@ -1,4 +1,4 @@
-"""Version directories that appear whole or not at all."""
+"""Version directories that appear complete or not at all."""
 
 import contextlib
 import os
@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_vae.utils.locks import locked
+from filelock import FileLock, Timeout
 
 _PREFIX = ".exporting-"
+# On the base path, held while an export begins.
+_BASE_LOCK = ".exporting.lock"
 
 
 @contextlib.contextmanager
 def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a directory to write to; when the block ends well, rename it to `path`.
+    """Yield a directory to write to, and rename it to `path` if the block succeeds.
 
-    The temporary directory lies beside `path` under a name that is no integer, which model servers skip.
-    What a killed export left behind is removed first; one that still runs holds a lock.
+    The temporary directory lies next to `path` under a name that is not an integer, which model servers skip.
+    Remains of killed exports are removed first; an export in progress holds a lock.
 
     Args:
         path: `<model's base path>/<version>`, the version a positive integer.
@@ -35,12 +37,13 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
-        with locked(target.parent, wait=True):  # so that nobody sweeps the new directory before it is locked
+        # So that no other export removes the new directory before it is locked.
+        with _locked(target.parent / _BASE_LOCK):
             _sweep(target.parent)
             unfinished = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{version}-", dir=target.parent))
             held.callback(shutil.rmtree, unfinished, ignore_errors=True)
-            held.enter_context(locked(unfinished))
-        unfinished.chmod(0o777 & ~_umask())  # mkdtemp keeps others out, a model server too
+            held.enter_context(_locked(_lock_path(unfinished)))
+        unfinished.chmod(0o777 & ~_umask())  # mkdtemp's mode would keep a model server out
         yield unfinished
         _refuse_existing(target)
         try:
@@ -61,9 +64,29 @@ def _refuse_existing(target: Path) -> None:
 
 def _sweep(base: Path) -> None:
     for left in base.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError), locked(left) as abandoned:
-            if abandoned:
-                shutil.rmtree(left, ignore_errors=True)
+        if not left.is_dir():
+            continue
+        with contextlib.suppress(Timeout), _locked(_lock_path(left), blocking=False):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _lock_path(unfinished: Path) -> Path:
+    # Beside the directory, which is renamed with all that it holds.
+    return unfinished.with_name(f"{unfinished.name}.lock")
+
+
+@contextlib.contextmanager
+def _locked(path: Path, blocking: bool = True) -> Iterator[None]:
+    """Hold a lock, which ends with the process that holds it, however it ends; then remove its file.
+
+    Raises:
+        Timeout: If another process holds it, and this is not blocking.
+    """
+    with FileLock(path, blocking=blocking, fallback_to_soft=False):
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: whoever waits for it then opens a new file
 
 
 def _umask() -> int:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_vae import families, priors
-from keras_vae.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.conditions import Label
+from keras_vae.models.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.models.compose import vae
 from keras_vae.networks import MLP
 from keras_vae.objectives import ELBO, IWAE, BetaTC, InfoVAE

@@ -1,11 +1,20 @@
-"""Training: callbacks, checkpoints, monitoring, and run directories from which training resumes."""
+"""Training that resumes: callbacks and run directories. A run's settings need no TensorFlow."""
 
-from keras_vae.training.callbacks import Pictures
-from keras_vae.training.checkpoint import Checkpoint, HistoryFile, read_history, restore
-from keras_vae.training.monitor import Monitor, PosteriorCollapseWarning
-from keras_vae.training.run import Run
-from keras_vae.training.run_config import RunConfig
-from keras_vae.training.strategy import WorkerLostError
+from typing import TYPE_CHECKING
+
+from keras_vae.utils.lazy_imports import lazy_names
+
+if TYPE_CHECKING:
+    from keras_vae.training.callbacks import Pictures as Pictures
+    from keras_vae.training.checkpoint import Checkpoint as Checkpoint
+    from keras_vae.training.checkpoint import HistoryFile as HistoryFile
+    from keras_vae.training.checkpoint import read_history as read_history
+    from keras_vae.training.checkpoint import restore as restore
+    from keras_vae.training.monitor import Monitor as Monitor
+    from keras_vae.training.monitor import PosteriorCollapseWarning as PosteriorCollapseWarning
+    from keras_vae.training.run import Run as Run
+    from keras_vae.training.run_config import RunConfig as RunConfig
+    from keras_vae.training.strategy import WorkerLostError as WorkerLostError
 
 __all__ = [
     "Checkpoint",
@@ -19,3 +28,23 @@ __all__ = [
     "read_history",
     "restore",
 ]
+
+_HOMES = {
+    "Checkpoint": "keras_vae.training.checkpoint",
+    "HistoryFile": "keras_vae.training.checkpoint",
+    "Monitor": "keras_vae.training.monitor",
+    "Pictures": "keras_vae.training.callbacks",
+    "PosteriorCollapseWarning": "keras_vae.training.monitor",
+    "Run": "keras_vae.training.run",
+    "RunConfig": "keras_vae.training.run_config",
+    "WorkerLostError": "keras_vae.training.strategy",
+    "read_history": "keras_vae.training.checkpoint",
+    "restore": "keras_vae.training.checkpoint",
+}
+
+__getattr__ = lazy_names(__name__, _HOMES, globals())
+
+
+def __dir__() -> list[str]:
+    """Names the parts, imported or not."""
+    return sorted({*globals(), *__all__})

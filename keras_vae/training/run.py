@@ -1,6 +1,7 @@
-"""A run directory: everything one training leaves behind, and what it needs to go on."""
+"""A run directory: all that a training run writes, and all that it needs to resume."""
 
 import contextlib
+import inspect
 import os
 import shutil
 import sys
@@ -11,9 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from filelock import FileLock, Timeout
 
 from keras_vae import data, models
-from keras_vae.catalog import CONDITIONAL
+from keras_vae.models.catalog import CONDITIONAL
 from keras_vae.training.callbacks import Pictures, Progress, clear_log_errors
 from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, restore
 from keras_vae.training.monitor import Monitor
@@ -21,10 +23,10 @@ from keras_vae.training.run_config import RunConfig
 from keras_vae.training.strategy import agree, fingerprints, is_chief, loss_told, wait_for_all
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.utils.files import make_folder, sweep, whole
-from keras_vae.utils.locks import locked
+from keras_vae.utils.imports import import_object, is_import_path
 from keras_vae.utils.model_file import load_model
 
-# Test examples that are watched while a model trains, and how many of them are drawn.
+# Number of test examples monitored during training, and number of those that are plotted.
 _HELD, _SHOWN = 500, 16
 
 
@@ -32,7 +34,7 @@ class Run:
     """A directory with `config.json`, `model.keras`, `history.json`, `checkpoints/` and `logs/`.
 
     Args:
-        directory: The run's; it need not exist yet.
+        directory: The directory of the run; it need not exist yet.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -42,6 +44,7 @@ class Run:
         self.history_path = self.directory / "history.json"
         self.checkpoint_dir = self.directory / "checkpoints"
         self.log_dir = self.directory / "logs"
+        self.lock_path = self.directory / ".lock"  # stays when the run has ended; a lock on it does not
 
     def train(
         self,
@@ -50,28 +53,28 @@ class Run:
         data_dir: str | None = None,
         strategy: tf.distribute.Strategy | None = None,
     ) -> Any:
-        """Train for `epochs` epochs in all, going on from the last finished one.
+        """Train for `epochs` epochs in total, continuing after the last finished one.
 
-        Each batch and all noise are functions of the seed and the step, so a run that was interrupted sees
-        what an undisturbed one sees; Keras's global seed is set. With `config.deterministic` it ends with the same
-        bits, on one device; TensorFlow's op determinism then stays on for the whole process. An interrupt (Ctrl-C)
-        leaves a usable model in `model.keras`.
+        Each batch and all noise are functions of the seed and the step, so an interrupted and resumed run sees the
+        same data and noise as an uninterrupted one. The global seed of Keras is set. With `config.deterministic` the
+        result has the same bits, on one device; TensorFlow's op determinism then stays on for the whole process.
+        After an interrupt (Ctrl-C), `model.keras` holds a usable model.
 
         Args:
             config: The settings.
-            epochs: Epochs in all, those of an earlier start included.
-            data_dir: Where TensorFlow Datasets keeps its data.
-            strategy: Where to train, as `keras_vae.training.strategy.make` makes it; by default the one in whose
-                scope this is called. Of several workers all call this, with a directory that all share, and the
-                first of them alone writes.
+            epochs: Total number of epochs, including those of earlier starts.
+            data_dir: Folder of TensorFlow Datasets.
+            strategy: Where to train, from `keras_vae.training.strategy.make`. Default: the strategy of the current
+                scope. With several workers, all of them call this with a shared directory, and only the first one
+                writes.
 
         Returns:
             The trained `keras_vae.VAE`.
 
         Raises:
             ValueError: If the directory holds a run with other settings or is in use, data or settings are
-                refused, or the loss stops being finite.
-            OSError: If something cannot be written; the last checkpoint is kept.
+                refused, or the loss is not finite.
+            OSError: If a file cannot be written; the last checkpoint is kept.
             WorkerLostError: If another worker ended or cannot be reached.
         """
         positive_integer(epochs, "epochs")
@@ -83,11 +86,12 @@ class Run:
             keras.utils.set_random_seed(config.seed)
             if config.deterministic:
                 tf.config.experimental.enable_op_determinism()
-            examples, pipeline = _data(config, data_dir)
+            parts = _own_parts(config)
+            examples, pipeline = _data(config, parts["likelihood"], data_dir)
             self._agree(strategy, config, epochs, examples)
             with strategy.scope():
                 restored = restore(self.checkpoint_dir)
-                model, epoch = restored if restored else (_new_model(config, examples["train"]), 0)
+                model, epoch = restored or (_new_model(config, {**parts, **pipeline}, examples["train"]), 0)
             if epoch and chief:
                 resuming, done = f"Resuming after epoch {epoch} of {epochs}", f"Trained already, for {epoch} epochs"
                 state = resuming if epoch < epochs else f"{done}; {epochs} were asked for"
@@ -95,12 +99,12 @@ class Run:
             batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
             test = data.load(examples["test"], "test", **pipeline)
             if chief:
-                config.write(self.config_path)  # only now: a command with a mistake in it must not fix the settings
+                config.write(self.config_path)  # only now, so that a command with a mistake does not fix the settings
             if epoch < epochs:
                 self._fit(model, batches, steps, epoch, epochs, test, chief)
             if chief:
                 model.save(self.model_path)
-            wait_for_all(strategy)  # the chief's end would look like a loss to the others
+            wait_for_all(strategy)  # otherwise the others would report the chief as lost
         return model
 
     def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any, chief: bool) -> None:
@@ -126,43 +130,45 @@ class Run:
         """
         if not self.model_path.exists():
             raise FileNotFoundError(
-                f"{self.directory} holds no model.keras; train first: keras-vae train --run {self.directory}"
+                f"{self.directory} has no model.keras. Train first: keras-vae train --run {self.directory}"
             )
-        return load_model(self.model_path, cure="The run's train command writes it anew from the last checkpoint")
+        if self.config_path.exists():
+            _own_parts(RunConfig.read(self.config_path))
+        return load_model(self.model_path, cure="Run keras-vae train again: it rewrites the file")
 
     def _refuse_other_settings(self, config: RunConfig) -> None:
         if self.config_path.exists():
             changed = RunConfig.read(self.config_path).differences(config)
             if changed:
                 raise ValueError(
-                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Give the same "
-                    "settings to continue it, or another --run"
+                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Use the same "
+                    "settings to continue it, or another run directory"
                 )
 
     def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None, chief: bool) -> list[Any]:
-        # Those that evaluate the model need all workers.
+        # Callbacks that evaluate the model run on all workers.
         everywhere = [Monitor(x, self.log_dir / "latents" if chief else None, condition=y)]
         if not chief:
             return everywhere
         condition = None if y is None else y[:_SHOWN]
         return [
-            *everywhere,  # first: what Monitor finds goes into the history
+            *everywhere,  # first, so that the history has what Monitor measures
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
             *([Pictures(self.log_dir / "pictures", x[:_SHOWN], condition=condition)] if x.ndim == 4 else []),
             Checkpoint(self.checkpoint_dir),
-            Progress(),  # last: an epoch that it has shown is safe
+            Progress(),  # last: an epoch is shown once it is saved
         ]
 
     def _agree(self, strategy: Any, config: RunConfig, epochs: int, examples: dict[str, data.Examples]) -> None:
-        """Refuse workers that were told, or that see, different things; before the model is made by all together."""
+        """Refuse workers that have different settings or files, before they build the model together."""
         facts = {
             "settings": repr(config),
             "numbers of epochs": str(epochs),
             "numbers of examples": ", ".join(f"{split} {len(part.images)}" for split, part in examples.items()),
             "checkpoints": fingerprints(checkpoints(self.checkpoint_dir)),
         }
-        agree(strategy, facts, "Give all the same command, and --run on a file system that all share")
+        agree(strategy, facts, "Use the same command for all, with --run on a shared file system")
 
     def _resumes(self) -> str:
         newest = checkpoints(self.checkpoint_dir)
@@ -170,11 +176,19 @@ class Run:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with locked(self.directory) as mine:
-            if not mine:
-                raise ValueError(f"another process is training in {self.directory}; wait for it, or give another --run")
+        # Held by flock, so it ends with the process that holds it, however that ends.
+        lock = FileLock(self.lock_path, blocking=False, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ValueError(
+                f"{self.directory} is in use by another process. Wait for it to end, or use another run directory"
+            ) from None
+        try:
             sweep(self.directory)
             yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def _usable_model(self, model: Any) -> Iterator[None]:
@@ -190,7 +204,13 @@ class Run:
             raise
 
 
-def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examples], dict[str, Any]]:
+def _own_parts(config: RunConfig) -> dict[str, Any]:
+    """Return likelihood, prior and objective; the user's own are imported, so that Keras can load them."""
+    found = {name: getattr(config, name) for name in ("likelihood", "prior", "objective")}
+    return {name: import_object(v) if v is not None and is_import_path(v) else v for name, v in found.items()}
+
+
+def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dict[str, data.Examples], dict[str, Any]]:
     """Return the examples by split, and the settings of the pipeline."""
     examples = {
         split: data.read(config.data, split, image_size=config.image_size, data_dir=data_dir)
@@ -200,32 +220,41 @@ def _data(config: RunConfig, data_dir: str | None) -> tuple[dict[str, data.Examp
     labels = examples["train"].labels
     if conditional and labels is not None and labels.ndim != 1:
         raise ValueError(
-            f"{config.model} is conditional on one label for each image; received {labels.shape[1]} factors for each "
-            f"from {config.data!r}. Choose a set with one label, or a model without a condition"
+            f"{config.model} needs one label per image: expected 1, received {labels.shape[1]} factors per image from "
+            f"{config.data!r}. Use data with one label per image, or a model without a condition"
         )
-    names = ("batch_size", "likelihood", "preprocess", "seed")
-    settings = {name: getattr(config, name) for name in names}
-    return examples, {**settings, "with_labels": conditional}
+    settings = {name: getattr(config, name) for name in ("batch_size", "preprocess", "seed")}
+    if inspect.isfunction(likelihood):
+        likelihood = likelihood(examples["train"].images.shape[1:])
+    return examples, {**settings, "likelihood": likelihood, "with_labels": conditional}
 
 
-def _new_model(config: RunConfig, examples: data.Examples) -> Any:
+def _new_model(config: RunConfig, parts: dict[str, Any], examples: data.Examples) -> Any:
     gray = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        model = models.make(
-            config.model,
-            examples.images.shape[1:],
-            latent_size=config.latent_size,
-            likelihood=config.likelihood,
-            network=config.network,
-            hidden=config.hidden,
-            scale=config.scale,
-            num_samples=config.num_samples,
-            classes=None if examples.labels is None else int(examples.labels.max()) + 1,
-            examples=gray,
-            seed=config.seed,
-        )
+        settings: dict[str, Any] = {
+            "latent_size": config.latent_size,
+            "likelihood": parts["likelihood"],
+            "network": config.network,
+            "hidden": config.hidden,
+            "scale": config.scale,
+            "seed": config.seed,
+        }
+        if config.prior is not None:
+            settings["prior"] = parts["prior"](config.latent_size)
+        if config.objective is not None:
+            model = models.vae(examples.images.shape[1:], objective=parts["objective"](), **settings)
+        else:
+            model = models.make(
+                config.model,
+                examples.images.shape[1:],
+                num_samples=config.num_samples,
+                classes=None if examples.labels is None else int(examples.labels.max()) + 1,
+                examples=gray,
+                **settings,
+            )
     finally:
         keras.config.set_dtype_policy(policy)
     model.compile(optimizer=keras.optimizers.Adam(config.learning_rate))

@@ -1,36 +1,89 @@
-"""What a training run was asked to do, in a file."""
+"""A run's settings: the flags of `keras-vae train`, their help and `config.json` are made of this one dataclass."""
 
 import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Annotated, Literal
 
+from cyclopts import Group, Parameter
+
+from keras_vae.models.catalog import CATALOG, LIKELIHOODS, OWN_LIKELIHOOD
+from keras_vae.utils.arguments import RESPELLED
 from keras_vae.utils.files import whole
+from keras_vae.utils.flag_types import (
+    Integer,
+    Positive,
+    PositiveIntegers,
+    PositiveNumber,
+    PositivePair,
+    Scale,
+    choice,
+    flag_names,
+    one_of,
+)
+
+_DATA = Parameter(group=Group("Data", sort_key=1))
+_MODEL = Parameter(group=Group("Model", sort_key=2))
+_TRAINING = Parameter(group=Group("Training", sort_key=3))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The settings that make a run what it is; a run directory never changes them.
+    """The settings that define a run; a run directory never changes them.
 
-    The number of epochs is not among them: a run can be continued. Nor is the data directory, which differs
+    The number of epochs is not one of them: a run can be continued. Neither is the data directory, which differs
     between machines.
+
+    Attributes:
+        data: TFDS name, folder of images or .npz file.
+        preprocess: Binarize in every epoch, binarize once, scale to [0, 1], or add noise to 8-bit values. Default:
+            what the likelihood needs.
+        image_size: Resize the images of a folder to this height and width.
+        model: Name of a ready-made model; keras-vae models lists them.
+        likelihood: p(x|z): bernoulli for binary data, continuous_bernoulli or beta for [0, 1], normal for real data,
+            gray_levels or discretized_logistic_mixture for 8-bit data (gray_levels has 256 values per pixel: use
+            --network conv). Or package.module:Name, a family class of your own, or a function that takes the shape of x
+            and returns a family. Default: the model's own, or bernoulli.
+        scale: Scale of a normal likelihood: learned (its default), learned_per_element, predicted or a number.
+        prior: package.module:Name, a class or function that takes the number of latents, instead of the model's prior.
+        objective: package.module:Name, a class or function that takes no arguments; for --model vae.
+        latent_size: Number of latents.
+        network: Kind of network.
+        hidden: Widths (mlp, default 400 400) or filters (conv, default 32 64) of the encoder; reversed in the decoder.
+        num_samples: Monte Carlo samples per example. Default: the model's own number.
+        batch_size: Examples per step.
+        learning_rate: Learning rate of Adam.
+        precision: Precision of the computations.
+        seed: Seed of weights, order and noise.
+        deterministic: Use TensorFlow's op determinism: the same bits in every run on one machine, also when an
+            interrupted run is resumed. Can be slower.
     """
 
-    data: str = "mnist_5k"
-    model: str = "vae"
-    likelihood: str = "bernoulli"
-    preprocess: str | None = None
-    image_size: tuple[int, int] | None = None
-    network: str = "mlp"
-    hidden: tuple[int, ...] | None = None
-    latent_size: int = 20
-    scale: float | str | None = None
-    num_samples: int | None = None
-    batch_size: int = 100
-    learning_rate: float = 1e-3
-    precision: str = "float32"
-    seed: int = 0
-    deterministic: bool = False
+    data: Annotated[str, _DATA] = "mnist_5k"
+    preprocess: Annotated[
+        Literal["dynamic", "static", "gray", "dequantized"] | None, choice("preprocessing"), _DATA
+    ] = None
+    image_size: Annotated[PositivePair | None, _DATA] = None
+    model: Annotated[str, one_of("model", list(CATALOG)), _MODEL] = "vae"
+    likelihood: Annotated[str | None, one_of("likelihood", LIKELIHOODS, or_import=True), _MODEL] = None
+    scale: Annotated[Scale | None, _MODEL] = None
+    prior: Annotated[str | None, one_of("prior", (), or_import=True), _MODEL] = None
+    objective: Annotated[str | None, one_of("objective", (), or_import=True), _MODEL] = None
+    latent_size: Annotated[Positive, Parameter(name="--latent"), _MODEL] = 20
+    network: Annotated[Literal["mlp", "conv"], choice("network"), _MODEL] = "mlp"
+    hidden: Annotated[PositiveIntegers | None, _MODEL] = None
+    num_samples: Annotated[Positive | None, Parameter(name="--samples"), _MODEL] = None
+    batch_size: Annotated[Positive, _TRAINING] = 100
+    learning_rate: Annotated[PositiveNumber, _TRAINING] = 1e-3
+    precision: Annotated[Literal["float32", "mixed_bfloat16"], choice("precision"), _TRAINING] = "float32"
+    seed: Annotated[Integer, _TRAINING] = 0
+    deterministic: Annotated[bool, _TRAINING] = False
+
+    def __post_init__(self) -> None:
+        """Fill in the likelihood that the model is named for."""
+        if self.likelihood is None:
+            object.__setattr__(self, "likelihood", OWN_LIKELIHOOD.get(self.model, "bernoulli"))
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the settings as JSON."""
@@ -39,7 +92,7 @@ class RunConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "RunConfig":
-        """Read the settings.
+        """Read the settings; those of version 0.1 too.
 
         Raises:
             ValueError: If the file is not a run's config.
@@ -50,16 +103,16 @@ class RunConfig:
                 found["num_samples"] = None  # runs from before there were ready-made models
             for name in ("hidden", "image_size"):
                 found[name] = None if found[name] is None else tuple(found[name])
+            for name in ("likelihood", "preprocess"):
+                found[name] = RESPELLED.get(found[name], found[name])
             return cls(**found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{path} is not the config of a keras_vae run: {error}") from None
 
     def differences(self, other: "RunConfig") -> list[str]:
-        """Say in which settings `other` differs, one line each, by the names of the command line's options."""
-        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
-        options = {"latent_size": "latent", "num_samples": "samples"}
+        """Say in which settings `other` differs, one line each, by the flags of the command line."""
         return [
-            f"--{options.get(name, name).replace('_', '-')}: {mine[name]!r} → {theirs[name]!r}"
-            for name in mine
-            if mine[name] != theirs[name]
+            f"{flag}: {getattr(self, name)!r} → {getattr(other, name)!r}"
+            for name, flag in flag_names(type(self)).items()
+            if getattr(self, name) != getattr(other, name)
         ]

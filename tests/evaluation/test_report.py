@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 import keras_vae as kv
 from keras_vae import cli
-from keras_vae.commands import evaluate, evaluate_report
-from keras_vae.commands.evaluate_report import Material
+from keras_vae.cli import evaluate, evaluate_report
+from keras_vae.cli.evaluate_report import Material
 from keras_vae.evaluation import report
 from keras_vae.evaluation.report import Section
 from keras_vae.training import Run
@@ -147,7 +147,12 @@ def test_a_few_examples_are_drawn_from_all(material):
 
 def test_training_examples_are_not_held_against_themselves(material):
     read = {"train": material.train}.__getitem__
-    for split, wanted in (("test", None), ("test_small", None), ("train[90%:]", "themselves"), ("test+train", "some")):
+    for split, wanted in (
+        ("test", None),
+        ("test_small", None),
+        ("train[90%:]", "training"),
+        ("test+train", "contains some"),
+    ):
         found = evaluate._training(read, Namespace(split=split))
         assert found is material.train if wanted is None else wanted in found
     alone = dataclasses.replace(material, train="they are training examples themselves")

@@ -4,7 +4,6 @@ import datetime
 import functools
 import json
 import math
-from argparse import Namespace
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 import tensorflow as tf
 
 from keras_vae import data
-from keras_vae.commands import stored
-from keras_vae.commands.evaluate_report import Material, sections
+from keras_vae.cli.evaluate_report import Material, sections
+from keras_vae.cli.options import Evaluate
+from keras_vae.cli.stored_models import likelihood_of, load
 from keras_vae.data.examples import Examples
 from keras_vae.evaluation import LogLikelihood, log_likelihood, report
 from keras_vae.evaluation.result import plain
@@ -23,28 +23,28 @@ from keras_vae.utils.files import whole
 from keras_vae.vae import VAE
 
 
-def run(options: Namespace) -> None:
+def run(path: str, options: Evaluate) -> None:
     """Print the bound, its parts and the log-likelihood; with `--report`, most measures too, as a page."""
     if options.report:
         report.check_name(options.report)
-    model, config = stored.load(options.model)
+    model, config = load(path)
     name = options.data or (config.data if config else "mnist_5k")
     image_size = config.image_size if config else None
     test = data.read(name, options.split, image_size=image_size, data_dir=options.data_dir)
 
-    def load(examples: Examples, with_labels: bool) -> tf.data.Dataset:
+    def batches(examples: Examples, with_labels: bool) -> tf.data.Dataset:
         return data.load(
             examples,
-            "test",  # as test sets are: the same noise in each pass, whatever the split
+            "test",  # whatever the split: a test set has the same noise in each pass
             batch_size=config.batch_size if config else 100,
-            likelihood=stored.likelihood_name(model),
+            likelihood=likelihood_of(model),
             preprocess=options.preprocess or (config.preprocess if config else None),
             with_labels=with_labels,
             seed=options.seed,
             shuffle=False,
         )
 
-    examples = load(test, model.condition is not None)
+    examples = batches(test, model.condition is not None)
     terms = model.evaluate(examples, verbose=0, return_dict=True)
     estimate = log_likelihood(model, examples, num_samples=options.num_samples, seed=options.seed)
     _print(options.split, terms, estimate)
@@ -54,19 +54,19 @@ def run(options: Namespace) -> None:
             unfinished.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n")
     if options.report:
         train = _training(functools.partial(data.read, name, image_size=image_size, data_dir=options.data_dir), options)
-        facts = _facts(model, config, options, str(name))
-        page = report.Page(options.report, f"{Path(options.model).name} on {test.name}", facts)
+        facts = _facts(path, model, config, options, str(name))
+        page = report.Page(options.report, f"{Path(path).name} on {test.name}", facts)
         page.add(report.section(estimate))
-        for part in sections(Material(model, train, test, load, options.seed)):
+        for part in sections(Material(model, train, test, batches, options.seed)):
             page.add(part)
         page.finish()
         print(f"\n{options.report}")
 
 
-def _training(read: Callable[[str], Examples], options: Namespace) -> Examples | str:
-    """Return the training examples, or why there are none that the measures can learn from."""
+def _training(read: Callable[[str], Examples], options: Evaluate) -> Examples | str:
+    """Return the training examples, or the reason why the measures have none to learn from."""
     if {part.split("[")[0].strip() for part in options.split.split("+")} & {"train", "all"}:
-        return f"the examples measured, {options.split!r}, are training examples themselves, or hold some"
+        return f"the split {options.split!r} itself consists of training examples, or contains some"
     try:
         return read("train")
     except (ValueError, FileNotFoundError):
@@ -99,9 +99,9 @@ def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]
     }
 
 
-def _facts(model: VAE, config: RunConfig | None, options: Namespace, name: str) -> list[tuple[str, str]]:
+def _facts(path: str, model: VAE, config: RunConfig | None, options: Evaluate, name: str) -> list[tuple[str, str]]:
     return [
-        ("model", options.model),
+        ("model", path),
         ("likelihood", type(model.decoder.family).__name__),
         ("posterior", type(model.encoder.family).__name__),
         ("prior", type(model.prior).__name__),

@@ -1,4 +1,4 @@
-"""What `keras-vae evaluate --report` measures and shows, beside the bound and the log-likelihood."""
+"""What `keras-vae evaluate --report` measures and shows, besides the bound and the log-likelihood."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from keras_vae.evaluation.result import Result
 from keras_vae.plots.drawing import one_canvas, pairs, tile
 from keras_vae.vae import VAE
 
-# Examples for measures that cost far more an example than a bound: a report of mnist_5k takes some minutes.
+# Number of examples for expensive measures, so that a report of mnist_5k takes minutes.
 _FEW, _SOME, _MANY = 50, 200, 1000
-# Posteriors that make up the aggregate one; of a flow each density of each costs a pass.
+# Number of posteriors in the aggregate posterior; each density of a flow takes a pass.
 _REFERENCES = 2000
 _SIMULATIONS = 500
 _SHOWN = 40
@@ -23,14 +23,14 @@ _SHOWN = 40
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What there is to measure with.
+    """What a report is made from.
 
     Attributes:
         model: The model.
-        train: Training examples, or why there are none.
-        test: The examples it is measured on.
-        load: The function from examples, and whether labels are wanted, to batches.
-        seed: Of all noise.
+        train: Training examples, or the reason why there are none.
+        test: Test examples.
+        load: Function of examples, and of whether to include labels, that returns batches.
+        seed: Seed of all noise.
     """
 
     model: VAE
@@ -40,7 +40,7 @@ class Material:
     seed: int
 
     def batches(self, count: int | None = None, labels: bool = False) -> tf.data.Dataset:
-        """Return batches of so many test examples, with labels if asked for, or if the model needs them."""
+        """Return batches of `count` test examples, with labels if requested or if the model is conditional."""
         return self.load(some(self.test, count, self.seed), labels or self.model.condition is not None)
 
     def training(self, labels: bool = False) -> tf.data.Dataset:
@@ -50,12 +50,12 @@ class Material:
             ValueError: If there are none.
         """
         if isinstance(self.train, str):
-            raise ValueError(f"it needs training examples apart from those measured: {self.train}")
+            raise ValueError(f"it needs separate training examples: {self.train}")
         return self.load(self.train, labels or self.model.condition is not None)
 
 
 def some(examples: Examples, count: int | None, seed: int) -> Examples:
-    """Return so many examples, drawn at random: the first ones of a folder are all of one class."""
+    """Return `count` random examples; the first ones of a folder are all of one class."""
     if count is None or count >= len(examples):
         return examples
     chosen = np.sort(np.random.default_rng(seed).choice(len(examples), count, replace=False))
@@ -64,59 +64,59 @@ def some(examples: Examples, count: int | None, seed: int) -> Examples:
 
 
 def sections(material: Material) -> Iterator[Section]:
-    """Measure, and yield each section as it is done. What does not go with the model or data says why."""
+    """Yield each section when it is measured. A measure that does not fit the model or data says why."""
     model, seed = material.model, material.seed
     yield from _pictures(material)
     measures: list[tuple[str, str, Callable[[], Result]]] = [
         (
             "Rate and distortion",
-            "What the latents say of x, in nats, and what is lost.",
+            "Information about x in the latents, in nats, and what is lost.",
             lambda: evaluation.rate_distortion(model, material.batches(), num_references=_REFERENCES, seed=seed),
         ),
         (
             "Annealed importance sampling",
-            f"Another estimate of log p(x), of {_FEW} examples; it does not depend on the encoder.",
+            f"Another estimate of log p(x), on {_FEW} examples, which does not depend on the encoder.",
             lambda: evaluation.annealed_importance_sampling(
                 model, material.batches(_FEW), num_steps=200, num_chains=10, seed=seed
             ),
         ),
         (
             "Inference gaps",
-            f"Why the bound lies below log p(x), of {_FEW} examples.",
+            f"Why the bound is below log p(x), on {_FEW} examples.",
             lambda: evaluation.inference_gaps(model, material.batches(_FEW), num_samples=1000, seed=seed),
         ),
         (
             "Representation",
-            "What a simple classifier reads out of the posterior's means.",
+            "What a simple classifier predicts from the posterior means.",
             lambda: evaluation.representation(model, material.training(True), test=material.batches(labels=True)),
         ),
         (
             "Samples",
-            "How far samples lie from training images; beside them held-out images, which a perfect model would equal.",
+            "Distance of samples from training images, next to that of held-out images, the goal for samples.",
             lambda: _sample_quality(material),
         ),
         (
             "Posterior predictive checks",
-            f"Whether data replicated by the model looks like {_MANY} examples.",
+            f"Whether data replicated by the model looks like the data, on {_MANY} examples.",
             lambda: evaluation.predictive_checks(model, material.batches(_MANY), seed=seed),
         ),
         (
             "Simulation-based calibration",
-            "Whether the posterior is right where the truth is known: on data that the model drew.",
+            "Whether the posterior is right where the truth is known: on data drawn from the model.",
             lambda: evaluation.simulation_calibration(
                 model, num_simulations=_SIMULATIONS, condition=_conditions(material), seed=seed
             ),
         ),
         (
             "Missing data",
-            f"Half of the pixels of {_SOME} examples hidden at random, and imputed.",
+            f"Half of the pixels of {_SOME} examples are hidden at random, then imputed.",
             lambda: evaluation.imputation(
                 model, material.batches(_SOME), hidden="pixels", baseline=_training_mean(material), seed=seed
             ),
         ),
         (
             "Disentanglement",
-            "Whether each latent tells one factor of variation.",
+            "Whether each latent encodes one factor of variation.",
             lambda: _disentanglement(material),
         ),
     ]
@@ -126,7 +126,7 @@ def sections(material: Material) -> Iterator[Section]:
             found = measure()
             print(found)
             shown = section(found, text)
-        # One that TensorFlow has no memory for, say, must not cost the others.
+        # A measure that fails, for example for lack of memory, does not stop the others.
         except (ValueError, NotImplementedError, MemoryError, tf.errors.OpError) as refusal:
             reason = str(refusal) or type(refusal).__name__
             print(f"  not measured: {reason}")
@@ -136,7 +136,7 @@ def sections(material: Material) -> Iterator[Section]:
 
 def _pictures(material: Material) -> Iterator[Section]:
     if len(material.model.event_shape) != 3 or material.model.event_shape[-1] not in (1, 3):
-        yield Section("Pictures", missing=f"x of shape {material.model.event_shape} is no image")
+        yield Section("Pictures", missing=f"x of shape {material.model.event_shape} is not an image")
         return
     batch = next(iter(material.batches(_SHOWN)))
     x, y = batch if isinstance(batch, tuple) else (batch, None)
@@ -159,7 +159,7 @@ def _sample_quality(material: Material) -> Result:
 
 
 def _training_mean(material: Material) -> np.ndarray | None:
-    """Return the mean of training examples as the model sees them, or None if there are none."""
+    """Return the mean of the preprocessed training examples, or None if there are none."""
     if isinstance(material.train, str):
         return None
     parts = some(material.train, 10 * _MANY, material.seed)
@@ -177,5 +177,5 @@ def _conditions(material: Material) -> np.ndarray | None:
 def _disentanglement(material: Material) -> Result:
     labels = material.test.labels
     if labels is None or labels.ndim != 2:
-        raise ValueError("it needs data of known factors, such as 'shapes'; this data has none")
+        raise ValueError("it needs data with known factors, such as 'shapes'")
     return evaluation.disentanglement(material.model, material.batches(labels=True), seed=material.seed)

@@ -1,13 +1,14 @@
-"""`keras-vae demo`: the whole way from digits to digits over gRPC."""
+"""`keras-vae demo`: from training on digits to generating digits over gRPC."""
 
 import json
 import shutil
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 
 from keras_vae import data, plots
+from keras_vae.cli.errors import UsageError
+from keras_vae.cli.options import Demo
 from keras_vae.evaluation import log_likelihood
 from keras_vae.training import Run, RunConfig, read_history
 from keras_vae.utils.files import whole
@@ -16,12 +17,12 @@ from serving import Client, Server
 _IMPORTANCE_SAMPLES = 500
 
 
-def run(options: Namespace) -> None:
+def run(options: Demo) -> None:
     """Train, evaluate, export, serve, generate; leave pictures and figures in `options.out`."""
     out = Path(options.out)
     _prepare(out)
 
-    _say("1/5  Training a VAE on 4,000 handwritten digits (mnist_5k), binarized anew each epoch")
+    _say("1/5  Training a VAE on 4,000 handwritten digits (mnist_5k), binarized in each epoch")
     training = Run(out / "run")
     model = training.train(RunConfig(), options.epochs, options.data_dir)
     model.save(out / "digits.keras")
@@ -44,16 +45,16 @@ def run(options: Namespace) -> None:
         Client(f"127.0.0.1:{server.port}", model="digits") as client,
     ):
         client.wait_until_ready(timeout=30)
-        answer = client.generate(64, seed=0)
+        answer = client.generate(n=64, seed=0)
     local = np.asarray(model.sample(64, seed=0))
     print(f"64 digits received; largest difference from the model in memory: {np.abs(answer.mean - local).max():.1e}")
 
     _say("5/5  Drawing")
     digits = _one_of_each(options.data_dir)
-    plots.save_grid(out / "samples.png", answer.mean, title="Digits generated over gRPC, seeds 0 to 63")
-    plots.save_reconstructions(out / "reconstructions.png", digits, model.predict(digits, verbose=0))
-    plots.save_traversals(out / "traversals.png", model, np.concatenate([digits, next(iter(test))]))
-    plots.save_history(out / "training.png", history)
+    plots.grid(answer.mean, out / "samples.png", title="Digits generated over gRPC, seeds 0 to 63")
+    plots.reconstructions(digits, model.predict(digits, verbose=0), out / "reconstructions.png")
+    plots.traversals(model, np.concatenate([digits, next(iter(test))]), out / "traversals.png")
+    plots.history(history, out / "training.png")
     figures = {
         "test_bound": terms["bound"],
         "test_reconstruction": terms["reconstruction"],
@@ -73,11 +74,13 @@ def _prepare(out: Path) -> None:
     """Make the folder, or empty it of an earlier demo's results.
 
     Raises:
-        ValueError: If the folder holds anything but a demo's results.
+        UsageError: If the folder holds anything but a demo's results.
     """
     marker = out / ".keras-vae-demo"
     if out.exists() and any(out.iterdir()) and not marker.exists():
-        raise ValueError(f"{out} holds other files than a demo's; give an empty folder or a new name with --out")
+        raise UsageError(
+            f"--out: expected an empty or new folder, or an earlier demo, received {out} with other files in it"
+        )
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     marker.touch()

@@ -1,0 +1,49 @@
+"""One line for each mistake of the user's, in the words of the command line."""
+
+import re
+from collections.abc import Mapping
+
+from cyclopts import CoercionError, CycloptsError, MissingArgumentError
+
+
+class UsageError(ValueError):
+    """Flags that do not go together, or a value that is refused; the exit code is 2, as for any wrong call."""
+
+
+def one_line(error: CycloptsError) -> str:
+    """Return what is wrong with a call, on one line: the flag, what was expected and what was received."""
+    error.verbose = False
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument is not None:
+        count, _ = argument.token_count()
+        expected = "a value" if count == 1 else f"{count} values"
+        return f"{error.keyword or argument.name}: expected {expected}, received {len(error.tokens_so_far) or 'none'}"
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(error, CoercionError) and cause is not error and argument is not None:
+        return f"{argument.name}: {re.sub('^Unknown [a-z ]+: ', '', str(cause))}"
+    return " ".join(str(error).split())
+
+
+def in_flags(text: str, flags: Mapping[str, str]) -> str:
+    """Return an error's text with flags in place of the Python arguments that it names.
+
+    Args:
+        text: The text, with arguments as in `image_size=(28, 28)`.
+        flags: The flag of each argument.
+
+    Example:
+        >>> in_flags("Pass image_size=(height, width).", {"image_size": "--image-size"})
+        'Pass --image-size height width.'
+        >>> in_flags("Use preprocess='gray'.", {"preprocess": "--preprocess"})
+        'Use --preprocess gray.'
+    """
+
+    def flag(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        return f"{flags[name]} {value.strip('()').replace(',', '')}" if value[0] == "(" else f"{flags[name]} {value}"
+
+    names = "|".join(map(re.escape, flags))
+    plain = re.sub(rf"""\b({names})=(['"])([\w.:-]*)\2""", r"\1=\3", text)
+    return re.sub(rf"\b({names})=(\([^)]*\)|[\w.:-]*\w)", flag, plain)

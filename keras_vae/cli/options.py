@@ -1,0 +1,159 @@
+"""The flags of each command but `serve`: parser and help are made of these dataclasses."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from keras_vae.training.run_config import RunConfig
+from keras_vae.utils.flag_types import Index, Integer, Numbers, Positive, PositiveNumber, choice
+
+_RUN = Parameter(group=Group("Run", sort_key=0))
+_DEVICES = Parameter(group=Group("Devices and workers", sort_key=4))
+_FLAT = Parameter(name="*")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Train:
+    """What `keras-vae train` takes besides the settings of the run.
+
+    Attributes:
+        run: Run directory. The same command resumes it.
+        epochs: Total number of epochs.
+        config: The settings of the run.
+        data_dir: Folder of TFDS data sets. Default: that of TFDS.
+        strategy: One device, all GPUs of this machine, several processes, or a TPU. auto uses what there is, and
+            several processes if --workers or TF_CONFIG names them.
+        workers: Addresses of all worker processes, HOST:PORT,HOST:PORT,..., the same list for each, instead of
+            TF_CONFIG. Only the first worker writes files.
+        worker_index: Position of this worker in the list, from 0.
+        tpu: Name or address of the TPU. Default: local, the TPU of this machine.
+    """
+
+    run: Annotated[str, _RUN]
+    epochs: Annotated[Positive, _RUN] = 20
+    config: Annotated[RunConfig, _FLAT] = dataclasses.field(default_factory=RunConfig)
+    data_dir: Annotated[str | None, Parameter(group=Group("Data", sort_key=1))] = None
+    strategy: Annotated[Literal["auto", "one", "mirrored", "multi-worker", "tpu"], choice("strategy"), _DEVICES] = (
+        "auto"
+    )
+    workers: Annotated[str | None, _DEVICES] = None
+    worker_index: Annotated[Index | None, _DEVICES] = None
+    tpu: Annotated[str | None, _DEVICES] = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """What `keras-vae evaluate` takes besides the model.
+
+    Attributes:
+        data: As in train. Default: the data of the run, or mnist_5k.
+        data_dir: Folder of TFDS data sets. Default: that of TFDS.
+        split: Split of the data.
+        preprocess: As in train. Default: as in the run, or what the likelihood needs.
+        num_samples: Importance samples per example.
+        seed: Seed of all noise.
+        json: Also write the figures to this file.
+        report: Take most measures, those that fit model and data, and write them to this .html file.
+    """
+
+    data: str | None = None
+    data_dir: str | None = None
+    split: str = "test"
+    preprocess: Annotated[Literal["dynamic", "static", "gray", "dequantized"] | None, choice("preprocessing")] = None
+    num_samples: Positive = 5000
+    seed: Integer = 0
+    json: str | None = None
+    report: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Images:
+    """What `keras-vae sample` and `keras-vae generate` take alike.
+
+    Attributes:
+        n: Number of images.
+        seed: First of n consecutive seeds.
+        condition: For a conditional model: the label, or the numbers of the vector. Default in sample: all classes in
+            turn.
+        draws: Draw the images from the likelihood, instead of its means.
+        out: File to write: .png, or .npy for arrays.
+    """
+
+    n: Positive = 64
+    seed: Integer = 0
+    condition: Numbers | None = None
+    draws: bool = False
+    out: str = "samples.png"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Generate:
+    """What `keras-vae generate` takes.
+
+    Attributes:
+        model: Name of the served model.
+        server: HOST:PORT of the server.
+        timeout: Seconds per request.
+        tls_root: PEM file of the authority that signed the certificate of the server.
+        tls_certificate: PEM file of the certificate of this client.
+        tls_key: PEM file of the key of this client.
+        images: What to generate.
+    """
+
+    model: str
+    server: str = "127.0.0.1:8500"
+    timeout: PositiveNumber = 10.0
+    tls_root: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    images: Annotated[Images, _FLAT] = dataclasses.field(default_factory=Images)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """What `keras-vae export` takes besides the model and the place.
+
+    Attributes:
+        score_samples: Importance samples of the signature score.
+    """
+
+    score_samples: Positive = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What `keras-vae bundle` takes besides the base path.
+
+    Attributes:
+        to: Folder to write.
+        version: Version of the export. Default: the newest.
+        name: Name of the model in requests. Default: the last part of the base path.
+        max_batch_size: Maximum number of rows in a batch, and therefore in a request.
+        image: Image of TensorFlow Serving. Default: the minor release of the TensorFlow that wrote the export.
+        storage_uri: Where KServe finds the base path. Default: pvc://models/<name>.
+        overwrite: Replace an existing bundle.
+    """
+
+    to: str
+    version: Integer | None = None
+    name: str | None = None
+    max_batch_size: Positive = 256
+    image: str | None = None
+    storage_uri: str | None = None
+    overwrite: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demo:
+    """What `keras-vae demo` takes.
+
+    Attributes:
+        out: Folder for the results.
+        epochs: Number of epochs.
+        data_dir: Folder of TFDS data sets. Default: that of TFDS.
+    """
+
+    out: str = "out/demo"
+    epochs: Positive = 60
+    data_dir: str | None = None

@@ -1,0 +1,65 @@
+"""`keras-vae train`."""
+
+import sys
+from typing import Any
+
+from keras_vae.cli.errors import UsageError
+from keras_vae.cli.options import Train
+from keras_vae.training import Run, RunConfig, read_history, strategy
+from keras_vae.training.cluster import Cluster
+from keras_vae.utils.imports import import_object, is_import_path
+
+
+def run(options: Train) -> None:
+    """Train, and print the result."""
+    _check_own_parts(options.config)
+    directory = Run(options.run)
+    devices = _strategy(options)
+    try:
+        directory.train(options.config, options.epochs, options.data_dir, devices)
+    except KeyboardInterrupt:
+        if directory.model_path.exists():
+            print(f"\nStopped. {directory.model_path} can be used; the same command resumes.", file=sys.stderr)
+        raise
+    if not strategy.is_chief(devices):
+        return
+    history = read_history(directory.history_path)
+    if history:
+        last = history[-1]
+        figure = f"test bound {last['val_bound']:.2f} nats per example after {last['epoch']} epochs"
+        print(f"{directory.model_path}: {figure}")
+    print(f"next: keras-vae evaluate {directory.directory}")
+
+
+def _check_own_parts(config: RunConfig) -> None:
+    for flag, text in (
+        ("--likelihood", config.likelihood),
+        ("--prior", config.prior),
+        ("--objective", config.objective),
+    ):
+        if text is not None and is_import_path(text):
+            try:
+                import_object(text)
+            except ValueError as error:
+                raise UsageError(f"{flag}: {error}") from error
+    if config.objective is not None and config.model != "vae":
+        raise UsageError(f"--objective goes with --model vae, received --model {config.model}")
+    if config.objective is not None and config.num_samples is not None:
+        raise UsageError(f"--samples: expected none with --objective, received {config.num_samples}")
+
+
+def _strategy(options: Train) -> Any:
+    if (options.workers is None) != (options.worker_index is None):
+        given, missing = ("--workers", "--worker-index") if options.workers else ("--worker-index", "--workers")
+        raise UsageError(
+            f"--workers and --worker-index go together: expected both, received {given} without {missing}. "
+            "Pass both, or neither and set TF_CONFIG"
+        )
+    if options.workers is not None and options.strategy not in ("auto", "multi-worker"):
+        raise UsageError(f"--workers goes with --strategy multi-worker, received --strategy {options.strategy}")
+    if options.tpu is not None and options.strategy not in ("auto", "tpu"):
+        raise UsageError(f"--tpu goes with --strategy tpu, received --strategy {options.strategy}")
+    cluster = None
+    if options.workers is not None and options.worker_index is not None:
+        cluster = Cluster.from_text(options.workers, options.worker_index)
+    return strategy.make(options.strategy, cluster=cluster, tpu=options.tpu)

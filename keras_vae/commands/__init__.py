@@ -1,1 +1,0 @@
-"""Subcommands: one a file, each with a function `run`."""
