@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from serving.client.async_client import AsyncClient as AsyncClient
     from serving.client.client import Client as Client
-    from serving.client.serving_error import ServingError as ServingError
+    from serving.client.errors import ServingError as ServingError
     from serving.client.tls import tls_credentials as tls_credentials
+    from serving.options.settings import Settings as Settings
     from serving.server import Server as Server
-    from serving.settings import Settings as Settings
 
 _HOMES = {
     "AsyncClient": "serving.client.async_client",
     "Client": "serving.client.client",
     "Server": "serving.server",
-    "ServingError": "serving.client.serving_error",
-    "Settings": "serving.settings",
+    "ServingError": "serving.client.errors",
+    "Settings": "serving.options.settings",
     "tls_credentials": "serving.client.tls",
 }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import ctypes
 import logging
 import os
 import signal
@@ -9,11 +10,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-from serving.flags import parser
-from serving.memory import give_back_freed_memory
+from serving.options.flags import parser
 
 # Seconds between two looks for a signal: one that comes just before a wait begins does not end it.
 _LOOK = 0.1
+
+# glibc's names and numbers, from malloc.h.
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_LARGE = 1024 * 1024
+_ARENAS = 2
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
@@ -56,9 +61,8 @@ def _serve(flags: argparse.Namespace, asked: list[int]) -> int:
 
     import tensorflow as tf  # takes seconds, which --help need not
 
-    from serving.core.request_error import RequestError
-    from serving.core.servable import ModelLoadError
-    from serving.flag_settings import settings_of
+    from serving.core.errors import ModelLoadError, RequestError
+    from serving.options.settings_from_flags import settings_of
     from serving.server import Server
 
     with contextlib.suppress(RuntimeError):  # where TensorFlow has run before, it keeps the threads it has
@@ -90,3 +94,15 @@ def _addresses(host: str, flags: argparse.Namespace) -> list[str]:
     addresses = [f"{host}:{flags.port} (gRPC)"] if flags.port else []
     addresses += [f"{flags.grpc_socket_path} (gRPC)"] if flags.grpc_socket_path else []
     return addresses + ([f"{host}:{flags.rest_api_port} (REST)"] if flags.rest_api_port else [])
+
+
+def give_back_freed_memory() -> None:
+    """Sees to it that the memory of a large request goes back to the system once it is answered.
+
+    By default glibc keeps what a thread has freed, up to 64 MB, for that thread: a server with many threads would grow
+    until each has had its largest request. Call it before threads begin; elsewhere than on glibc it does nothing.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, _ARENAS)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)

@@ -12,16 +12,15 @@ import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.core import warmup
+from serving.core.errors import RequestError
+from serving.core.methods import Methods
+from serving.core.metrics import Metrics
 from serving.core.models import Models
-from serving.core.request_error import RequestError
 from serving.core.servable import Servable
-from serving.grpc_endpoint import GrpcEndpoint
-from serving.metrics import Metrics
-from serving.services.model_service import ModelService
-from serving.services.prediction_service import PredictionService
-from serving.settings import Settings
-from serving.watch import Watch
-from serving.wire.config import ConfigError, read_model_server_config
+from serving.core.watch import Watch
+from serving.grpc_api.endpoint import GrpcEndpoint
+from serving.options.config_files import ConfigError, read_model_server_config
+from serving.options.settings import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +72,7 @@ class Server:
             self._load, self.settings.retries, self.settings.allow_version_labels_for_unavailable_models
         )
         self.metrics.watch_batches(self.models.batch_sizes)
-        self.prediction = PredictionService(self.models)
-        self.model_service = ModelService(self.models, self._update_health)
+        self.methods = Methods(self.models, self._update_health)
         self._watch = Watch(self._update_health)
         self._grpc: GrpcEndpoint | None = None
         self._rest: Any = None
@@ -92,9 +90,9 @@ class Server:
         problems = self.models.configure(self._config)
         if problems and not any(self.models.get(name).servable() for name in self.models.names()):  # type: ignore[union-attr]
             raise problems[0]
-        observe = partial(self._observe, "GRPC")
         endpoint = self._grpc = GrpcEndpoint(
-            (self.prediction.handler(observe), self.model_service.handler(observe)),
+            self.methods,
+            observe=partial(self._observe, "GRPC"),
             core_threads=self.settings.core_threads,
             max_threads=self.settings.max_threads,
             options=self.settings.channel_arguments,
@@ -146,18 +144,10 @@ class Server:
 
     def _start_rest(self, port: int) -> None:
         # Those who do not ask for REST need not load it.
-        from serving.rest.handlers import Handlers
         from serving.rest.server import RestServer
 
-        handlers = Handlers(
-            self.prediction.predict,
-            self.prediction.classify,
-            self.prediction.regress,
-            self.prediction.get_model_metadata,
-            self.model_service.get_model_status,
-        )
         self._rest = RestServer(
-            handlers,
+            self.methods,
             host=self.host,
             port=port,
             observe=partial(self._observe, "REST"),

@@ -59,7 +59,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
     array = tensors.to_array(request.inputs["z"])
     tensor = tf.constant(array)
     mean = signature._executable([tensor])[0]
-    response = server.prediction.predict(request, Deadline())
+    response = server.methods.predict(request, Deadline())
 
     def respond() -> None:
         tensors.to_proto(mean.numpy(), predict_pb2.PredictResponse().outputs["mean"])
@@ -72,7 +72,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
         "serialise the answer": median_us(response.SerializeToString),
         "count and log": median_us(lambda: server._observe("GRPC", "Predict", request, grpc.StatusCode.OK, 0.001)),
     }
-    whole = median_us(lambda: server.prediction.predict(request, Deadline()))
+    whole = median_us(lambda: server.methods.predict(request, Deadline()))
     inner = sum(taken[name] for name in ("tensor from its bytes", "TensorFlow runs the graph", "bytes from the answer"))
     taken["look up, check, deadline"] = max(whole - inner, 0.0)
     return taken

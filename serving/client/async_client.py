@@ -8,12 +8,10 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from serving.client.asynchronous import AsyncTransport
-from serving.client.calls import Calls
-from serving.client.connection import Connection
-from serving.client.results import Encoded, Generated
+from serving.client.async_transport import AsyncTransport
+from serving.client.calls import Calls, Encoded, Generated
+from serving.client.connection import Connection, Target
 from serving.client.specs import SignatureSpec
-from serving.client.target import target
 
 
 class AsyncClient:
@@ -60,7 +58,7 @@ class AsyncClient:
             ValueError: If both `version` and `version_label` are given, or `max_message_bytes` is not positive.
         """
         self._transport = AsyncTransport(address, credentials)
-        connection = Connection(self._transport, target(model, version, version_label), timeout)
+        connection = Connection(self._transport, Target.of(model, version, version_label), timeout)
         self._calls = Calls(connection, max_message_bytes)
 
     async def generate(

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from serving.client.chunks import cut
 from serving.client.connection import Answer, Connection
-from serving.client.fitting import fit_inputs, unfitted
-from serving.client.parts import NotByRowsError, answers
-from serving.client.results import Encoded, Generated
-from serving.client.serving_error import ServingError, VersionGoneError
+from serving.client.divide_rows import cut
+from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
+from serving.client.fit_inputs import fit_inputs, unfitted
+from serving.client.send_parts import answers
 from serving.client.specs import SignatureSpec
 
 _SEEDS = np.iinfo(np.int64)
@@ -21,6 +20,30 @@ _ALL_ROWS = [slice(None)]
 
 # How often a divided call begins anew because its version went; versions do not change that fast.
 _BEGINNINGS = 5
+
+
+class Generated(NamedTuple):
+    """What a model made of seeds.
+
+    Attributes:
+        mean: The decoder's mean, `[batch, *event]`.
+        z: The latent points it was decoded from, `[batch, latent]`.
+    """
+
+    mean: np.ndarray
+    z: np.ndarray
+
+
+class Encoded(NamedTuple):
+    """A model's posterior over the latent points of its inputs.
+
+    Attributes:
+        mean: `[batch, latent]`.
+        scale: The standard deviation, `[batch, latent]`.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
 
 
 class _Plan(NamedTuple):

@@ -1,22 +1,73 @@
 """A client's connection to one model on one server: requests, retries and errors."""
 
+import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self, TypeVar
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from serving.client.retry import call_with_retry
-from serving.client.serving_error import ServingError
+from serving.client.errors import ServingError
 from serving.client.specs import SignatureSpec, format_array, read_signatures
-from serving.client.target import Target
 from serving.client.transport import Transport
 from serving.wire import tensors
+from serving.wire.protocol import SIGNATURE_DEF
 
-_SIGNATURE_DEF = "signature_def"
 _POLL_SECONDS = 0.1
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+Response = TypeVar("Response")
+
+
+class Target(NamedTuple):
+    """A model, in the version of a number or of a label; the latest with neither."""
+
+    model: str
+    version: int | None = None
+    version_label: str | None = None
+
+    @classmethod
+    def of(cls, model: str, version: int | None, version_label: str | None) -> Self:
+        """Returns what a client asks for.
+
+        Args:
+            model: The model's name.
+            version: The version's number.
+            version_label: The version's label.
+
+        Raises:
+            ValueError: If a version is named both by number and by label.
+        """
+        if version is not None and version_label is not None:
+            raise ValueError(
+                f"model {model!r}: a version is asked for by number or by label; got version={version} and "
+                f"version_label={version_label!r}: leave out one"
+            )
+        return cls(model, version, version_label)
+
+    def spec(self, signature: str = "", version: int | None = None) -> model_pb2.ModelSpec:
+        """Writes it as a message.
+
+        Args:
+            signature: The signature asked for.
+            version: The version to ask for, whichever is the target's own.
+
+        Returns:
+            The `ModelSpec`.
+        """
+        spec = model_pb2.ModelSpec(name=self.model, signature_name=signature)
+        number = self.version if version is None else version
+        if number is not None:
+            spec.version.value = number
+        elif self.version_label is not None:
+            spec.version_label = self.version_label
+        return spec
+
+    def __str__(self) -> str:
+        return f"model {self.model!r}"
 
 
 class Answer(NamedTuple):
@@ -88,14 +139,14 @@ class Connection:
             ServingError: If the server does not answer.
         """
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self.target.spec(), metadata_field=[_SIGNATURE_DEF]
+            model_spec=self.target.spec(), metadata_field=[SIGNATURE_DEF]
         )
         try:
             response = await self._call("GetModelMetadata", request, timeout)
         except grpc.RpcError as error:
             raise self._error(error) from error
         signature_map = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata[_SIGNATURE_DEF].Unpack(signature_map)
+        response.metadata[SIGNATURE_DEF].Unpack(signature_map)
         return read_signatures(signature_map), _version(response)
 
     async def status(self, timeout: float | None = None) -> dict[int, str]:
@@ -165,3 +216,41 @@ class Connection:
 def _version(response: Any) -> int | None:
     spec = response.model_spec
     return spec.version.value if spec.HasField("version") else None
+
+
+async def call_with_retry(
+    attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
+) -> Response:
+    """Calls until answered, pausing longer each time the server is UNAVAILABLE.
+
+    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All that is
+    asked through this only computes, and changes nothing there: asking twice does no harm.
+
+    Args:
+        attempt: Calls once, within the seconds it is given.
+        sleep: Pauses for seconds.
+        timeout: The seconds all attempts may take together.
+
+    Returns:
+        The response.
+
+    Raises:
+        grpc.RpcError: The last attempt's error, any but UNAVAILABLE at once. If time runs out in an attempt that
+            follows another, the other's error, which says why.
+    """
+    deadline = time.monotonic() + timeout
+    longest = _FIRST_PAUSE
+    away: grpc.RpcError | None = None
+    while True:
+        try:
+            return await attempt(deadline - time.monotonic())
+        except grpc.RpcError as error:
+            if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise away from error
+            # Clients that lost a server together should not come back to it together.
+            pause = random.uniform(longest / 2, longest)
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
+                raise
+            away = error
+        await sleep(pause)
+        longest = min(2 * longest, _LONGEST_PAUSE)

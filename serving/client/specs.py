@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from serving.wire import tensors
+from serving.wire.protocol import format_shape
 
 
 class TensorSpec(NamedTuple):
@@ -39,13 +40,6 @@ class SignatureSpec(NamedTuple):
     def takes(self) -> str:
         """Writes the inputs as `seed int64 [?], x float32 [?,3]`."""
         return ", ".join(f"{name} {spec}" for name, spec in sorted(self.inputs.items()))
-
-
-def format_shape(shape: tuple[int | None, ...] | None) -> str:
-    """Writes a shape as `[?,28,28]`."""
-    if shape is None:
-        return "[...]"
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
 
 
 def format_array(array: np.ndarray) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from serving.core.deadline import Deadline
+from serving.core.errors import invalid_argument
 from serving.core.executable import Executable
-from serving.core.request_error import invalid_argument
 
 # One pool of batch threads for all models, as in TensorFlow Serving; each signature has a queue of its own. The pool
 # pads to the sizes it was made with, so other parameters in the same process need another.

@@ -6,7 +6,7 @@ import time
 import grpc
 from tensorflow.python.eager.cancellation import CancellationManager
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 
 
 class Deadline:

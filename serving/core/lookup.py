@@ -4,8 +4,8 @@ from typing import Any
 
 from tensorflow_serving.apis import model_pb2
 
+from serving.core.errors import invalid_argument, not_found
 from serving.core.models import Models
-from serving.core.request_error import invalid_argument, not_found
 from serving.core.servable import Servable
 
 

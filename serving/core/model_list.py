@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 
 _PLATFORM = "tensorflow"
 

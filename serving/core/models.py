@@ -10,11 +10,11 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.core.errors import ModelLoadError, RequestError
 from serving.core.model_list import check_list
-from serving.core.policies import read_policy
-from serving.core.request_error import RequestError
-from serving.core.servable import ModelLoadError, Servable
+from serving.core.servable import Servable
 from serving.core.served_model import Retries, ServedModel
+from serving.core.versions import read_policy
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import inference_pb2
 
 from serving.core.deadline import Deadline
-from serving.core.examples import to_tensor
-from serving.core.inference import CLASSIFY, REGRESS, Method, fill_spec, run
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
+from serving.core.example_methods import CLASSIFY, REGRESS, Method
+from serving.core.inference import fill_spec, run, to_tensor
 from serving.core.servable import Servable
 from serving.core.signature import Signature
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
 _METHODS = {tf.saved_model.CLASSIFY_METHOD_NAME: CLASSIFY, tf.saved_model.REGRESS_METHOD_NAME: REGRESS}
 
@@ -54,7 +55,7 @@ def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> l
             raise invalid_argument("Found ModelSpec with an empty model name.")
         if task.model_spec.name != request.tasks[0].model_spec.name:
             raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
-        name = task.model_spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        name = task.model_spec.signature_name or DEFAULT_SIGNATURE
         if name in planned:
             raise invalid_argument(f"Duplicate evaluation of signature: {name}")
         if name not in servable.signature_map.signature_def:

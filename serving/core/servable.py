@@ -9,25 +9,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from serving.core.batching import Batching
-from serving.core.kernel_error import code_of
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import ModelLoadError, RequestError, invalid_argument, kernel_code
 from serving.core.saved_model import load_saved_model
 from serving.core.signature import Signature
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
-_DEFAULT_SIGNATURE = "serving_default"
 _numbers = itertools.count()
-
-
-class ModelLoadError(Exception):
-    """A model's version cannot be served; the message is one line.
-
-    Attributes:
-        code: The status code TensorFlow Serving would report for it.
-    """
-
-    def __init__(self, message: str, code: grpc.StatusCode) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Servable:
@@ -78,7 +65,7 @@ class Servable:
         Raises:
             RequestError: If the model has none of that name, or it cannot be run.
         """
-        name = name or _DEFAULT_SIGNATURE
+        name = name or DEFAULT_SIGNATURE
         if name in self._refused:
             raise invalid_argument(f'Signature "{name}" cannot be run: {self._refused[name]}')
         if name not in self._signatures:
@@ -92,7 +79,7 @@ class Servable:
 
 def _load_error(path: Path, error: Exception) -> ModelLoadError:
     if isinstance(error, tf.errors.OpError):
-        code = code_of(error)
+        code = kernel_code(error)
     elif isinstance(error, OSError):
         code = grpc.StatusCode.NOT_FOUND
     else:

@@ -12,9 +12,9 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.core.policies import Policy
-from serving.core.servable import ModelLoadError, Servable
-from serving.core.versions import find_versions, fingerprint
+from serving.core.errors import ModelLoadError
+from serving.core.servable import Servable
+from serving.core.versions import Policy, find_versions, fingerprint
 
 _log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.core.batching import BatchedExecutable, Batching
 from serving.core.deadline import Deadline
+from serving.core.errors import RequestError, invalid_argument
 from serving.core.executable import Executable
-from serving.core.request_error import RequestError, invalid_argument
 from serving.wire import tensors
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.wire.protocol import MAX_MESSAGE_BYTES, format_shape
 
 
 class Signature:
@@ -157,8 +157,8 @@ class Signature:
             len(shape) != len(sizes) or any(want not in (None, size) for want, size in zip(sizes, shape, strict=True))
         ):
             raise invalid_argument(
-                f'input "{alias}" has shape {_bracketed(shape)}'
-                f' but signature "{self.name}" expects {_bracketed(self._shapes[alias])}'
+                f'input "{alias}" has shape {format_shape(shape)}'
+                f' but signature "{self.name}" expects {format_shape(sizes)}'
             )
 
     def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -191,7 +191,3 @@ def _parsed(alias: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
 
 def _braced(names: Collection[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"
-
-
-def _bracketed(shape: Sequence[int | None]) -> str:
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"

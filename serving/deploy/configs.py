@@ -4,7 +4,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.deploy.exported import Exported
-from serving.wire.config_messages import BatchingParameters, MonitoringConfig
+from serving.options.config_messages import BatchingParameters, MonitoringConfig
 
 GRPC_PORT, REST_PORT = 8500, 8501
 METRICS_PATH = "/monitoring/prometheus/metrics"

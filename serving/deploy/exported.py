@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.wire import tensors
+from serving.wire.protocol import format_shape
 
 _TAG = "serve"
 # Signatures by which a SavedModel initialises itself; nobody asks for them.
@@ -120,14 +121,11 @@ def _obstacle(definitions: Mapping[str, meta_graph_pb2.SignatureDef]) -> str:
             for alias, info in sorted(infos.items()):
                 shape = info.tensor_shape
                 sizes = [dim.size for dim in shape.dim]
-                tensor = f"{kind} {alias} of signature {name} has shape {_shown(sizes, shape.unknown_rank)}"
+                known = None if shape.unknown_rank else [None if size < 0 else size for size in sizes]
+                tensor = f"{kind} {alias} of signature {name} has shape {format_shape(known)}"
                 if not sizes or sizes[0] >= 0:
                     return f"{tensor}, whose first dimension is no free batch dimension"
                 # Requests of different inner sizes could not be put together without padding, which alters answers.
                 if kind == "input" and min(sizes[1:], default=0) < 0:
                     return f"{tensor}, whose unknown inner dimensions may differ between requests"
     return "" if definitions else "the model has no signature"
-
-
-def _shown(sizes: list[int], unknown_rank: bool) -> str:
-    return "[...]" if unknown_rank else "[" + ",".join("?" if size < 0 else str(size) for size in sizes) + "]"

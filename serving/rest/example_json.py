@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import encodable, excerpt, kind
 from serving.rest.tensor_reading import check_float_range, is_base64, read_bytes
 from serving.rest.tensor_writing import json_text, write_floats

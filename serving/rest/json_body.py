@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 
 _LONGEST_EXCERPT = 200
 _KINDS = {bool: "Bool", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}

@@ -5,15 +5,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import excerpt
 from serving.rest.tensor_reading import is_base64, read_tensor
 from serving.rest.tensor_writing import json_text, write_rows, write_tensor
 from serving.wire import tensors
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
 _ROWS, _COLUMNS = "instances", "inputs"
+
+
+def input_dtypes(signatures: get_model_metadata_pb2.SignatureDefMap, signature: str) -> dict[str, int]:
+    """Returns the `DataType` of each of a signature's inputs.
+
+    Args:
+        signatures: A model's signatures.
+        signature: The signature's name; empty for `serving_default`.
+
+    Raises:
+        RequestError: If there is no such signature, or it has no inputs.
+    """
+    name = signature or DEFAULT_SIGNATURE
+    if name not in signatures.signature_def:
+        raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+    inputs = signatures.signature_def[name].inputs
+    if not inputs:
+        raise invalid_argument(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
+    return {alias: info.dtype for alias, info in inputs.items()}
 
 
 def is_row_form(body: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from tensorflow_serving.apis import model_pb2
 
-from serving.core.request_error import invalid_argument
+from serving.core.errors import invalid_argument
 
 _SPEC = r"/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _PATTERNS = {

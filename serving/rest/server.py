@@ -12,11 +12,11 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
-from serving.rest.api import RestApi
-from serving.rest.application import RECEIVED, Application
-from serving.rest.handlers import Handlers
-from serving.services.answering import Observer
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.core.methods import Methods
+from serving.core.metrics import Observer
+from serving.rest.methods import RestMethods
+from serving.rest.wsgi import RECEIVED, Application
+from serving.wire.protocol import MAX_MESSAGE_BYTES
 
 # Connections beyond so many wait until others close.
 _MAX_CONNECTIONS = 1000
@@ -31,7 +31,7 @@ class RestServer:
 
     def __init__(
         self,
-        handlers: Handlers,
+        methods: Methods,
         *,
         host: str,
         port: int,
@@ -44,17 +44,17 @@ class RestServer:
         """Prepares the server; `start` opens it.
 
         Args:
-            handlers: What answers the requests.
+            methods: What answers the requests.
             host: The address to listen on.
             port: The port to listen on; 0 for any that is free.
-            observe: Is told of each request that named a model, once it is answered.
+            observe: Called after each request that named a model.
             num_threads: How many requests may be answered at a time; others wait.
             timeout_in_ms: How long an answer may take, in milliseconds, waiting included.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
         """
         self.host, self.port = host, port
-        self._application = Application(RestApi(handlers, observe), timeout_in_ms, prometheus_path, render_metrics)
+        self._application = Application(RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics)
         self._num_threads = num_threads
         self._server: Any = None
         self._loop = threading.Thread(target=self._run, name="serving-rest", daemon=True)

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import encodable, excerpt, kind
 from serving.wire import tensors
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.core.request_error import invalid_argument
+from serving.core.errors import invalid_argument
 from serving.wire import tensors
 
 _FLOATS = {types_pb2.DT_FLOAT, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}

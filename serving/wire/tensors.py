@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.wire.limits import MAX_FILLED_TENSOR_BYTES
+from serving.wire.protocol import MAX_FILLED_TENSOR_BYTES
 
 
 class _Codec(NamedTuple):

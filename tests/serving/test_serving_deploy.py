@@ -22,7 +22,7 @@ from deploy_testing import (
 from serving.deploy import bundle
 from serving.deploy.exported import Exported
 from serving.deploy.plan import Plan
-from serving.wire import config
+from serving.options import config_files
 
 SCALAR = ({"x": (FLOAT, [-1, 3])}, {"total": (FLOAT, [])})
 RAGGED = ({"words": (STRING, [-1, -1])}, {"count": (INT64, [-1])})
@@ -41,7 +41,7 @@ def bundled(tmp_path_factory):
 
 
 def test_models_config(bundled, base_path):
-    (model,) = config.read_model_server_config(bundled / "models.config").model_config_list.config
+    (model,) = config_files.read_model_server_config(bundled / "models.config").model_config_list.config
     assert (model.name, model.base_path, model.model_platform) == ("My_digits", "/models/My_digits", "tensorflow")
     assert list(model.model_version_policy.specific.versions) == [10]  # the newest by number, not by letters
     copied = bundled / "models" / "My_digits"
@@ -56,7 +56,7 @@ def test_the_label_in_the_comment_is_right(bundled, tmp_path):
     (line,) = [line.lstrip("# ") for line in text.splitlines() if "version_labels {" in line]
     labelled = tmp_path / "models.config"
     labelled.write_text(text.replace('model_platform: "tensorflow"', line))
-    (model,) = config.read_model_server_config(labelled).model_config_list.config
+    (model,) = config_files.read_model_server_config(labelled).model_config_list.config
     assert dict(model.version_labels) == {"stable": 10}
 
 
@@ -65,7 +65,7 @@ def test_the_label_in_the_comment_is_right(bundled, tmp_path):
     [(1, [1]), (2, [1, 2]), (64, [1, 2, 4, 8, 16, 32, 64]), (100, [1, 2, 4, 8, 16, 32, 64, 100])],
 )
 def test_batching_config(base_path, tmp_path, rows, sizes):
-    batching = config.read_batching_parameters(
+    batching = config_files.read_batching_parameters(
         bundle(base_path, tmp_path / "b", max_batch_size=rows) / "batching.config"
     )
     assert batching.max_batch_size.value == rows
@@ -77,14 +77,14 @@ def test_batching_config(base_path, tmp_path, rows, sizes):
 def test_the_queue_is_bounded_in_bytes(tmp_path):
     wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB a row
     write_export(tmp_path / "wide", 1, encode=wide, score=wide)
-    batching = config.read_batching_parameters(
+    batching = config_files.read_batching_parameters(
         bundle(tmp_path / "wide", tmp_path / "b", max_batch_size=16) / "batching.config"
     )
     assert batching.max_enqueued_batches.value == 8  # of 16 rows, in two queues: 256 MiB
 
 
 def test_monitoring_config(bundled):
-    monitoring = config.read_monitoring_config(bundled / "monitoring.config").prometheus_config
+    monitoring = config_files.read_monitoring_config(bundled / "monitoring.config").prometheus_config
     assert (monitoring.enable, monitoring.path) == (True, "/monitoring/prometheus/metrics")
 
 

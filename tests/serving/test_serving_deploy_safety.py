@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.deploy import bundle, guide
-from serving.wire import config
+from serving.options import config_files
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def base_path(tmp_path_factory):
 def test_arguments(base_path, tmp_path):
     uri = "s3://bucket/a'\"\\#:{x}"
     folder = bundle(base_path, tmp_path / "b", version=2, name="zahlen.v2", image="r.io:5/tf@sha256:0", storage_uri=uri)
-    (model,) = config.read_model_server_config(folder / "models.config").model_config_list.config
+    (model,) = config_files.read_model_server_config(folder / "models.config").model_config_list.config
     assert (model.name, list(model.model_version_policy.specific.versions)) == ("zahlen.v2", [2])
     assert (folder / "models" / "zahlen.v2" / "2" / "saved_model.pb").is_file()
     predictor = yaml.safe_load((folder / "kserve" / "inferenceservice.yaml").read_text())["spec"]["predictor"]
@@ -65,7 +65,7 @@ def test_any_name_is_refused_or_whole(base_path, tmp_path_factory, name):
         bundle(base_path, to, name=name)
     except ValueError:
         return
-    (model,) = config.read_model_server_config(to / "models.config").model_config_list.config
+    (model,) = config_files.read_model_server_config(to / "models.config").model_config_list.config
     assert model.name == name
     assert (to / "models" / name / "10" / "saved_model.pb").is_file()
     label = yaml.safe_load((to / "kserve" / "inferenceservice.yaml").read_text())["metadata"]["name"]

@@ -12,9 +12,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from serving_testing import Stubs, X, predict_request, publish, refusal, wait_for
 
 import serving
-from serving.elastic_pool import ElasticPool
-from serving.flag_settings import settings_of
-from serving.flags import parser
+from serving.grpc_api.elastic_pool import ElasticPool
+from serving.options.flags import parser
+from serving.options.settings_from_flags import settings_of
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -12,7 +12,7 @@ import serving
 # Freed arrays below one that stays: glibc would by default keep them for the next, all 200 MB.
 CODE = """
 import numpy as np
-from serving.memory import give_back_freed_memory
+from serving.main import give_back_freed_memory
 if {first}: give_back_freed_memory()
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from serving_rest_testing import PREDICT, FakeModel, ask, serve
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def model():
 
 @pytest.fixture
 def rest(model):
-    with serve(model.handlers()) as rest:
+    with serve(model) as rest:
         yield rest
 
 

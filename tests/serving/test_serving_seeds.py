@@ -14,7 +14,7 @@ from serving_testing import free_port
 
 import keras_vae as kv
 import serving
-from serving.client.results import Generated
+from serving.client.calls import Generated
 from serving.core.batching import Batching
 
 SEEDS = np.array([0, 1, 63, 2**62, -5, 2024, 2**63 - 1, -(2**63)])

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.wire.config_messages import BatchingParameters, MonitoringConfig, SSLConfig
+from serving.options.config_messages import BatchingParameters, MonitoringConfig, SSLConfig
 
 # The parser quotes whole lines, which may hold a private key; the place is enough.
 _QUOTED = re.compile(r"^'.*': (?=[A-Z])|(?<=missing ending quote): .*", re.DOTALL)

@@ -1,41 +1,20 @@
-"""Turns a method from request to response into a gRPC handler that always ends with a status."""
+"""gRPC handlers that always end with a status, made of methods from a request to a response."""
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 import grpc
-import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from serving.core.deadline import Deadline
-from serving.core.kernel_error import code_of, words_of
-from serving.core.request_error import RequestError
-
-_log = logging.getLogger(__name__)
+from serving.core.errors import RequestError, status_of
+from serving.core.metrics import Observer
 
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
 # What stands for a request whose bytes are no such message. TensorFlow Serving's gRPC answers INTERNAL, too.
 UNPARSED = object()
-
-# What is told of an answered request: its method, its ModelSpec (if it has one), the code, the seconds taken.
-Observer = Callable[[str, Any, grpc.StatusCode, float], None]
-
-
-def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """Returns the status a request ends with that raised an error.
-
-    `RequestError` and TensorFlow's errors have one of their own; anything else is INTERNAL, its stack trace
-    going to the log alone.
-    """
-    if isinstance(error, RequestError):
-        return error.code, error.details
-    if isinstance(error, tf.errors.OpError):
-        return code_of(error), words_of(error)
-    _log.error("unexpected error answering a request", exc_info=error)
-    return grpc.StatusCode.INTERNAL, "Internal error; the server's log has the cause."
 
 
 def unary(
@@ -63,9 +42,7 @@ def unary(
         code, details, response = grpc.StatusCode.OK, "", None
         try:
             if request is UNPARSED:
-                raise RequestError(
-                    grpc.StatusCode.INTERNAL, f"The bytes sent are no {request_type.DESCRIPTOR.full_name}"
-                )
+                raise unparsed(request_type)
             response = method(request, _deadline(context))
         except Exception as error:
             code, details = status_of(error)

@@ -7,13 +7,13 @@ import grpc
 
 from serving.core.batching import Batching
 from serving.core.served_model import Retries
-from serving.settings import Settings
-from serving.wire.config import (
+from serving.options.config_files import (
     ConfigError,
     read_batching_parameters,
     read_monitoring_config,
     read_ssl_config,
 )
+from serving.options.settings import Settings
 
 _DEFAULT_PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 _MICROS = 1e6
@@ -23,7 +23,7 @@ def settings_of(flags: argparse.Namespace) -> Settings:
     """Reads the flags.
 
     Args:
-        flags: What `serving.flags.parser` made of the command line.
+        flags: What `serving.options.flags.parser` made of the command line.
 
     Returns:
         The settings.

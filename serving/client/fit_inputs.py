@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.specs import SignatureSpec, TensorSpec, format_shape
+from serving.client.specs import SignatureSpec, TensorSpec
+from serving.wire.protocol import format_shape
 
 
 def fit_inputs(

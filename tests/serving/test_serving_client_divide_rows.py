@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
 
-from serving.client.chunks import cut
+from serving.client.connection import Target
+from serving.client.divide_rows import cut
 from serving.client.specs import SignatureSpec, TensorSpec
-from serving.client.target import Target
 from serving.wire import tensors
 
 TARGET = Target("model", None, "stable")

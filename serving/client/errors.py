@@ -1,4 +1,4 @@
-"""The error a client raises when the server refuses a request or cannot be reached."""
+"""The errors a client raises when a server refuses a request, cannot be reached, or cannot answer in parts."""
 
 import grpc
 
@@ -42,3 +42,7 @@ class ServingError(Exception):
 
 class VersionGoneError(ServingError):
     """The version that answered the first part of a call is no longer served, and the rest is not answered."""
+
+
+class NotByRowsError(ValueError):
+    """A part was not answered row by row, so the call cannot be divided."""

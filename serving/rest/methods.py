@@ -1,12 +1,15 @@
 """TensorFlow Serving's REST methods: from a path and a JSON body to a JSON text."""
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import grpc
+from google.protobuf import json_format
+from google.protobuf.message import Message
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -16,15 +19,14 @@ from tensorflow_serving.apis import (
 )
 
 from serving.core.deadline import Deadline
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError, status_of
+from serving.core.methods import Methods
+from serving.core.metrics import Observer
 from serving.rest.example_json import classification_json, fill_examples, regression_json
-from serving.rest.handlers import Handlers
-from serving.rest.info_json import metadata_json, status_json
 from serving.rest.json_body import read_object, signature_name
-from serving.rest.predict_json import fill_inputs, is_row_form, response_json
+from serving.rest.predict_json import fill_inputs, input_dtypes, is_row_form, response_json
 from serving.rest.routes import find_route
-from serving.rest.signature_inputs import SIGNATURE_DEF, ModelInputs, SignatureInputs
-from serving.services.answering import Observer, status_of
+from serving.wire.protocol import SIGNATURE_DEF
 
 # A body this large is read alone: as Python's lists it takes twenty times its size, and nothing is lost, since
 # Python reads one at a time in any case.
@@ -43,19 +45,18 @@ class Answer(NamedTuple):
     text: str
 
 
-class RestApi:
+class RestMethods:
     """Answers requests; may be called from any thread."""
 
-    def __init__(self, handlers: Handlers, observe: Observer) -> None:
+    def __init__(self, methods: Methods, observe: Observer) -> None:
         """Passes requests on.
 
         Args:
-            handlers: What answers them.
-            observe: Is told of each request that named a model, once it is answered.
+            methods: What answers them.
+            observe: Called after each request that named a model.
         """
-        self._handlers = handlers
+        self._core = methods
         self._observe = observe
-        self._inputs = SignatureInputs(handlers)
         self._reading_large = threading.Lock()
         self._methods: dict[str, tuple[Callable[[], Any], Callable[[Any, bytes, Deadline], str]]] = {
             "predict": (predict_pb2.PredictRequest, self._predict),
@@ -99,54 +100,22 @@ class RestApi:
         return answer
 
     def _predict(self, request: predict_pb2.PredictRequest, body: bytes, deadline: Deadline) -> str:
-        """Runs a signature, whose inputs' dtypes must be known to read the JSON.
-
-        Those remembered may be of a version that has gone since. Then the work is done again.
-        """
-        spec = request.model_spec
-        remembered = self._inputs.recall(spec)
-
-        def find_inputs() -> ModelInputs:
-            return remembered or self._inputs.refresh(spec, deadline)
-
-        try:
-            in_rows, inputs = self._read(request, body, find_inputs)
-            response = self._handlers.predict(request, deadline)
-        except RequestError as error:
-            if remembered is None or error.code is not grpc.StatusCode.INVALID_ARGUMENT:
-                raise
-            fresh = self._inputs.refresh(spec, deadline)
-            if fresh == remembered:
-                raise
-        else:
-            if response.model_spec.version.value == inputs.version:
-                return response_json(response.outputs, in_rows)
-            fresh = self._inputs.refresh(spec, deadline)
-            if fresh.of(spec.signature_name) == inputs.of(spec.signature_name):
-                return response_json(response.outputs, in_rows)
-        request.inputs.clear()
-        in_rows, _ = self._read(request, body, lambda: fresh)
-        return response_json(self._handlers.predict(request, deadline).outputs, in_rows)
-
-    def _read(
-        self, request: predict_pb2.PredictRequest, body: bytes, find_inputs: Callable[[], ModelInputs]
-    ) -> tuple[bool, ModelInputs]:
-        """Fills a request; returns whether it came in rows, and the inputs that it was read by."""
+        """Runs a signature. The version whose dtypes the JSON was read by is the one that answers."""
         with self._turn(body):
             fields = read_object(body)
             request.model_spec.signature_name = signature_name(fields)
-            inputs = find_inputs()
-            dtypes = inputs.of(request.model_spec.signature_name)
-            fill_inputs(fields, dtypes, request)
-            return is_row_form(fields), inputs
+            servable = self._core.find(request.model_spec)
+            fill_inputs(fields, input_dtypes(servable.signature_map, request.model_spec.signature_name), request)
+            in_rows = is_row_form(fields)
+        return response_json(self._core.predict(request, deadline, servable=servable).outputs, in_rows)
 
     def _classify(self, request: classification_pb2.ClassificationRequest, body: bytes, deadline: Deadline) -> str:
         self._read_examples(request, body)
-        return classification_json(self._handlers.classify(request, deadline).result)
+        return classification_json(self._core.classify(request, deadline).result)
 
     def _regress(self, request: regression_pb2.RegressionRequest, body: bytes, deadline: Deadline) -> str:
         self._read_examples(request, body)
-        return regression_json(self._handlers.regress(request, deadline).result)
+        return regression_json(self._core.regress(request, deadline).result)
 
     def _read_examples(self, request: Any, body: bytes) -> None:
         with self._turn(body):
@@ -155,10 +124,11 @@ class RestApi:
             fill_examples(fields, request.input)
 
     def _metadata(self, request: get_model_metadata_pb2.GetModelMetadataRequest, _: bytes, deadline: Deadline) -> str:
-        return metadata_json(self._handlers.get_model_metadata(request, deadline))
+        return _metadata_json(self._core.get_model_metadata(request, deadline))
 
     def _status(self, request: get_model_status_pb2.GetModelStatusRequest, _: bytes, deadline: Deadline) -> str:
-        return status_json(self._handlers.get_model_status(request, deadline))
+        response = self._core.get_model_status(request, deadline)
+        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1)
 
     def _turn(self, body: bytes) -> contextlib.AbstractContextManager[Any]:
         return self._reading_large if len(body) > _LARGE_BODY else contextlib.nullcontext()
@@ -166,3 +136,20 @@ class RestApi:
 
 def _metadata_request() -> get_model_metadata_pb2.GetModelMetadataRequest:
     return get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[SIGNATURE_DEF])
+
+
+def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) -> str:
+    """Writes a model's signatures, which the message carries packed."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    response.metadata[SIGNATURE_DEF].Unpack(signatures)
+    described = {
+        "model_spec": _described(response.model_spec),
+        "metadata": {SIGNATURE_DEF: _described(signatures)},
+    }
+    return json.dumps(described, indent=1)
+
+
+def _described(message: Message) -> dict[str, Any]:
+    return json_format.MessageToDict(
+        message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+    )

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import grpc
 
 from serving.core.deadline import Deadline
-from serving.core.request_error import RequestError, invalid_argument
-from serving.rest.api import Answer, RestApi
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.core.errors import RequestError, invalid_argument
+from serving.rest.methods import Answer, RestMethods
+from serving.wire.protocol import MAX_MESSAGE_BYTES
 
 # When the request had come in whole, in seconds of `time.monotonic`; the server puts it into the environment.
 RECEIVED = "serving.received"
@@ -46,7 +46,7 @@ class Application:
 
     def __init__(
         self,
-        api: RestApi,
+        methods: RestMethods,
         timeout_in_ms: int,
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
@@ -54,12 +54,12 @@ class Application:
         """Prepares to answer.
 
         Args:
-            api: What answers the paths under `/v1/`.
+            methods: What answers the paths under `/v1/`.
             timeout_in_ms: How long an answer may take, in milliseconds, from when the request had come in.
             prometheus_path: Where the metrics are; None for nowhere.
             render_metrics: Returns the metrics' text and its content type.
         """
-        self._api = api
+        self._methods = methods
         self._timeout = timeout_in_ms / 1000
         self._prometheus_path = prometheus_path
         self._render_metrics = render_metrics
@@ -86,7 +86,7 @@ class Application:
             body = _inflated(environ["wsgi.input"].read(), environ.get("HTTP_CONTENT_ENCODING", ""))
         except RequestError as error:
             return Answer(error.code, error.details)
-        return self._api.answer("GET" if method == "HEAD" else method, path, body, deadline)
+        return self._methods.answer("GET" if method == "HEAD" else method, path, body, deadline)
 
 
 def _path(uri: str) -> str:

@@ -10,13 +10,9 @@ import grpc
 import numpy as np
 
 from serving.client.connection import Answer, Connection
-from serving.client.serving_error import ServingError, VersionGoneError
+from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
 
 IN_FLIGHT = 4
-
-
-class NotByRowsError(ValueError):
-    """A part was not answered row by row, so the call cannot be divided."""
 
 
 async def answers(

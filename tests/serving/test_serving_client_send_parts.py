@@ -10,7 +10,7 @@ import pytest
 from client_testing import WIDTH, ScriptedServer, connect
 
 import serving
-from serving.client.parts import IN_FLIGHT
+from serving.client.send_parts import IN_FLIGHT
 
 LIMIT = 2000
 X = np.random.default_rng(3).normal(size=[1000, 1]).astype(np.float32)

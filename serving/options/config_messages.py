@@ -5,7 +5,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
 
 _PACKAGE = "tensorflow.serving"
-_FILE = "serving/wire/config_messages.proto"
+_FILE = "serving/options/config_messages.proto"
 
 # Message: field: number, type. The wrapper messages tell a value that was not given from zero.
 _MESSAGES = {

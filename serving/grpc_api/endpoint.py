@@ -4,20 +4,19 @@ import contextlib
 import os
 import socket
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent import futures
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2
 
-from serving.elastic_pool import ElasticPool
-from serving.services.health_service import NAME as HEALTH_SERVICE
-from serving.services.health_service import HealthService
-from serving.services.model_service import NAME as MODEL_SERVICE
-from serving.services.prediction_service import NAME as PREDICTION_SERVICE
-from serving.services.reflection_service import reflection_handler
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.core.methods import Methods
+from serving.core.metrics import Observer
+from serving.grpc_api.elastic_pool import ElasticPool
+from serving.grpc_api.services import MODEL_SERVICE, PREDICTION_SERVICE, model_service, prediction_service
+from serving.grpc_api.standard_services import HEALTH_SERVICE, HealthService, reflection_handler
+from serving.wire.protocol import MAX_MESSAGE_BYTES
 
 _SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
 # Calls beyond so many for each thread are refused, so that what waits is bounded.
@@ -40,8 +39,9 @@ class GrpcEndpoint:
 
     def __init__(
         self,
-        handlers: Sequence[grpc.GenericRpcHandler],
+        methods: Methods,
         *,
+        observe: Observer,
         core_threads: int,
         max_threads: int,
         options: Mapping[str, int | str],
@@ -49,7 +49,8 @@ class GrpcEndpoint:
         """Prepares the server; `listen` and `start` open it.
 
         Args:
-            handlers: The services.
+            methods: What answers the requests.
+            observe: Called after each request.
             core_threads: The threads that always answer.
             max_threads: The threads that may answer while others are stuck; four times as many calls may be
                 open, and those beyond are answered RESOURCE_EXHAUSTED.
@@ -61,7 +62,7 @@ class GrpcEndpoint:
             options=list((_OPTIONS | dict(options)).items()),
             maximum_concurrent_rpcs=_CALLS_A_THREAD * max_threads,
         )
-        self._server.add_generic_rpc_handlers(tuple(handlers))
+        self._server.add_generic_rpc_handlers((prediction_service(methods, observe), model_service(methods, observe)))
         # A client may watch health, or keep reflection open, for ever: not on the threads that answer requests.
         self._side_threads = futures.ThreadPoolExecutor(4, thread_name_prefix="serving-side")
         self._health = HealthService(self._side_threads)

@@ -1,18 +1,19 @@
-"""The standard health service."""
+"""gRPC's own standard services: health, and reflection, which lists the services and their messages."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serving.core.deadline import Deadline
-from serving.core.request_error import not_found
-from serving.services.answering import UNPARSED, parser, unary, unparsed
+from serving.core.errors import not_found
+from serving.grpc_api.handlers import UNPARSED, parser, unary, unparsed
 
-NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
@@ -53,7 +54,7 @@ class HealthService:
                 response_serializer=response_type.SerializeToString,
             ),
         }
-        return grpc.method_handlers_generic_handler(NAME, handlers)
+        return grpc.method_handlers_generic_handler(HEALTH_SERVICE, handlers)
 
     def end(self) -> None:
         """Says of all services that they no longer serve, whatever else is set from now on."""
@@ -135,3 +136,33 @@ class _Watcher:
                     return
                 self._sent = status
             self._send(health_pb2.HealthCheckResponse(status=status))
+
+
+def reflection_handler(services: Sequence[str], threads: futures.Executor) -> grpc.GenericRpcHandler:
+    """Returns what a gRPC server needs to serve reflection.
+
+    Args:
+        services: The names of the services described, besides reflection itself.
+        threads: What answers; a client may keep one busy for as long as it likes.
+    """
+    request_type, response_type = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
+    answers = reflection.ReflectionServicer((*services, reflection.SERVICE_NAME)).ServerReflectionInfo
+
+    def reflect(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        return answers(_parsed(requests, context), context)
+
+    reflect.experimental_thread_pool = threads  # type: ignore[attr-defined]
+    handler = grpc.stream_stream_rpc_method_handler(
+        reflect,
+        request_deserializer=parser(request_type),
+        response_serializer=response_type.SerializeToString,
+    )
+    return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, {"ServerReflectionInfo": handler})
+
+
+def _parsed(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    for request in requests:
+        if request is UNPARSED:
+            error = unparsed(reflection_pb2.ServerReflectionRequest)
+            context.abort(error.code, error.details)
+        yield request
