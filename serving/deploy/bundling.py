@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from serving.deploy import compose, configs, guide, kserve, kubernetes, naming
+from serving.deploy import configs, fill_templates, naming
 from serving.deploy.exported import read_export
 from serving.deploy.plan import Plan
 
@@ -84,11 +84,7 @@ def _write(plan: Plan, folder: Path) -> None:
     files = {
         "models.config": configs.models_config(plan.name, plan.exported.version),
         "monitoring.config": configs.monitoring_config(),
-        "docker-compose.yaml": compose.compose_file(plan),
-        "Dockerfile": compose.dockerfile(plan),
-        "kserve/inferenceservice.yaml": kserve.inference_service(plan),
-        "README.md": guide.readme(plan),
-        **kubernetes.kubernetes_files(plan),
+        **fill_templates.filled_files(plan),
     }
     if plan.max_batch_size is not None:
         files["batching.config"] = configs.batching_config(plan.exported, plan.max_batch_size)

@@ -1,6 +1,5 @@
 """Checks of what a caller names: models, images and places that end up in commands, paths and YAML."""
 
-import json
 import re
 
 # What a URL holds as it is: the probes ask for the model by name over REST.
@@ -82,8 +81,3 @@ def check_storage_uri(uri: str) -> str:
     if not re.fullmatch(r"[a-z0-9+.-]+://[!-~]+", uri):
         raise ValueError(f"received storage URI {uri!r}: give one such as s3://bucket/models/digits")
     return uri
-
-
-def quoted(text: str) -> str:
-    """Writes text as a scalar that YAML cannot take for anything else."""
-    return json.dumps(text)

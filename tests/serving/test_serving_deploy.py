@@ -4,6 +4,7 @@ import http.server
 import shutil
 import subprocess
 import threading
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,14 @@ def test_memory_grows_with_the_model(bundled):
     assert container(bundled)["resources"]["limits"] == {"memory": "1024Mi"}
     service = yaml.safe_load((bundled / "docker-compose.yaml").read_text())["services"]["my-digits"]
     assert service["mem_limit"] == "1024m"
+
+
+def test_templates(bundled):
+    templates = files("serving.deploy") / "templates"
+    found = [Path(path) for path in Path(str(templates)).rglob("*") if path.is_file()]
+    assert len(found) == 9
+    for template in found:
+        assert (bundled / template.relative_to(str(templates))).is_file()
+        if template.suffix == ".yaml":  # also before it is filled, so that editors and linters can read it
+            assert all(isinstance(document, dict) for document in yaml.safe_load_all(template.read_text()))
+    assert not any("${" in path.read_text() for path in bundled.rglob("*.yaml"))

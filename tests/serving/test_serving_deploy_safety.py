@@ -12,7 +12,7 @@ from deploy_testing import objects, write_base_path, write_export
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.deploy import bundle, guide
+from serving.deploy import bundle, fill_templates
 from serving.options import config_files
 
 
@@ -134,7 +134,7 @@ def test_whole_or_nothing(base_path, tmp_path, monkeypatch):
     def fail(_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(guide, "readme", fail)
+    monkeypatch.setattr(fill_templates, "filled_files", fail)
     for to in (tmp_path / "other", folder):
         with pytest.raises(OSError, match="disk full"):
             bundle(base_path, to, overwrite=True)
