@@ -192,7 +192,9 @@ class Server:
         if spec is None and getattr(request, "tasks", None):
             spec = request.tasks[0].model_spec
         model, signature = (spec.name, spec.signature_name) if spec is not None else ("", "")
-        self.metrics.observe_request(model, signature, code.name, api, entrypoint, seconds)
+        self.metrics.observe_request(
+            model=model, signature=signature, status=code.name, api=api, entrypoint=entrypoint, seconds=seconds
+        )
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "request entrypoint=%s api=%s model=%r signature=%r status=%s milliseconds=%.3f",

@@ -302,7 +302,7 @@ def _compare(vae, client, x, y):
     np.testing.assert_allclose(encoded.scale, vae.encode(x, **local)["scale"], **close)
     np.testing.assert_allclose(client.decode(served.z, **local), generated["mean"], **close)
     np.testing.assert_allclose(client.reconstruct(x, **local), vae.reconstruct(x, **local), **close)
-    np.testing.assert_allclose(client.score(x, seeds, **local), vae.score(x, seeds, 4, **local), rtol=1e-3)
+    np.testing.assert_allclose(client.score(x, seeds=seeds, **local), vae.score(x, seeds, 4, **local), rtol=1e-3)
 
 
 @every

@@ -17,7 +17,7 @@ from serving.core.executable import Executable
 _POOL = "serving/{}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batching:
     """How requests are batched; the defaults are TensorFlow Serving's.
 

@@ -55,7 +55,7 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def observe_request(
-        self, model: str, signature: str, status: str, api: str, entrypoint: str, seconds: float
+        self, *, model: str, signature: str, status: str, api: str, entrypoint: str, seconds: float
     ) -> None:
         """Counts a request that has been answered.
 

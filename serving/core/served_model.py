@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 _Status = get_model_status_pb2.ModelVersionStatus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Retries:
     """How often a version that fails to load is tried again.
 

@@ -18,7 +18,7 @@ class ElasticPool(futures.Executor):
     opened a call and sends nothing. While nothing finishes and work waits, threads are added.
     """
 
-    def __init__(self, core: int, most: int) -> None:
+    def __init__(self, *, core: int, most: int) -> None:
         """Starts the first threads.
 
         Args:

@@ -56,7 +56,7 @@ class GrpcEndpoint:
                 open, and those beyond are answered RESOURCE_EXHAUSTED.
             options: Further arguments of the gRPC channel.
         """
-        self._threads = ElasticPool(core_threads, max_threads)
+        self._threads = ElasticPool(core=core_threads, most=max_threads)
         self._server = grpc.server(
             self._threads,
             options=list((_OPTIONS | dict(options)).items()),

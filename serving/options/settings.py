@@ -15,7 +15,7 @@ _CPUS = os.cpu_count() or 1
 _MAX_THREADS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """A server's settings; names and defaults are those of TensorFlow Serving's flags, where it has them.
 

@@ -39,7 +39,7 @@ def settings_of(flags: argparse.Namespace) -> Settings:
         model_config_file_poll_wait_seconds=flags.model_config_file_poll_wait_seconds,
         file_system_poll_wait_seconds=flags.file_system_poll_wait_seconds,
         batching=_batching(flags.batching_parameters_file) if flags.enable_batching else None,
-        retries=Retries(flags.max_num_load_retries, max(flags.load_retry_interval_micros, 0) / _MICROS),
+        retries=Retries(most=flags.max_num_load_retries, interval=max(flags.load_retry_interval_micros, 0) / _MICROS),
         allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
         enable_model_warmup=flags.enable_model_warmup,
         channel_arguments=_channel_arguments(flags.grpc_channel_arguments),

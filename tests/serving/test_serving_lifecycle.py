@@ -278,7 +278,7 @@ def test_flags_become_settings(tmp_path):
 
 
 def test_pool_adds_threads_only_while_nothing_gets_done():
-    pool = ElasticPool(2, 4)
+    pool = ElasticPool(core=2, most=4)
     assert sorted(pool.map(lambda n: n * n, range(500))) == [n * n for n in range(500)]
     assert pool.threads == 2
     go = threading.Event()

@@ -243,7 +243,14 @@ def test_metrics_and_observation(model):
 
     def observe(api, request, code, seconds):
         spec = request.model_spec
-        metrics.observe_request(spec.name, spec.signature_name, code.name, api, "REST", seconds)
+        metrics.observe_request(
+            model=spec.name,
+            signature=spec.signature_name,
+            status=code.name,
+            api=api,
+            entrypoint="REST",
+            seconds=seconds,
+        )
 
     path = "/monitoring/prometheus/metrics"
     with serve(model, observe=observe, prometheus_path=path, render_metrics=metrics.render) as rest:
