@@ -1,13 +1,13 @@
-"""How fast the local server answers, against a naive servicer and the same SavedModel called in process.
+"""How fast the local server answers, compared with a naive servicer and the same SavedModel called in process.
 
-A decoder 20-400-784 is loaded by a process of its own (`served/load.py`): 1 and 16 clients, 1 and 64 rows a
-request. Targets take turns within each round, and the table gives the median of the rounds, since timings on a
-shared machine differ by a factor of two from minute to minute. Then an open loop at 70% of what the closed loop
-reached, for latencies that do not hide a queue.
+A separate process (`served/load.py`) sends requests to a decoder 20-400-784: 1 and 16 clients, 1 and 64 rows per
+request. Targets take turns within each round, and the table shows the median of the rounds, because timings on a
+shared machine differ by a factor of two from minute to minute. An open loop at 70% of the closed loop's rate follows,
+for latencies that do not hide a queue.
 
     python benchmarks/serving.py                                  # about eight minutes on two cores
-    python benchmarks/serving.py --server 127.0.0.1:8500          # and a server that serves the same model
-    python benchmarks/serving.py --write_model models/decoder/1   # the model alone, for such a server
+    python benchmarks/serving.py --server 127.0.0.1:8500          # and another server with the same model
+    python benchmarks/serving.py --write_model models/decoder/1   # only the model, for such a server
 """
 
 import argparse
@@ -200,7 +200,7 @@ def _cell(seen: dict) -> str:
 
 
 def write_page(text: str) -> None:
-    """Puts the table between its two marks in docs/serving.md."""
+    """Writes the table between its two marks in docs/serving.md."""
     marks = re.compile(r"(<!-- begin benchmark -->\n).*?(<!-- end benchmark -->)", re.DOTALL)
     page = PAGE.read_text()
     if marks.search(page):
@@ -211,8 +211,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
-    parser.add_argument("--server", help="host:port of a further server, which serves the model as `decoder`")
-    parser.add_argument("--write_model", type=Path, help="write the model to this version's directory, and end")
+    parser.add_argument("--server", help="host:port of another server, which serves the model as `decoder`")
+    parser.add_argument("--write_model", type=Path, help="write the model to this version's directory, and exit")
     options = parser.parse_args()
     if options.write_model:
         write_model(options.write_model)

@@ -1,4 +1,4 @@
-"""The server: ties models, services, ports and the watch for changes together."""
+"""`Server`: connects models, gRPC, REST, metrics and the watch for changes."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves models over gRPC, and REST if asked, as TensorFlow Serving does.
+    """Serves models over gRPC, and optionally REST, as TensorFlow Serving does.
 
     ```python
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
@@ -44,18 +44,18 @@ class Server:
         settings: Settings | None = None,
         **more: Any,
     ) -> None:
-        """Says what is to be served; `start` serves it.
+        """Prepares a server; `start` starts it.
 
         Args:
-            model_name: The name clients ask for, if one model is served.
-            model_base_path: The directory that holds one directory a version of it.
+            model_name: The model's name in requests, if one model is served.
+            model_base_path: The directory that holds one directory per version of it.
             host: The address to listen on.
-            port: The port for gRPC; 0 for any that is free, None for none.
-            settings: All that can be set; the defaults if None.
-            more: Fields of `Settings` by name, in place of those in `settings`.
+            port: The port for gRPC; 0 for any free port, None for none.
+            settings: All other options; the defaults if None.
+            more: Fields of `Settings` by name, which override those in `settings`.
 
         Raises:
-            ValueError: If the settings do not go together.
+            ValueError: If the settings contradict each other.
             TypeError: If there is no such setting.
         """
         self.settings = (settings or Settings()).replace(**more)
@@ -63,7 +63,10 @@ class Server:
         self.rest_port = self.settings.rest_port
         if self.settings.model_config_file is None:
             if not model_name or not os.fspath(model_base_path):
-                raise ValueError("give model_name and model_base_path, or model_config_file")
+                raise ValueError(
+                    f"Server: expected a model, received model_name={model_name!r} and"
+                    f" model_base_path={os.fspath(model_base_path)!r}. Pass both, or model_config_file."
+                )
             self._config = _single_model(model_name, model_base_path)
         else:
             self._config = read_model_server_config(self.settings.model_config_file)
@@ -78,14 +81,14 @@ class Server:
         self._rest: Any = None
 
     def start(self) -> None:
-        """Loads the models and begins to serve; `port` and `rest_port` are then the ports listened on.
+        """Loads the models and starts to serve; `port` and `rest_port` are then the ports it listens on.
 
-        Models that cannot be loaded are reported, and tried again; the others are served.
+        Models that cannot be loaded are logged and retried; the others are served.
 
         Raises:
             RequestError: If the list of models is wrong.
-            ModelLoadError: If no model at all can be loaded.
-            OSError: If a port cannot be listened on.
+            ModelLoadError: If no model can be loaded.
+            OSError: If it cannot listen on a port.
         """
         problems = self.models.configure(self._config)
         if problems and not any(self.models.get(name).servable() for name in self.models.names()):  # type: ignore[union-attr]
@@ -112,7 +115,7 @@ class Server:
         self._start_watch()
 
     def stop(self) -> None:
-        """Stops accepting requests, lets those in flight finish within the grace, and ends."""
+        """Stops accepting requests, and waits up to `settings.grace` seconds for those in flight."""
         grace = self.settings.grace
         self._watch.stop(grace)
         if self._rest is not None:
@@ -143,7 +146,7 @@ class Server:
         return servable
 
     def _start_rest(self, port: int) -> None:
-        # Those who do not ask for REST need not load it.
+        # Imported only if needed.
         from serving.rest.server import RestServer
 
         self._rest = RestServer(
@@ -161,7 +164,7 @@ class Server:
 
     def _start_watch(self) -> None:
         settings = self.settings
-        # Without a look at the file system, what failed is still tried again.
+        # Without polling of the file system, failed loads are still retried.
         pause = settings.file_system_poll_wait_seconds or settings.retries.interval
         if settings.file_system_poll_wait_seconds or not self.models.all_available():
             self._watch.every(pause, self.models.refresh)
@@ -170,9 +173,9 @@ class Server:
         self._watch.start()
 
     def _reread(self) -> None:
-        """Serves the models the file lists now; a file that is wrong changes nothing."""
+        """Serves the models that the file lists now; an invalid file changes nothing."""
         path = self.settings.model_config_file
-        assert path is not None, "there is a file to read again"
+        assert path is not None, "called only if there is a file"
         try:
             config = read_model_server_config(path)
             if config != self._config:

@@ -1,7 +1,7 @@
-"""kill −9 and restart of the server under eight clients that ask again, ten times at seeded random moments.
+"""Kills (-9) and restarts the server under eight retrying clients, ten times at seeded random moments.
 
-Each client asks for images of seeds without a pause. No error may reach it, since a restart takes less than its
-timeout, and each answer is compared with the model's own in this process: z to the bit, images to 1e-5.
+Each client asks for images of seeds without a pause. No error may reach it, because a restart takes less than its
+timeout, and each answer is compared with the model's own in this process: z to the last bit, images to 1e-5.
 
     python benchmarks/served/kill_server.py            # about two minutes on two cores
 """

@@ -1,12 +1,12 @@
-"""Loads a PredictionService from a process of its own, and prints what it saw as JSON.
+"""Sends load to a PredictionService from a separate process, and prints its measurements as JSON.
 
 Started by `benchmarks/serving.py`; by hand:
 
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 64 --seconds 5
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 1 --seconds 5 --rate 500
 
-Closed loop: each client sends its next request when it has its answer. Open loop (`--rate`, requests a second in
-all): requests are sent on schedule whatever comes back, and a latency counts from the scheduled moment.
+Closed loop: each client sends its next request after its answer. Open loop (`--rate`, requests per second in total):
+requests are sent on schedule regardless of the answers, and latencies count from the scheduled time.
 """
 
 import argparse
@@ -96,10 +96,10 @@ def main() -> None:
     parser.add_argument("--server", required=True, help="host:port")
     parser.add_argument("--model", default="decoder")
     parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=1, help="rows a request")
+    parser.add_argument("--rows", type=int, default=1, help="rows per request")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warm_up", type=float, default=1.0)
-    parser.add_argument("--rate", type=float, default=0.0, help="requests a second; 0 for a closed loop")
+    parser.add_argument("--rate", type=float, default=0.0, help="requests per second; 0 for a closed loop")
     print(json.dumps(asyncio.run(measure(parser.parse_args()))))
 
 

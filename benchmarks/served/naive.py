@@ -1,4 +1,4 @@
-"""The peer of `benchmarks/serving.py`: the PredictionService one writes in an hour, to be compared with.
+"""The baseline of `benchmarks/serving.py`: a PredictionService as one would write it in an hour.
 
 python benchmarks/served/naive.py BASE_PATH/1 8510
 """

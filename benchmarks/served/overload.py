@@ -1,14 +1,14 @@
-"""Overload: ten times what the server can answer, for half a minute; what it answers, and what is left of it after.
+"""Overload: sends ten times the server's capacity for half a minute, and measures its answers, memory and recovery.
 
-The server, a process of its own, serves a model that takes some ten milliseconds with at most 64 threads, so that
-256 calls may wait. This process finds its capacity by a closed loop of 16 clients, then sends ten times as many
-requests a second on schedule, whatever comes back, then measures the closed loop again. Memory is read from /proc, so
-it needs Linux; answers a second are the server's own metrics. During the overload the server has what of the machine
-this process leaves it. That it kept to the schedule shows in the last answer: it came soon after the half minute.
+The server, a separate process, serves a model that takes about ten milliseconds with at most 64 threads, so that 256
+calls may wait. This process measures its capacity with a closed loop of 16 clients, then sends ten times as many
+requests per second on schedule, regardless of the answers, then measures the closed loop again. Memory is read from
+/proc, so this needs Linux; answers per second are the server's own metrics. During the overload the two processes share
+the machine. The time of the last answer, soon after the half minute, shows that the load kept to its schedule.
 
 Memory counts as bounded if the second half of the overload needs at most 10% more than the first. A shared machine's
-speed changes by the minute, so afterwards a server that was not overloaded takes turns with the one that was: the speed
-counts as back if it is, in the median, at least 90% of the other's.
+speed changes from minute to minute, so afterwards a server that was not overloaded takes turns with the one that was:
+the speed counts as recovered if its median is at least 90% of the other's.
 
     python benchmarks/served/overload.py              # about four minutes on two cores
 """
@@ -55,7 +55,7 @@ BOUNDED, BACK = 1.1, 0.9
 
 
 class Heavy(tf.Module):
-    """20 latents, two layers of 3,000 units, one output: 600 million multiplications a request."""
+    """20 latents, two layers of 3,000 units, one output: 600 million multiplications per request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Heavy(tf.Module):
 
 
 class Watch:
-    """Reads a server's memory and its count of right answers twice a second, with the moments of what is done to it."""
+    """Reads a server's memory and its count of OK answers twice per second, with the times of events."""
 
     def __init__(self, server: Server) -> None:
         self.samples: list[tuple[float, float, float]] = []
@@ -159,7 +159,7 @@ def measure(server: Server, untouched: Server, seconds: float, runs: int, run_se
         with Watch(server) as watch:
             before = [closed(server) for _ in range(runs)]
             capacity = statistics.median(before)
-            bar.set_description(f"{TIMES} x {capacity:.0f} requests a second")
+            bar.set_description(f"{TIMES} x {capacity:.0f} requests per second")
             begun = watch.now
             seen = ask(server, seconds, TIMES * capacity)
             watch.overload = (begun, watch.now)
@@ -204,7 +204,7 @@ def draw(watches: dict[str, Watch], path: Path) -> None:
             panel.axvspan(*watch.overload, color="0.9", zorder=0)
         speed.set_title(name, fontsize=10)
         memory.set_xlabel("seconds")
-    panels[0, 0].set_ylabel("answers a second")
+    panels[0, 0].set_ylabel("answers per second")
     panels[1, 0].set_ylabel("memory, MB")
     for row in panels:
         row[0].set_ylim(0, 1.15 * max(line.get_ydata().max() for panel in row for line in panel.lines))

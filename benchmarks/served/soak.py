@@ -1,11 +1,11 @@
-"""A soak: anything that can be sent, besides ordinary traffic, while a new version comes every two minutes.
+"""A soak: anything that can be sent, in addition to ordinary traffic, while a new version comes every two minutes.
 
-A server process serves an exported model and two tiny ones with batching, REST and metrics. From this process come
-the requests of the property tests (`tests/serving/fuzzing*.py`), never the same twice, each answer checked; some are
-cancelled; a client asks for images all the while, and must get the same ones for the same seeds, whichever version
-answers. Memory, open handles and threads of the server are read from /proc each second, so it needs Linux.
+A server process serves an exported model and two tiny ones with batching, REST and metrics. This process sends the
+requests of the property tests (`tests/serving/fuzzing*.py`), never the same twice, checks each answer, and cancels
+some. Meanwhile a client asks for images, and must receive the same ones for the same seeds, no matter which version
+answers. Memory, open handles and threads of the server are read from /proc each second, so this needs Linux.
 
-They count as flat if the straight line fitted to the last two thirds of the time rises by less than 5% of their mean
+They count as flat if a straight line fitted to the last two thirds of the time rises by less than 5% of their mean
 there, or by less than one handle or thread.
 
     python benchmarks/served/soak.py                  # 15 minutes on two cores
@@ -62,7 +62,7 @@ Round = Callable[[Server, int], None]
 
 
 class Soak:
-    """Traffic of several kinds at once, and what is seen of the server meanwhile."""
+    """Traffic of several kinds at the same time, and what the server does meanwhile."""
 
     def __init__(self, server: Server, minutes: float) -> None:
         self.server = server
@@ -194,7 +194,7 @@ def draw(samples: np.ndarray, versions: list[float], path: Path) -> None:
         panel.set(ylabel=name, ylim=(0, 1.15 * values.max()))
         for moment in versions:
             panel.axvline(moment / 60, color="0.85", linewidth=0.8, zorder=0)
-    panels[0].set_title("The server under anything that can be sent; grey: a new version appears", fontsize=10)
+    panels[0].set_title("The server under anything that can be sent; gray: a new version appears", fontsize=10)
     panels[-1].set_xlabel("minutes")
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -1,6 +1,6 @@
-"""Where one Predict request spends its time: medians of stages measured apart, and the round trip they are part of.
+"""Where one Predict request spends its time: medians of separately measured stages, and of the whole round trip.
 
-The server runs in this process for the stages, and as a process of its own for the round trip of one client.
+The server runs in this process for the stages, and in a separate process for the round trip of one client.
 
     python benchmarks/served/stages.py          # about a minute
 """
@@ -69,7 +69,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
         "tensor from its bytes": median_us(lambda: tf.constant(tensors.to_array(request.inputs["z"]))),
         "TensorFlow runs the graph": median_us(lambda: signature._executable([tensor])),
         "bytes from the answer": median_us(respond),
-        "serialise the answer": median_us(response.SerializeToString),
+        "serialize the answer": median_us(response.SerializeToString),
         "count and log": median_us(lambda: server._observe("GRPC", "Predict", request, grpc.StatusCode.OK, 0.001)),
     }
     whole = median_us(lambda: server.methods.predict(request, Deadline()))
@@ -79,7 +79,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
-    lines = [f"| µs a request | {' | '.join(results)} |", "|---|" + "---|" * len(results)]
+    lines = [f"| µs per request | {' | '.join(results)} |", "|---|" + "---|" * len(results)]
     for name in next(iter(results.values())):
         lines.append(f"| {name} | {' | '.join(f'{taken[name]:,.0f}' for taken in results.values())} |")
     return "\n".join(lines)

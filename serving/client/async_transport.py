@@ -1,4 +1,4 @@
-"""The transport of an event loop."""
+"""The transport of `AsyncClient`, in the running event loop."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
@@ -13,7 +13,7 @@ class AsyncTransport:
     """Sends and waits in the running event loop."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None) -> None:
-        """Opens nothing yet: a channel belongs to the event loop it is opened in.
+        """Opens nothing yet, because a channel belongs to the event loop that opens it.
 
         Args:
             address: The server's address.
@@ -32,11 +32,11 @@ class AsyncTransport:
         return await self._procedures[method](request, timeout=timeout)
 
     async def sleep(self, seconds: float) -> None:
-        """Lets others run."""
+        """Pauses this task only."""
         await asyncio.sleep(seconds)
 
     def start(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> asyncio.Task:
-        """Makes a task of a coroutine."""
+        """Runs a coroutine as a task."""
         return asyncio.create_task(make())
 
     async def result(self, begun: asyncio.Task) -> Any:
@@ -51,6 +51,6 @@ class AsyncTransport:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Closes the channel, which cancels what is under way."""
+        """Closes the channel, which cancels what is in flight."""
         if self._channel is not None:
             await self._channel.close()

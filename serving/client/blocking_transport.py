@@ -1,4 +1,4 @@
-"""The transport that blocks, and what runs coroutines through on it."""
+"""The blocking transport of `Client`, and the functions that run coroutines to their end on it."""
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class BlockingTransport:
-    """Sends and waits in the calling thread, and in a few others what is to go on beside it."""
+    """Sends and waits in the calling thread, and in a few others for requests sent at the same time."""
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None) -> None:
         """Opens a channel, which connects when it is first used.
@@ -43,28 +43,28 @@ class BlockingTransport:
         return begun.result()
 
     async def drop(self, begun: Iterable[futures.Future]) -> None:
-        """Keeps what has not begun from beginning; the rest ends by itself, at its deadline or at `close`."""
+        """Cancels what has not started; the rest ends at its deadline or at `close`."""
         for future in begun:
             future.cancel()
 
     def close(self) -> None:
-        """Closes the channel, which cancels what is under way."""
+        """Closes the channel, which cancels what is in flight."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._channel.close()
 
 
 def finish(awaitable: Awaitable[T]) -> T:
-    """Runs through what waits for nothing but a `BlockingTransport`, and returns its result."""
+    """Runs a coroutine that waits for nothing but a `BlockingTransport`, and returns its result."""
     steps = awaitable.__await__()
     try:
         next(steps)
     except StopIteration as end:
         return end.value
-    raise RuntimeError("a blocking client waited for something else than its transport")
+    raise RuntimeError("a blocking client may wait for its transport only")
 
 
 def each(generator: AsyncGenerator[T, None]) -> Iterator[T]:
-    """Yields what such a generator does."""
+    """Yields the items of such a generator."""
     try:
         while True:
             try:

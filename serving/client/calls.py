@@ -1,4 +1,4 @@
-"""What a client's methods do, for the blocking and the asynchronous client alike."""
+"""What a client's methods do, written once for the blocking and the asynchronous client."""
 
 import operator
 import warnings
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from serving.client.connection import Answer, Connection
-from serving.client.divide_rows import cut
+from serving.client.divide_rows import divide_rows
 from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
 from serving.client.fit_inputs import fit_inputs, unfitted
 from serving.client.send_parts import answers
@@ -66,7 +66,7 @@ class Outputs:
 
 
 class _Plan(NamedTuple):
-    """A call as it is to be sent."""
+    """A call, ready to be sent."""
 
     arrays: dict[str, np.ndarray]
     outputs: Sequence[str]
@@ -78,7 +78,7 @@ class Calls:
     """A client's calls, in coroutines that wait for nothing but the connection's transport."""
 
     def __init__(self, connection: Connection, max_message_bytes: int) -> None:
-        """Takes what it is to speak through.
+        """Prepares to call a model.
 
         Args:
             connection: The connection to the model.
@@ -88,7 +88,7 @@ class Calls:
             ValueError: If the size is not positive.
         """
         if max_message_bytes < 1:
-            raise ValueError(f"max_message_bytes must be a positive number of bytes; got {max_message_bytes}")
+            raise ValueError(f"max_message_bytes: expected a positive number of bytes, received {max_message_bytes}.")
         self.connection = connection
         self._max_message_bytes = max_message_bytes
         self._known: tuple[dict[str, SignatureSpec], int | None] | None = None
@@ -115,7 +115,7 @@ class Calls:
         return (await self.predict(signature, inputs, ["mean"], condition, progress))["mean"]
 
     async def score(self, x: npt.ArrayLike, seeds: npt.ArrayLike | None, condition: Any, progress: bool) -> np.ndarray:
-        """Bounds the log-likelihood of each of a batch."""
+        """Returns a lower bound on the log-likelihood of each row."""
         x = np.asarray(x)
         if seeds is None:
             seeds = np.arange(len(np.atleast_1d(x)), dtype=np.int64)
@@ -163,7 +163,7 @@ class Calls:
                 yield _joined([answer])
 
     async def metadata(self) -> dict[str, SignatureSpec]:
-        """Asks what the model's signatures take and give."""
+        """Asks for the inputs and outputs of the model's signatures."""
         self._known = await self.connection.metadata()
         return self._known[0]
 
@@ -182,7 +182,7 @@ class Calls:
             try:
                 return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, without)
             except ValueError:
-                pass  # a newer version may take them: ask before refusing
+                pass  # a newer version may accept them: ask before refusing
         signatures = await self.metadata()
         if signature not in signatures:
             # The server refuses it with a message of its own.
@@ -201,7 +201,7 @@ class Calls:
     ) -> _Plan:
         if spec.outputs.keys() & set(without):
             outputs = outputs or sorted(spec.outputs.keys() - set(without))
-        parts = cut(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
+        parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
         return _Plan(arrays, outputs, parts, spec.takes())
 
     async def _answers(self, signature: str, plan: _Plan, progress: bool) -> AsyncGenerator[Answer, None]:
@@ -223,7 +223,7 @@ class Calls:
                         bar.update(part.stop - part.start)
                         yield answer
             except ServingError:
-                self._known = None  # it may have been refused because the model is no longer the one known
+                self._known = None  # the request may have been refused because the model has changed
                 raise
 
     def _compare_version(self, answer: Answer) -> None:
@@ -234,7 +234,7 @@ class Calls:
 
 def _joined(answered: Sequence[Answer]) -> dict[str, np.ndarray]:
     if len(answered) == 1:
-        # A view of the message's bytes cannot be written to, and callers expect arrays that can.
+        # A view of the message's bytes is read-only, and callers expect writable arrays.
         return {name: np.require(array, requirements="W") for name, array in answered[0].outputs.items()}
     try:
         return {name: np.concatenate([answer.outputs[name] for answer in answered]) for name in answered[0].outputs}

@@ -23,7 +23,7 @@ Response = TypeVar("Response")
 
 
 class Target(NamedTuple):
-    """A model, in the version of a number or of a label; the latest with neither."""
+    """A model, in a version named by number or by label; the latest if neither is given."""
 
     model: str
     version: int | None = None
@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, model: str, version: int | None, version_label: str | None) -> Self:
-        """Returns what a client asks for.
+        """Returns the target of a client.
 
         Args:
             model: The model's name.
@@ -43,20 +43,17 @@ class Target(NamedTuple):
         """
         if version is not None and version_label is not None:
             raise ValueError(
-                f"model {model!r}: a version is asked for by number or by label; got version={version} and "
-                f"version_label={version_label!r}: leave out one"
+                f"model {model!r}: expected a version number or a label, received version={version} and"
+                f" version_label={version_label!r}. Remove one of them."
             )
         return cls(model, version, version_label)
 
     def spec(self, signature: str = "", version: int | None = None) -> model_pb2.ModelSpec:
-        """Writes it as a message.
+        """Returns the target as a `ModelSpec` message.
 
         Args:
-            signature: The signature asked for.
-            version: The version to ask for, whichever is the target's own.
-
-        Returns:
-            The `ModelSpec`.
+            signature: The signature to ask for.
+            version: The version to ask for, instead of the target's own.
         """
         spec = model_pb2.ModelSpec(name=self.model, signature_name=signature)
         number = self.version if version is None else version
@@ -71,7 +68,7 @@ class Target(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A server's answer: the outputs by name, and the version that made them if the server says so."""
+    """A server's answer: the outputs by name, and the version that made them if the server names it."""
 
     outputs: dict[str, np.ndarray]
     version: int | None
@@ -81,12 +78,12 @@ class Connection:
     """Speaks TensorFlow Serving's protocol for one model."""
 
     def __init__(self, transport: Transport, target: Target, timeout: float) -> None:
-        """Takes what it is to speak through.
+        """Prepares to call a model; the transport connects when it is first used.
 
         Args:
             transport: Sends the requests.
             target: The model and version to ask for.
-            timeout: The seconds a request may take, retries included.
+            timeout: The seconds a request may take, including retries.
         """
         self.transport = transport
         self.target = target
@@ -105,15 +102,15 @@ class Connection:
         Args:
             signature: Its name.
             inputs: Its inputs by name, in the dtypes it takes.
-            outputs: The outputs wanted; all when empty.
-            version: The version that is to answer; the target's by default.
-            expected: What the signature takes, for the error's words.
+            outputs: The outputs to return; all if empty.
+            version: The version to ask for; the target's by default.
+            expected: The signature's inputs, for error messages.
 
         Returns:
             The answer; its arrays may be read-only.
 
         Raises:
-            ServingError: If the server does not answer with them.
+            ServingError: If the server does not answer.
         """
         request = predict_pb2.PredictRequest(model_spec=self.target.spec(signature, version), output_filter=outputs)
         for name, array in inputs.items():
@@ -127,7 +124,7 @@ class Connection:
         return Answer(arrays, _version(response))
 
     async def metadata(self, timeout: float | None = None) -> tuple[dict[str, SignatureSpec], int | None]:
-        """Asks what the model's signatures take and give.
+        """Asks for the inputs and outputs of the model's signatures.
 
         Args:
             timeout: The seconds it may take; the connection's own by default.
@@ -156,7 +153,7 @@ class Connection:
             timeout: The seconds it may take; the connection's own by default.
 
         Returns:
-            From version to the name of its state, such as `AVAILABLE`, the newest first.
+            The name of each version's state, such as `AVAILABLE`, newest version first.
 
         Raises:
             ServingError: If the server does not answer.
@@ -170,7 +167,7 @@ class Connection:
         return {status.version: state_name(status.state) for status in response.model_version_status}
 
     async def wait_until_ready(self, timeout: float) -> None:
-        """Waits until the model, in the version asked for if any, is available.
+        """Waits until the model, in the target's version if it names one, is available.
 
         Args:
             timeout: The seconds to wait at most.
@@ -179,19 +176,22 @@ class Connection:
             ServingError: If it is not available by then.
         """
         deadline = time.monotonic() + timeout
-        labelled = self.target.version_label is not None
-        # A server that has only just begun does not know its models, or its labels, yet.
-        unknown = [grpc.StatusCode.NOT_FOUND] + [grpc.StatusCode.INVALID_ARGUMENT] * labelled
+        labeled = self.target.version_label is not None
+        # A server that has just started does not know its models, or its labels, yet.
+        unknown = [grpc.StatusCode.NOT_FOUND] + [grpc.StatusCode.INVALID_ARGUMENT] * labeled
         while True:
             left = max(deadline - time.monotonic(), _POLL_SECONDS)
             try:
                 states = await self.status(left)
                 if "AVAILABLE" in states.values():
-                    if labelled:  # a status is of all versions, whatever the label
+                    if labeled:  # a status covers all versions and ignores the label
                         await self.metadata(left)
                     return
                 late = ServingError(
-                    grpc.StatusCode.DEADLINE_EXCEEDED, self.target.model, None, f"not available but {states}"
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                    self.target.model,
+                    None,
+                    f"expected an AVAILABLE version, received {states}",
                 )
             except ServingError as error:
                 if error.code not in unknown:
@@ -221,22 +221,22 @@ def _version(response: Any) -> int | None:
 async def call_with_retry(
     attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
 ) -> Response:
-    """Calls until answered, pausing longer each time the server is UNAVAILABLE.
+    """Calls until answered, with longer pauses each time the server is UNAVAILABLE.
 
-    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All that is
-    asked through this only computes, and changes nothing there: asking twice does no harm.
+    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All calls made through
+    this only compute and change nothing on the server, so repeating one does no harm.
 
     Args:
-        attempt: Calls once, within the seconds it is given.
-        sleep: Pauses for seconds.
-        timeout: The seconds all attempts may take together.
+        attempt: Calls once, within the given number of seconds.
+        sleep: Pauses for a number of seconds.
+        timeout: The seconds that all attempts together may take.
 
     Returns:
         The response.
 
     Raises:
-        grpc.RpcError: The last attempt's error, any but UNAVAILABLE at once. If time runs out in an attempt that
-            follows another, the other's error, which says why.
+        grpc.RpcError: The last attempt's error; any but UNAVAILABLE ends the attempts. If time runs out during a later
+            attempt, the error of the attempt before it, which says why.
     """
     deadline = time.monotonic() + timeout
     longest = _FIRST_PAUSE
@@ -247,7 +247,7 @@ async def call_with_retry(
         except grpc.RpcError as error:
             if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise away from error
-            # Clients that lost a server together should not come back to it together.
+            # Clients that lost a server together should not all return at the same moment.
             pause = random.uniform(longest / 2, longest)
             if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
                 raise

@@ -4,15 +4,15 @@ import grpc
 
 
 class ServingError(Exception):
-    """A request was not answered.
+    """A server refused a request or could not be reached.
 
     Attributes:
         code: The gRPC status code.
         model: The model that was asked for.
-        signature: The signature that was asked for; None for a question about the model itself.
-        details: The server's own words.
-        sent: The inputs that were sent, such as `x float32 [2,3]`; empty for a question about the model itself.
-        expected: What the model's metadata says it takes; empty where that is not known.
+        signature: The signature that was asked for; None for a request about the model itself.
+        details: The server's message.
+        sent: The inputs that were sent, such as `x float32 [2,3]`; empty for a request about the model itself.
+        expected: The inputs that the model's metadata lists; empty if not known.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ServingError(Exception):
 
 
 class VersionGoneError(ServingError):
-    """The version that answered the first part of a call is no longer served, and the rest is not answered."""
+    """The version that answered the first part of a call is no longer served, so the rest cannot be answered."""
 
 
 class NotByRowsError(ValueError):

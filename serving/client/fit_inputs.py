@@ -1,4 +1,4 @@
-"""Fits what a caller passes to what a signature takes, before anything is sent."""
+"""Checks and casts a caller's inputs to what a signature takes, before anything is sent."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from serving.wire.protocol import format_shape
 def fit_inputs(
     inputs: Mapping[str, Any], condition: Any, signature: SignatureSpec, asked: str
 ) -> dict[str, np.ndarray]:
-    """Checks names and shapes, and casts where no value is lost by it.
+    """Checks names and shapes, and casts where that loses no value.
 
     Args:
-        inputs: The arrays, or what NumPy makes arrays of, by name.
-        condition: The input `condition`, one for each row or one for all; None if the inputs are complete.
-        signature: What the server says it takes.
-        asked: The model and signature, for the error's words.
+        inputs: The arrays, or what NumPy converts to arrays, by name.
+        condition: The input `condition`, one per row or one for all; None if the inputs are complete.
+        signature: The signature's inputs, as the server describes them.
+        asked: The model and signature, for error messages.
 
     Returns:
         The arrays in the signature's dtypes.
@@ -28,7 +28,9 @@ def fit_inputs(
     """
     given = _with_condition(inputs, condition, asked)
     if given.keys() != signature.inputs.keys():
-        raise ValueError(f"{asked} takes the inputs {sorted(signature.inputs)}; got {sorted(given)}")
+        raise ValueError(
+            f"{asked}: expected the inputs {sorted(signature.inputs)}, received {sorted(given)}. Pass each by name."
+        )
     arrays = {
         name: _as_array(value, f"{asked}, input {name!r}", signature.inputs[name]) for name, value in given.items()
     }
@@ -38,18 +40,18 @@ def fit_inputs(
 
 
 def unfitted(inputs: Mapping[str, Any], condition: Any, asked: str) -> dict[str, np.ndarray]:
-    """Makes arrays for a signature of which nothing is known.
+    """Makes arrays for a signature that the metadata does not describe.
 
     Args:
-        inputs: As of `fit_inputs`.
-        condition: As of `fit_inputs`.
-        asked: The model and signature, for the error's words.
+        inputs: As for `fit_inputs`.
+        condition: As for `fit_inputs`.
+        asked: The model and signature, for error messages.
 
     Returns:
         The arrays.
 
     Raises:
-        ValueError: If NumPy makes no array of one.
+        ValueError: If NumPy cannot convert one to an array.
     """
     arrays = {}
     for name, value in _with_condition(inputs, condition, asked).items():
@@ -62,12 +64,14 @@ def _with_condition(inputs: Mapping[str, Any], condition: Any, asked: str) -> di
     if condition is None:
         return dict(inputs)
     if "condition" in inputs:
-        raise ValueError(f"{asked}: got a condition both among the inputs and beside them: leave out one")
+        raise ValueError(
+            f"{asked}: expected one condition, received one in inputs and one as the argument. Remove one of them."
+        )
     return {**inputs, "condition": condition}
 
 
 def _for_each_row(arrays: Mapping[str, np.ndarray], spec: TensorSpec, asked: str) -> np.ndarray:
-    """Repeats the condition for each row if there is one for all."""
+    """Repeats the condition for each row if there is one for all rows."""
     condition = arrays["condition"]
     others = [array for name, array in arrays.items() if name != "condition"]
     if spec.shape is None or not others:
@@ -76,23 +80,23 @@ def _for_each_row(arrays: Mapping[str, np.ndarray], spec: TensorSpec, asked: str
     if condition.ndim == len(spec.shape) - 1:
         return np.broadcast_to(condition, (rows, *condition.shape))
     if condition.ndim and len(condition) != rows:
-        raise ValueError(f"{asked}: expected one condition, or {rows}, one for each row; got {len(condition)}")
+        raise ValueError(f"{asked}: expected one condition, or {rows} (one per row), received {len(condition)}.")
     return condition
 
 
 def _as_array(value: Any, asked: str, spec: TensorSpec | None = None) -> np.ndarray:
-    # As NumPy's own strings, bytes would lose the zeros at their end.
+    # NumPy's own string dtypes would drop the zeros at the end of bytes.
     strings = spec is not None and spec.dtype.hasobject and not isinstance(value, np.ndarray)
     try:
         return np.asarray(value, np.object_ if strings else None)
     except (ValueError, OverflowError) as error:
-        wanted = spec if spec is not None else "an array"
-        raise ValueError(f"{asked}: expected {wanted}; got what is no array: {error}") from error
+        expected = spec if spec is not None else "an array"
+        raise ValueError(f"{asked}: expected {expected}, received a value NumPy cannot convert: {error}") from error
 
 
 def _fit(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:
     if not spec.admits(array.shape):
-        raise ValueError(f"{asked}: expected shape {format_shape(spec.shape)}; got {format_shape(array.shape)}")
+        raise ValueError(f"{asked}: expected shape {format_shape(spec.shape)}, received {format_shape(array.shape)}.")
     return _cast(array, spec, asked)
 
 
@@ -102,12 +106,14 @@ def _cast(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:
     if spec.dtype.hasobject:
         return _as_bytes(array, asked)
     if not _fits(array, spec.dtype):
-        raise ValueError(f"{asked}: expected {spec.dtype}; got {array.dtype}, which cannot be cast without loss")
+        raise ValueError(
+            f"{asked}: expected {spec.dtype}, received {array.dtype} that cannot be cast without loss. Cast it first."
+        )
     return array.astype(spec.dtype)
 
 
 def _fits(array: np.ndarray, dtype: np.dtype) -> bool:
-    """Tells whether a cast keeps every value: exactly for integers, to the dtype's precision for floats."""
+    """Returns whether a cast keeps every value: exactly for integers, to the dtype's precision for floats."""
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         return False
     if array.dtype.kind in "iu" and array.size:
@@ -129,10 +135,10 @@ def _integer_range(dtype: np.dtype) -> tuple[int, int]:
 
 def _as_bytes(array: np.ndarray, asked: str) -> np.ndarray:
     if array.dtype.kind not in "SUO":
-        raise ValueError(f"{asked}: expected strings; got {array.dtype}")
+        raise ValueError(f"{asked}: expected strings, received {array.dtype}.")
     flat = [item.encode() if isinstance(item, str) else item for item in array.ravel().tolist()]
     if not all(isinstance(item, bytes) for item in flat):
-        raise ValueError(f"{asked}: expected strings; got an array with other objects in it")
+        raise ValueError(f"{asked}: expected strings, received an array that holds other objects.")
     strings = np.empty(len(flat), np.object_)
     strings[:] = flat
     return strings.reshape(array.shape)

@@ -1,4 +1,4 @@
-"""Sends a divided call's parts, a few at once, and gives their answers in order."""
+"""Sends the parts of a divided call, a few at a time, and yields their answers in order."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -29,16 +29,16 @@ async def answers(
         connection: The connection to the model.
         signature: The signature's name.
         arrays: The inputs by name.
-        outputs: The outputs wanted; all when empty.
+        outputs: The outputs to return; all if empty.
         parts: The rows of each part.
-        expected: What the signature takes, for an error's words.
+        expected: The signature's inputs, for error messages.
 
     Yields:
-        The parts' answers in order, all of one version; no more than `IN_FLIGHT` are under way or waiting.
+        The parts' answers in order, all of one version; at most `IN_FLIGHT` are in flight or waiting.
 
     Raises:
-        NotByRowsError: If an answer has not one row for each row of its part.
-        VersionGoneError: If the version that answered the first part is served no longer.
+        NotByRowsError: If an answer does not have one row per row of its part.
+        VersionGoneError: If the version that answered the first part is no longer served.
         ServingError: If the server does not answer.
     """
     transport = connection.transport
@@ -53,17 +53,17 @@ async def answers(
     waiting = iter(parts[1:])
     begun: deque[Any] = deque()
 
-    def begin() -> None:
+    def send_more() -> None:
         begun.extend(
             transport.start(partial(ask, rows, first.version)) for rows in islice(waiting, IN_FLIGHT - len(begun))
         )
 
     try:
-        begin()
+        send_more()
         yield first
         while begun:
             answer = await transport.result(begun.popleft())
-            begin()
+            send_more()
             yield answer
     except ServingError as error:
         pinned = connection.target.version is None and first.version is not None
@@ -75,15 +75,15 @@ async def answers(
 
 
 def _check(answer: Answer, rows: slice, asked: str) -> None:
-    wanted = rows.stop - rows.start
+    sent = rows.stop - rows.start
     for name, array in answer.outputs.items():
-        if array.ndim == 0 or len(array) != wanted:
+        if array.ndim == 0 or len(array) != sent:
             raise NotByRowsError(
-                f"{asked}: {wanted} rows were sent and output {name!r} came back with shape {array.shape}: it "
-                "cannot be asked for in parts; raise max_message_bytes"
+                f"{asked}: cannot be answered in parts: expected output {name!r} with {sent} rows, received shape"
+                f" {array.shape}. Use a larger max_message_bytes."
             )
 
 
 def _gone(error: ServingError, version: int | None, parts: int) -> VersionGoneError:
-    details = f"{error.details} (version {version} answered the first of {parts} parts and is served no longer)"
+    details = f"{error.details} (version {version} answered the first of {parts} parts and is no longer served)"
     return VersionGoneError(error.code, error.model, error.signature, details, error.sent, error.expected)

@@ -1,4 +1,4 @@
-"""What a server says its signatures take and give."""
+"""The inputs and outputs of a model's signatures, as its server describes them."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ class TensorSpec(NamedTuple):
 
     Attributes:
         dtype: The NumPy dtype; `object`, holding bytes, for strings.
-        shape: The sizes, None where any will do; None where any number of dimensions will.
+        shape: The sizes, None where any size is allowed; None if any number of dimensions is.
     """
 
     dtype: np.dtype
@@ -23,11 +23,11 @@ class TensorSpec(NamedTuple):
         return f"{_dtype_name(self.dtype)} {format_shape(self.shape)}"
 
     def admits(self, shape: tuple[int, ...]) -> bool:
-        """Tells whether an array's shape fits."""
+        """Returns whether an array's shape fits."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            wanted in (None, size) for size, wanted in zip(shape, self.shape, strict=True)
+            expected in (None, size) for size, expected in zip(shape, self.shape, strict=True)
         )
 
 
@@ -58,8 +58,8 @@ def read_signatures(signature_map: Any) -> dict[str, SignatureSpec]:
         signature_map: The message.
 
     Returns:
-        The signatures by name; those with a tensor NumPy has no dtype for are left out, such as the one
-        that every SavedModel carries for its own initialisation.
+        The signatures by name, except those with a tensor that NumPy has no dtype for, such as the one that every
+        SavedModel has for its own initialization.
     """
     signatures = {}
     for name, definition in signature_map.signature_def.items():

@@ -24,13 +24,13 @@ class Method(NamedTuple):
     name, which TensorFlow 2 cannot set.
 
     Attributes:
-        wanted_outputs: Checks that a signature fits, and returns the outputs to ask for; raises `RequestError` if it
+        required_outputs: Checks that a signature fits, and returns the outputs to ask for; raises `RequestError` if it
             does not.
         result_of: Makes the result message of those outputs and the number of examples; raises `RequestError` if they
             do not have the dtypes and shapes that it needs.
     """
 
-    wanted_outputs: Callable[[meta_graph_pb2.SignatureDef], list[str]]
+    required_outputs: Callable[[meta_graph_pb2.SignatureDef], list[str]]
     result_of: Callable[[Mapping[str, np.ndarray], int], Any]
 
 
@@ -41,13 +41,13 @@ def _class_outputs(definition: meta_graph_pb2.SignatureDef) -> list[str]:
         raise invalid_argument(f"Expected one or two output Tensors, found {len(definition.outputs)}")
     if tf.saved_model.CLASSIFY_INPUTS not in definition.inputs:
         raise invalid_argument(f"No classification inputs found in SignatureDef: {definition}")
-    wanted = [alias for alias in (_CLASSES, _SCORES) if alias in definition.outputs]
-    if not wanted:
+    required = [alias for alias in (_CLASSES, _SCORES) if alias in definition.outputs]
+    if not required:
         raise invalid_argument(
             f'Expected classification signature outputs to contain at least one of "{_CLASSES}" or "{_SCORES}".'
             f" Signature was: {definition}"
         )
-    return wanted
+    return required
 
 
 def _class_result(outputs: Mapping[str, np.ndarray], count: int) -> classification_pb2.ClassificationResult:

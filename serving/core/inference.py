@@ -19,16 +19,16 @@ def classify(
     """Classifies a request's examples.
 
     Args:
-        servable: The version that answers, whichever the request names.
+        servable: The version that answers, even if the request names another.
         request: The signature's name and the examples.
         deadline: Stops the work.
 
     Returns:
-        The classes of each example, and the version and signature that gave them.
+        The classes of each example, and the version and signature that computed them.
 
     Raises:
         RequestError: If the request does not fit the signature, or the signature cannot classify.
-        tf.errors.OpError: If a kernel refuses what it is given.
+        tf.errors.OpError: If a kernel refuses its input.
     """
     return _answer(CLASSIFY, servable, request, classification_pb2.ClassificationResponse(), deadline)
 
@@ -36,19 +36,19 @@ def classify(
 def regress(
     servable: Servable, request: regression_pb2.RegressionRequest, deadline: Deadline | None = None
 ) -> regression_pb2.RegressionResponse:
-    """Gives a value for each of a request's examples.
+    """Computes a value for each of a request's examples.
 
     Args:
-        servable: The version that answers, whichever the request names.
+        servable: The version that answers, even if the request names another.
         request: The signature's name and the examples.
         deadline: Stops the work.
 
     Returns:
-        The value of each example, and the version and signature that gave them.
+        The value of each example, and the version and signature that computed them.
 
     Raises:
         RequestError: If the request does not fit the signature, or the signature cannot regress.
-        tf.errors.OpError: If a kernel refuses what it is given.
+        tf.errors.OpError: If a kernel refuses its input.
     """
     return _answer(REGRESS, servable, request, regression_pb2.RegressionResponse(), deadline)
 
@@ -66,11 +66,11 @@ def run(method: Method, signature: Signature, examples: tensor_pb2.TensorProto, 
         The method's result message.
 
     Raises:
-        RequestError: If the examples do not fit the signature, or its outputs not the method, or its time is over.
-        tf.errors.OpError: If a kernel refuses what it is given.
+        RequestError: If the examples do not fit the signature, its outputs do not fit the method, or time is up.
+        tf.errors.OpError: If a kernel refuses its input.
     """
     (alias,) = signature.definition.inputs
-    outputs = signature.run({alias: examples}, method.wanted_outputs(signature.definition), deadline=deadline)
+    outputs = signature.run({alias: examples}, method.required_outputs(signature.definition), deadline=deadline)
     return method.result_of(outputs, examples.tensor_shape.dim[0].size)
 
 
@@ -99,7 +99,7 @@ def to_tensor(examples: input_pb2.Input) -> tensor_pb2.TensorProto:
 
 
 def fill_spec(spec: model_pb2.ModelSpec, name: str, servable: Servable, signature: Signature) -> None:
-    """Says in an answer which model, version and signature gave it."""
+    """Writes into an answer which model, version and signature computed it."""
     spec.name = name
     spec.version.value = servable.version
     spec.signature_name = signature.name
@@ -111,7 +111,7 @@ def _answer(method: Method, servable: Servable, request: Any, response: Any, dea
     if name not in servable.signature_map.signature_def:
         raise invalid_argument(f"No signature was found with the name: {name}")
     signature = servable.signature(name)
-    method.wanted_outputs(signature.definition)
+    method.required_outputs(signature.definition)
     response.result.CopyFrom(run(method, signature, to_tensor(request.input), deadline))
     fill_spec(response.model_spec, spec.name, servable, signature)
     return response

@@ -83,7 +83,7 @@ class Methods:
     def regress(
         self, request: regression_pb2.RegressionRequest, deadline: Deadline | None = None
     ) -> regression_pb2.RegressionResponse:
-        """Gives a value for each example; see `serving.core.inference.regress`."""
+        """Computes a value for each example; see `serving.core.inference.regress`."""
         return inference.regress(self.find(model_spec_of(request)), request, deadline)
 
     def multi_inference(

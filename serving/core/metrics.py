@@ -1,4 +1,4 @@
-"""Counts requests, their latencies, batches and loads, under TensorFlow Serving's names for Prometheus."""
+"""`Metrics`: counts requests, latencies, batches and loads for Prometheus, under TensorFlow Serving's names."""
 
 import threading
 from bisect import bisect_left
@@ -26,7 +26,7 @@ _Batches = Mapping[str, Mapping[int, int]]
 
 
 class _Requests:
-    """The requests that agree in all labels."""
+    """The requests that share all labels."""
 
     __slots__ = ("buckets", "microseconds")
 
@@ -38,9 +38,8 @@ class _Requests:
 class Metrics(Collector):
     """Counts for one server; may be called from any thread.
 
-    Names that only clients have sent, not the models, are counted together as `unknown`, so that no
-    client can fill the memory with names: a model's name is known once it has been loaded or has answered, a
-    signature's once it has answered.
+    Names that only clients have sent are counted together as `unknown`, so that no client can fill the memory with
+    names: a model's name is known after it has been loaded or has answered, a signature's after it has answered.
     """
 
     def __init__(self) -> None:
@@ -57,14 +56,14 @@ class Metrics(Collector):
     def observe_request(
         self, *, model: str, signature: str, status: str, api: str, entrypoint: str, seconds: float
     ) -> None:
-        """Counts a request that has been answered.
+        """Counts an answered request.
 
         Args:
             model: The model's name as the client sent it.
-            signature: The signature's; empty for `serving_default`.
-            status: The status' name, such as `OK` or `NOT_FOUND`.
+            signature: The signature's name; empty for `serving_default`.
+            status: The status's name, such as `OK` or `NOT_FOUND`.
             api: The method, such as `Predict`.
-            entrypoint: How the request came: `GRPC` or `REST`.
+            entrypoint: How the request arrived: `GRPC` or `REST`.
             seconds: How long the answer took.
         """
         microseconds = seconds * 1e6
@@ -78,7 +77,7 @@ class Metrics(Collector):
             requests.microseconds += microseconds
 
     def observe_load(self, model: str, version: int, seconds: float) -> None:
-        """Counts a version that has been loaded.
+        """Counts a loaded version.
 
         Args:
             model: The model's name.
@@ -91,10 +90,10 @@ class Metrics(Collector):
             self._loads[model, version] = (count + 1, microseconds + seconds * 1e6)
 
     def watch_batches(self, batches: Callable[[], _Batches]) -> None:
-        """Says where the batches are counted, which is asked each time the metrics are.
+        """Sets the source of the batch counts, which is read whenever the metrics are.
 
         Args:
-            batches: Returns, for each model by name, how many batches of which size it has run.
+            batches: Returns how many batches of each size each model has run.
         """
         self._batches = batches
 
@@ -108,7 +107,7 @@ class Metrics(Collector):
         return text.replace(b" untyped\n", b" counter\n"), CONTENT_TYPE_PLAIN_0_0_4
 
     def collect(self) -> Iterator[Metric]:
-        """Yields all counts, as `prometheus_client` asks for them."""
+        """Yields all counts to `prometheus_client`."""
         with self._lock:
             requests = [(key, list(one.buckets), one.microseconds) for key, one in self._requests.items()]
             loads = dict(self._loads)
@@ -133,7 +132,7 @@ class Metrics(Collector):
 _Snapshot = list[tuple[tuple[str, str, str, str, str], list[int], float]]
 
 
-# The library would add the suffix `_total`, which TensorFlow Serving's counters lack; `render` gives the type.
+# A counter would get the suffix `_total`, which TensorFlow Serving's lack; `render` restores the type.
 _COUNTER = "untyped"
 
 

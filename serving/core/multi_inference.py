@@ -21,16 +21,16 @@ def multi_inference(
     """Runs several signatures on a request's examples.
 
     Args:
-        servable: The version that answers every task, whichever they name.
-        request: The examples, and for each task a signature and what to make of it.
+        servable: The version that answers every task, even if they name others.
+        request: The examples, and for each task a signature and a method.
         deadline: Stops the work.
 
     Returns:
-        A result for each task, in their order, with the version and signature that gave it.
+        A result for each task, in order, with the version and signature that computed it.
 
     Raises:
-        RequestError: If the tasks do not fit the model or one another.
-        tf.errors.OpError: If a kernel refuses what it is given.
+        RequestError: If the tasks do not fit the model or each other.
+        tf.errors.OpError: If a kernel refuses its input.
     """
     planned = _plan(servable, request)
     examples = to_tensor(request.input)
@@ -47,7 +47,7 @@ def multi_inference(
 
 
 def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> list[tuple[Method, Signature]]:
-    """Checks all tasks, in TensorFlow Serving's order, before the first is run."""
+    """Checks all tasks, in TensorFlow Serving's order, before it runs the first."""
     planned: dict[str, tuple[Method, Signature]] = {}
     input_tensors: set[str] = set()
     for task in request.tasks:
@@ -65,7 +65,7 @@ def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> l
         if method is None:
             details = f"Unsupported signature method_name: {task.method_name}"
             raise RequestError(grpc.StatusCode.UNIMPLEMENTED, details)
-        method.wanted_outputs(signature.definition)
+        method.required_outputs(signature.definition)
         input_tensors.update(info.name for info in signature.definition.inputs.values())
         if len(input_tensors) > 1:
             raise invalid_argument("Input tensor must be the same for all Signatures.")

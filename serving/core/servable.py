@@ -1,4 +1,4 @@
-"""One version of a model, loaded from a SavedModel."""
+"""`Servable`: one version of a model, loaded from a SavedModel."""
 
 import itertools
 from collections import Counter
@@ -24,9 +24,9 @@ class Servable:
         """Loads a SavedModel.
 
         Args:
-            version: The version it is.
+            version: Its number.
             path: The SavedModel's directory.
-            batching: How to batch requests; None for not at all.
+            batching: How to batch requests; None for no batching.
 
         Raises:
             ModelLoadError: If it cannot be loaded.
@@ -50,7 +50,7 @@ class Servable:
                     name, definition, self._model.functions[name], batching, f"{queue}/{name}"
                 )
             except Exception as error:
-                # TensorFlow Serving, too, serves the others, and says so only when such a one is asked for.
+                # As in TensorFlow Serving, the others are served, and this is reported to requests for it only.
                 self._refused[name] = " ".join(str(error).split())
 
     def signature(self, name: str) -> Signature:
@@ -63,7 +63,7 @@ class Servable:
             The signature.
 
         Raises:
-            RequestError: If the model has none of that name, or it cannot be run.
+            RequestError: If the model has no such signature, or it cannot be run.
         """
         name = name or DEFAULT_SIGNATURE
         if name in self._refused:

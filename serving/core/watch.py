@@ -1,4 +1,4 @@
-"""The thread that keeps looking: for new versions, for versions to try again, and for a new list of models."""
+"""`Watch`: the thread that looks for new versions, for versions to retry, and for a new list of models."""
 
 import logging
 import threading
@@ -9,13 +9,13 @@ _log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Calls functions over and over, each with its own pause, from one thread."""
+    """Calls functions repeatedly from one thread, each at its own interval."""
 
     def __init__(self, then: Callable[[], object]) -> None:
-        """Begins with nothing to call.
+        """Starts without functions.
 
         Args:
-            then: Is called after each call of another.
+            then: Called after each call of another function.
         """
         self._then = then
         self._calls: list[tuple[float, Callable[[], object]]] = []
@@ -23,17 +23,17 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def every(self, seconds: float, call: Callable[[], object]) -> None:
-        """Adds a function; one that raises is reported and called again in its time."""
+        """Adds a function; if it raises, the error is logged and it is called again later."""
         self._calls.append((seconds, call))
 
     def start(self) -> None:
-        """Begins, if there is anything to call."""
+        """Starts the thread, if there is a function to call."""
         if self._calls:
             self._thread = threading.Thread(target=self._run, name="serving-watch", daemon=True)
             self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Ends once the function being called returns, or when the seconds are over."""
+        """Stops, and waits at most `timeout` seconds for the current call."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(timeout)

@@ -1,4 +1,4 @@
-"""A pool of threads that runs few at a time, and more only while those few are stuck."""
+"""`ElasticPool`: a thread pool that runs few threads, and adds more only while those are stuck."""
 
 import threading
 from collections import deque
@@ -6,24 +6,24 @@ from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
-# How long nothing may finish, while work waits, before another thread begins, in seconds.
+# Seconds without a finished task, while work waits, after which a thread is added.
 _PATIENCE = 0.01
 
 
 class ElasticPool(futures.Executor):
-    """Runs tasks on a few threads, as long as they get done.
+    """Runs tasks on a few threads, as long as they make progress.
 
-    Threads that run Python at the same time only take the interpreter's lock from each other, so a few are
-    faster than many. But a thread may be stuck: in a model that takes seconds, or waiting for a client that
-    opened a call and sends nothing. While nothing finishes and work waits, threads are added.
+    Threads that run Python at the same time compete for the interpreter's lock, so few are faster than many. But a
+    thread may be stuck, in a model that takes seconds or on a client that opened a call and sends nothing. While work
+    waits and nothing finishes, threads are added.
     """
 
     def __init__(self, *, core: int, most: int) -> None:
         """Starts the first threads.
 
         Args:
-            core: The threads that always run.
-            most: The threads that may run when others are stuck.
+            core: The number of threads that always run.
+            most: The most threads, including those added while others are stuck.
         """
         self._core, self._most = core, most
         self._tasks: deque[tuple[futures.Future, Callable[[], Any]] | None] = deque()
@@ -44,7 +44,7 @@ class ElasticPool(futures.Executor):
             RuntimeError: If the pool is shut down.
         """
         if self._closed:
-            raise RuntimeError("the pool is shut down")
+            raise RuntimeError("the pool is shut down and accepts no tasks")
         future: futures.Future = futures.Future()
         self._tasks.append((future, lambda: fn(*args, **kwargs)))
         self._waiting.release()
@@ -53,11 +53,11 @@ class ElasticPool(futures.Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more tasks and ends the threads once those waiting are done.
+        """Accepts no more tasks, and ends the threads when the waiting ones are done.
 
         Args:
-            wait: Ignored: threads that are stuck must not hold up the end of the process.
-            cancel_futures: Whether to drop the tasks that wait.
+            wait: Ignored: stuck threads must not delay the end of the process.
+            cancel_futures: Whether to drop the waiting tasks.
         """
         self._closed = True
         if cancel_futures:
@@ -69,7 +69,7 @@ class ElasticPool(futures.Executor):
 
     @property
     def threads(self) -> int:
-        """How many threads there are now."""
+        """The current number of threads."""
         return self._threads
 
     def _add_thread(self) -> None:
@@ -94,7 +94,7 @@ class ElasticPool(futures.Executor):
                     future.set_exception(error)
                 else:
                     future.set_result(result)
-            self._finished += 1  # a lost count would only add a thread too many
+            self._finished += 1  # without a lock: a lost count would only add an unneeded thread
             del task, future, call
             if self._threads > self._core and not self._tasks and self._leave():
                 return
@@ -102,7 +102,7 @@ class ElasticPool(futures.Executor):
             self._threads -= 1
 
     def _leave(self) -> bool:
-        """Takes this thread out of the pool, if it is one too many."""
+        """Removes this thread from the pool, if there are more than `core`."""
         with self._lock:
             if self._threads <= self._core:
                 return False
@@ -110,7 +110,7 @@ class ElasticPool(futures.Executor):
             return True
 
     def _relieve(self) -> None:
-        """Adds a thread whenever work waits and none gets done."""
+        """Adds a thread whenever work waits and no task finishes."""
         pause = threading.Event()
         while not self._closed:
             self._backlog.wait()
@@ -118,7 +118,7 @@ class ElasticPool(futures.Executor):
             pause.wait(_PATIENCE)
             if not self._tasks:
                 self._backlog.clear()
-                if self._tasks:  # came in between
+                if self._tasks:  # submitted meanwhile
                     self._backlog.set()
             elif self._finished == finished and self._threads < self._most:
                 self._add_thread()

@@ -1,4 +1,4 @@
-"""The gRPC side of the server: its services, threads, limits and ports."""
+"""`GrpcEndpoint`: the gRPC server, with its services, threads, limits and ports."""
 
 import contextlib
 import os
@@ -19,13 +19,13 @@ from serving.grpc_api.standard_services import HEALTH_SERVICE, HealthService, re
 from serving.wire.protocol import MAX_MESSAGE_BYTES
 
 _SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
-# Calls beyond so many for each thread are refused, so that what waits is bounded.
+# Calls beyond this many per thread are refused, so that the number that wait is bounded.
 _CALLS_A_THREAD = 4
-# Calls that wait to be looked at. By default gRPC drops some beyond 1000, and says CANCELLED of them: a client that
-# sends so many at once should have them answered or refused.
+# Calls that wait to be accepted. By default gRPC drops some beyond 1000 with CANCELLED; a client that sends that many
+# should have them answered or refused.
 _UNSEEN_CALLS = 10_000
 _OPTIONS = {
-    # Without this a second server on the same port would start, and get half of the requests.
+    # Otherwise a second server on the same port would start, and receive half of the requests.
     "grpc.so_reuseport": 0,
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
@@ -35,7 +35,7 @@ _OPTIONS = {
 
 
 class GrpcEndpoint:
-    """A gRPC server with health and reflection, which says it is healthy only when told so."""
+    """A gRPC server with health and reflection; it reports itself healthy only after `set_healthy(True)`."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class GrpcEndpoint:
         """Prepares the server; `listen` and `start` open it.
 
         Args:
-            methods: What answers the requests.
+            methods: Answer the requests.
             observe: Called after each request.
-            core_threads: The threads that always answer.
-            max_threads: The threads that may answer while others are stuck; four times as many calls may be
-                open, and those beyond are answered RESOURCE_EXHAUSTED.
+            core_threads: The number of threads that always run.
+            max_threads: The most threads, including those added while others are stuck. Four times as many calls may
+                be open; those beyond end with RESOURCE_EXHAUSTED.
             options: Further arguments of the gRPC channel.
         """
         self._threads = ElasticPool(core=core_threads, most=max_threads)
@@ -63,7 +63,7 @@ class GrpcEndpoint:
             maximum_concurrent_rpcs=_CALLS_A_THREAD * max_threads,
         )
         self._server.add_generic_rpc_handlers((prediction_service(methods, observe), model_service(methods, observe)))
-        # A client may watch health, or keep reflection open, for ever: not on the threads that answer requests.
+        # A client may watch health, or keep reflection open, forever: not on the threads that answer requests.
         self._side_threads = futures.ThreadPoolExecutor(4, thread_name_prefix="serving-side")
         self._health = HealthService(self._side_threads)
         reflection = reflection_handler((*_SERVICES, HEALTH_SERVICE), self._side_threads)
@@ -74,7 +74,7 @@ class GrpcEndpoint:
         """Opens a port.
 
         Args:
-            address: The host and port; port 0 for any that is free.
+            address: The host and port; port 0 for any free port.
             credentials: For TLS; None for none.
 
         Returns:
@@ -88,11 +88,11 @@ class GrpcEndpoint:
                 return self._server.add_insecure_port(address)
             return self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            doubt = "is the port taken?" if credentials is None else "is the port taken, or are the keys not PEM?"
+            doubt = "is the port in use?" if credentials is None else "is the port in use, or are the keys not PEM?"
             raise OSError(f"cannot listen on {address}: {doubt}") from error
 
     def listen_on_socket(self, path: str) -> None:
-        """Opens a UNIX socket, in place of one that a server left behind.
+        """Opens a UNIX socket, replacing one that a dead server left behind.
 
         Args:
             path: The socket's path.
@@ -105,20 +105,20 @@ class GrpcEndpoint:
             self._server.add_insecure_port(f"unix:{path}")
         except RuntimeError as error:
             raise OSError(
-                f"cannot listen on the socket {path}: is its folder there, and its path shorter than 108 bytes?"
+                f"cannot listen on the socket {path}: does its folder exist, and is its path shorter than 108 bytes?"
             ) from error
 
     def start(self) -> None:
-        """Begins to answer."""
+        """Starts to answer."""
         self._server.start()
 
     def set_healthy(self, healthy: bool) -> None:
-        """Says whether the server is ready, as a whole and for each of its services."""
+        """Sets the health of the server and of each of its services."""
         status = health_pb2.HealthCheckResponse.SERVING if healthy else health_pb2.HealthCheckResponse.NOT_SERVING
         self._health.set(dict.fromkeys(("", *_SERVICES), status))
 
     def stop(self, grace: float) -> None:
-        """Accepts nothing more, lets requests in flight finish within the grace in seconds, and ends."""
+        """Accepts no more calls, and waits at most `grace` seconds for those in flight."""
         self._health.end()
         self._server.stop(grace).wait()
         self._threads.shutdown()
@@ -131,7 +131,7 @@ def _remove_abandoned(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise OSError(f"cannot listen on the socket {path}: something else is there")
+        raise OSError(f"cannot listen on the socket {path}: expected no file, received one that is not a socket.")
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
@@ -139,4 +139,4 @@ def _remove_abandoned(path: Path) -> None:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
             return
-    raise OSError(f"cannot listen on the socket {path}: another server does")
+    raise OSError(f"cannot listen on the socket {path}: another server listens on it. Use another path.")

@@ -13,7 +13,7 @@ from serving.core.metrics import Observer
 
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
-# What stands for a request whose bytes are no such message. TensorFlow Serving's gRPC answers INTERNAL, too.
+# Stands for a request whose bytes cannot be parsed. TensorFlow Serving's gRPC answers INTERNAL, too.
 UNPARSED = object()
 
 
@@ -31,10 +31,10 @@ def unary(
         method: From a request and its deadline to its response; it may raise anything.
         request_type: The request's message class.
         response_type: The response's message class.
-        observe: Is told of each request, once it is answered.
+        observe: Called after each request.
 
     Returns:
-        The handler. What the method raises is answered with a status, see `status_of`.
+        The handler. An exception of the method becomes a status; see `status_of`.
     """
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
@@ -59,28 +59,30 @@ def unary(
 
 
 def parser(request_type: Any) -> Callable[[bytes], Any]:
-    """Returns what reads a message from bytes, or gives `UNPARSED` if they are none."""
+    """Returns a parser of a message's bytes, which returns `UNPARSED` if it cannot parse them."""
 
     def parse(message: bytes) -> Any:
         try:
             return request_type.FromString(message)
         except DecodeError:
-            # Raised, gRPC would write a stack trace to the log, and never let go of the call's memory.
+            # If this raised, gRPC would log a stack trace, and never free the call's memory.
             return UNPARSED
 
     return parse
 
 
 def unparsed(request_type: Any) -> RequestError:
-    """Returns the error for bytes that are no such message."""
-    return RequestError(grpc.StatusCode.INTERNAL, f"The bytes sent are no {request_type.DESCRIPTOR.full_name}")
+    """Returns the error for bytes that cannot be parsed as a message."""
+    return RequestError(
+        grpc.StatusCode.INTERNAL, f"The request cannot be parsed as {request_type.DESCRIPTOR.full_name}"
+    )
 
 
 def _deadline(context: grpc.ServicerContext) -> Deadline:
     remaining = context.time_remaining()
     deadline = Deadline(None if remaining is None else time.monotonic() + remaining)
     if not context.add_callback(deadline.cancel):
-        deadline.cancel()  # the client has gone already
+        deadline.cancel()  # the client has already gone
     return deadline
 
 

@@ -18,17 +18,17 @@ _SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class HealthService:
-    """Tells whether services are ready, once or at each change.
+    """Reports whether services are ready, once or at each change.
 
-    The one that comes with gRPC sends to watchers while it holds its lock, for which the thread that moves all of
-    the server's messages waits when a watcher leaves: some clients that watch and leave would stop the server.
+    The implementation that comes with gRPC sends to watchers while it holds its lock. When a watcher leaves, the thread
+    that moves all of the server's messages waits for that lock, so clients that watch and leave could stop the server.
     """
 
     def __init__(self, threads: futures.Executor) -> None:
-        """Knows no service yet.
+        """Starts without services.
 
         Args:
-            threads: What sends to watchers; a client that does not read may hold one up.
+            threads: Send to watchers; a client that does not read may block one.
         """
         self._threads = threads
         self._lock = threading.Lock()
@@ -37,13 +37,13 @@ class HealthService:
         self._ended = False
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """Returns what a gRPC server needs to serve this."""
+        """Returns the gRPC handler of this service."""
         request_type, response_type = health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
 
         def watch(request: Any, context: grpc.ServicerContext, send: Callable[[Any], object]) -> None:
             self._watch(request, context, send)
 
-        # The call stays open without a thread of its own.
+        # The call stays open without its own thread.
         watch.experimental_non_blocking = True  # type: ignore[attr-defined]
         watch.experimental_thread_pool = self._threads  # type: ignore[attr-defined]
         handlers = {
@@ -57,24 +57,24 @@ class HealthService:
         return grpc.method_handlers_generic_handler(HEALTH_SERVICE, handlers)
 
     def end(self) -> None:
-        """Says of all services that they no longer serve, whatever else is set from now on."""
+        """Reports all services as NOT_SERVING from now on, regardless of later calls of `set`."""
         self.set(dict.fromkeys(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING))
         self._ended = True
 
     def set(self, services: dict[str, int]) -> None:
-        """Changes the status of services by name, and tells those who watch them."""
+        """Changes the status of services by name, and notifies their watchers."""
         with self._lock:
             if self._ended:
                 return
             self._statuses |= services
             watchers = [watcher for watcher in self._watchers if watcher.service in services]
         for watcher in watchers:
-            watcher.tell(services[watcher.service])
+            watcher.notify(services[watcher.service])
 
     def check(
         self, request: health_pb2.HealthCheckRequest, deadline: Deadline | None = None
     ) -> health_pb2.HealthCheckResponse:
-        """Tells the status of a service.
+        """Returns the status of a service.
 
         Args:
             request: The service's name; empty for the whole server.
@@ -97,8 +97,8 @@ class HealthService:
             self._watchers.add(watcher)
             status = self._statuses.get(request.service, _SERVICE_UNKNOWN)
         if context.add_callback(lambda: self._forget(watcher)):
-            watcher.tell(status)
-        else:  # it has left already
+            watcher.notify(status)
+        else:  # it has already left
             self._forget(watcher)
 
     def _forget(self, watcher: "_Watcher") -> None:
@@ -107,21 +107,21 @@ class HealthService:
 
 
 class _Watcher:
-    """A client that wants to know each change, or at least the last one."""
+    """A client that is sent each change, or at least the latest one."""
 
     def __init__(self, service: str, send: Callable[[Any], object], threads: futures.Executor) -> None:
         self.service = service
         self._send = send
         self._threads = threads
         self._lock = threading.Lock()
-        self._wanted: int | None = None
+        self._latest: int | None = None
         self._sent: int | None = None
         self._sending = False
 
-    def tell(self, status: int) -> None:
-        """Sends a status, unless it is the one sent last; does not wait."""
+    def notify(self, status: int) -> None:
+        """Sends a status, unless it is the last one sent; does not wait."""
         with self._lock:
-            self._wanted = status
+            self._latest = status
             if self._sending:
                 return
             self._sending = True
@@ -130,7 +130,7 @@ class _Watcher:
     def _send_all(self) -> None:
         while True:
             with self._lock:
-                status = self._wanted
+                status = self._latest
                 if status == self._sent:
                     self._sending = False
                     return
@@ -139,11 +139,11 @@ class _Watcher:
 
 
 def reflection_handler(services: Sequence[str], threads: futures.Executor) -> grpc.GenericRpcHandler:
-    """Returns what a gRPC server needs to serve reflection.
+    """Returns the gRPC handler of reflection.
 
     Args:
-        services: The names of the services described, besides reflection itself.
-        threads: What answers; a client may keep one busy for as long as it likes.
+        services: The names of the services to describe, in addition to reflection itself.
+        threads: Answer requests; a client may keep one busy indefinitely.
     """
     request_type, response_type = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
     answers = reflection.ReflectionServicer((*services, reflection.SERVICE_NAME)).ServerReflectionInfo

@@ -1,1 +1,1 @@
-"""What can be set about a server: its flags, its configuration files, and the settings made of them."""
+"""A server's options: command-line flags, configuration files, and the settings made from them."""

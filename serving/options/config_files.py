@@ -1,4 +1,4 @@
-"""Reads TensorFlow Serving's configuration files, which hold messages in protocol buffers' text format."""
+"""Reads TensorFlow Serving's configuration files: messages in the text format of protocol buffers."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving.options.config_messages import BatchingParameters, MonitoringConfig, SSLConfig
 
-# The parser quotes whole lines, which may hold a private key; the place is enough.
+# The parser quotes whole lines, which may hold a private key; the position is enough.
 _QUOTED = re.compile(r"^'.*': (?=[A-Z])|(?<=missing ending quote): .*", re.DOTALL)
 
 
@@ -40,7 +40,7 @@ def read_batching_parameters(path: str | os.PathLike[str]) -> Any:
         path: The file.
 
     Returns:
-        The `BatchingParameters`; what the file does not give is not set.
+        The `BatchingParameters`, with only the fields that the file sets.
 
     Raises:
         ConfigError: If the file cannot be read or parsed.
@@ -55,7 +55,7 @@ def read_ssl_config(path: str | os.PathLike[str]) -> Any:
         path: The file.
 
     Returns:
-        The `SSLConfig`, with keys and certificates themselves, not their paths.
+        The `SSLConfig`, with the keys and certificates themselves, not their paths.
 
     Raises:
         ConfigError: If the file cannot be read or parsed.

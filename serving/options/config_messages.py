@@ -1,4 +1,4 @@
-"""TensorFlow Serving's messages for its configuration files that tensorflow-serving-api leaves out."""
+"""The messages of TensorFlow Serving's configuration files that the package tensorflow-serving-api lacks."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wr
 _PACKAGE = "tensorflow.serving"
 _FILE = "serving/options/config_messages.proto"
 
-# Message: field: number, type. The wrapper messages tell a value that was not given from zero.
+# Message: field: number, type. The wrapper messages distinguish an unset value from zero.
 _MESSAGES = {
     "BatchingParameters": {
         "max_batch_size": (1, "google.protobuf.Int64Value"),
@@ -40,8 +40,8 @@ _SCALARS = {"bool": _Field.TYPE_BOOL, "int64": _Field.TYPE_INT64, "string": _Fie
 
 
 def _pool() -> descriptor_pool.DescriptorPool:
-    # A pool of our own: in the default one these names would clash with TensorFlow Serving's generated code,
-    # should the process import that as well.
+    # A separate pool: in the default one these names would clash with TensorFlow Serving's generated code if the
+    # process imported that as well.
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     file = descriptor_pb2.FileDescriptorProto(

@@ -1,4 +1,4 @@
-"""All that can be set about a server, beside its models and its address."""
+"""`Settings`: every option of a server other than its models and its address."""
 
 import dataclasses
 import os
@@ -20,22 +20,22 @@ class Settings:
     """A server's settings; names and defaults are those of TensorFlow Serving's flags, where it has them.
 
     Attributes:
-        grpc_socket_path: A UNIX socket to listen on besides; empty for none.
+        grpc_socket_path: A UNIX socket to listen on too; empty for none.
         model_config_file: The file that lists the models; None if one model is named instead.
         model_config_file_poll_wait_seconds: How often to read it again; 0 for never.
-        file_system_poll_wait_seconds: How often to look for new versions; 0 for only at the start.
-        batching: How to batch requests; None for not at all.
-        retries: When to try again what has failed to load.
+        file_system_poll_wait_seconds: How often to look for new versions; 0 for only at startup.
+        batching: How to batch requests; None for no batching.
+        retries: When to retry a version that failed to load.
         allow_version_labels_for_unavailable_models: Whether a new label may name a version not served yet.
-        enable_model_warmup: Whether a new version first answers the requests recorded beside it.
-        max_threads: The threads that may answer while others are stuck.
+        enable_model_warmup: Whether a new version first answers its recorded warm-up requests.
+        max_threads: The most threads that answer gRPC, including those added while others are stuck.
         channel_arguments: Arguments of the gRPC channel.
         credentials: For TLS; None for none.
-        rest_port: The port for REST; 0 for any that is free, None for none.
+        rest_port: The port for REST; 0 for any free port, None for none.
         rest_threads: The threads that answer REST.
         rest_timeout_in_ms: How long a REST request may take, in milliseconds.
         prometheus_path: The path of the metrics on the REST port; None for none.
-        grace: How many seconds requests get to finish when the server stops.
+        grace: The seconds that requests in flight have to finish when the server stops.
     """
 
     grpc_socket_path: str = ""
@@ -58,15 +58,18 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("max_threads", "rest_threads", "rest_timeout_in_ms"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive; received {getattr(self, name)}")
+                raise ValueError(f"{name}: expected a positive number, received {getattr(self, name)}.")
         if self.prometheus_path is not None and self.rest_port is None:
-            raise ValueError("metrics are served on the REST port: give rest_port (--rest_api_port) too")
+            raise ValueError(
+                f"prometheus_path: expected a REST port to serve it on, received {self.prometheus_path!r} without one."
+                " Pass rest_port (--rest_api_port) too."
+            )
 
     @property
     def core_threads(self) -> int:
-        """The threads that always answer: with batching all, since a thread waits until its batch is done."""
+        """The threads that always run: with batching all of them, since a thread waits until its batch is done."""
         return self.max_threads if self.batching is not None else min(_CPUS, self.max_threads)
 
     def replace(self, **changes: Any) -> Self:
-        """Returns the settings with some changed."""
+        """Returns a copy with some settings changed."""
         return dataclasses.replace(self, **changes)

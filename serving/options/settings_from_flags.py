@@ -1,4 +1,4 @@
-"""Makes a server's settings of its flags, reading the files they name."""
+"""Makes a server's settings from its flags, and reads the files that these name."""
 
 import argparse
 from typing import Any
@@ -23,16 +23,18 @@ def settings_of(flags: argparse.Namespace) -> Settings:
     """Reads the flags.
 
     Args:
-        flags: What `serving.options.flags.parser` made of the command line.
+        flags: The command line, as `serving.options.flags.parser` parsed it.
 
     Returns:
         The settings.
 
     Raises:
-        ValueError: If flags or the files they name do not go together, or a file cannot be read.
+        ValueError: If flags or their files contradict each other, or a file cannot be read.
     """
     if flags.batching_parameters_file and not flags.enable_batching:
-        raise ValueError("--batching_parameters_file is given without --enable_batching")
+        raise ValueError(
+            "--batching_parameters_file: expected --enable_batching with it, received none. Pass both or neither."
+        )
     settings = Settings(
         grpc_socket_path=flags.grpc_socket_path,
         model_config_file=flags.model_config_file or None,
@@ -65,14 +67,14 @@ def _batching(path: str) -> Batching:
             given[name] = getattr(message, name).value
     if message.allowed_batch_sizes:
         given["allowed_batch_sizes"] = tuple(message.allowed_batch_sizes)
-    # The name of the thread pool has no effect that anyone could see.
+    # thread_pool_name is ignored: it has no visible effect.
     for name, is_set in (
         ("pad_variable_length_inputs", message.pad_variable_length_inputs),
         ("enable_large_batch_splitting", message.enable_large_batch_splitting.value),
         ("max_execution_batch_size", message.HasField("max_execution_batch_size")),
     ):
         if is_set:
-            raise ConfigError(f"{path}: {name} is not supported by this server")
+            raise ConfigError(f"{path}: {name} is not supported by this server. Remove it.")
     try:
         return Batching(**given)
     except ValueError as error:
@@ -84,7 +86,7 @@ def _channel_arguments(text: str) -> dict[str, int | str]:
     for argument in filter(None, text.split(",")):
         name, equals, value = argument.partition("=")
         if not name or not equals:
-            raise ValueError(f"--grpc_channel_arguments takes name=value,name=value; received {argument!r}")
+            raise ValueError(f"--grpc_channel_arguments: expected name=value,name=value, received {argument!r}.")
         try:
             arguments[name] = int(value)
         except ValueError:
@@ -96,9 +98,14 @@ def _credentials(path: str) -> grpc.ServerCredentials:
     message = read_ssl_config(path)
     for name in ("server_key", "server_cert"):
         if "-----BEGIN" not in getattr(message, name):
-            raise ConfigError(f"{path}: {name} must be the text of a PEM file")
+            raise ConfigError(
+                f"{path}: {name}: expected the contents of a PEM file, received other text. Paste the file's contents."
+            )
     if message.client_verify and not message.custom_ca:
-        raise ConfigError(f"{path}: client_verify needs custom_ca, the authority that signs the clients' certificates")
+        raise ConfigError(
+            f"{path}: client_verify: expected custom_ca with it, received none."
+            " Set custom_ca to the authority that signs the clients' certificates."
+        )
     return grpc.ssl_server_credentials(
         [(message.server_key.encode(), message.server_cert.encode())],
         root_certificates=message.custom_ca.encode() or None,
@@ -111,5 +118,5 @@ def _prometheus_path(path: str) -> str | None:
     if not message.enable:
         return None
     if message.path and not message.path.startswith("/"):
-        raise ConfigError(f"{path}: prometheus_config.path must begin with a slash; received {message.path!r}")
+        raise ConfigError(f"{path}: prometheus_config.path: expected a leading slash, received {message.path!r}.")
     return message.path or _DEFAULT_PROMETHEUS_PATH

@@ -28,17 +28,17 @@ from serving.rest.predict_json import fill_inputs, input_dtypes, is_row_form, re
 from serving.rest.routes import find_route
 from serving.wire.protocol import SIGNATURE_DEF
 
-# A body this large is read alone: as Python's lists it takes twenty times its size, and nothing is lost, since
-# Python reads one at a time in any case.
+# Bodies larger than this are read one at a time: as Python's lists they take twenty times their size, and Python would
+# not read two in parallel anyway.
 _LARGE_BODY = 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """What a request is answered with.
+    """The answer to a request.
 
     Attributes:
         code: The status.
-        text: JSON, or the error's words if the status is not OK.
+        text: JSON, or the error message if the status is not OK.
     """
 
     code: grpc.StatusCode
@@ -46,13 +46,13 @@ class Answer(NamedTuple):
 
 
 class RestMethods:
-    """Answers requests; may be called from any thread."""
+    """Answers requests; any thread may call it."""
 
     def __init__(self, methods: Methods, observe: Observer) -> None:
-        """Passes requests on.
+        """Prepares to answer.
 
         Args:
-            methods: What answers them.
+            methods: Answer them.
             observe: Called after each request that named a model.
         """
         self._core = methods
@@ -67,7 +67,7 @@ class RestMethods:
         }
 
     def answer(self, http_method: str, path: str, body: bytes, deadline: Deadline) -> Answer:
-        """Answers a request, whatever it is.
+        """Answers any request, also an invalid one.
 
         Args:
             http_method: The HTTP method in capitals.

@@ -1,4 +1,4 @@
-"""The REST interface as a WSGI application: HTTP's side of it."""
+"""The REST interface as a WSGI application: paths, bodies, compression and status codes."""
 
 import http
 import json
@@ -15,7 +15,7 @@ from serving.core.errors import RequestError, invalid_argument
 from serving.rest.methods import Answer, RestMethods
 from serving.wire.protocol import MAX_MESSAGE_BYTES
 
-# When the request had come in whole, in seconds of `time.monotonic`; the server puts it into the environment.
+# When the request had arrived completely, in seconds of `time.monotonic`; the server adds it to the environment.
 RECEIVED = "serving.received"
 
 _API_PREFIX = "/v1/"
@@ -54,9 +54,9 @@ class Application:
         """Prepares to answer.
 
         Args:
-            methods: What answers the paths under `/v1/`.
-            timeout_in_ms: How long an answer may take, in milliseconds, from when the request had come in.
-            prometheus_path: Where the metrics are; None for nowhere.
+            methods: Answer the paths under `/v1/`.
+            timeout_in_ms: How long an answer may take, in milliseconds, from the arrival of the request.
+            prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
         """
         self._methods = methods
@@ -65,7 +65,7 @@ class Application:
         self._render_metrics = render_metrics
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
-        """Answers one request, as WSGI has it."""
+        """Answers one request by the WSGI protocol."""
         path = _path(environ["REQUEST_URI"])
         if self._prometheus_path is not None and path.partition("?")[0] == self._prometheus_path:
             body, content_type = self._render_metrics()
@@ -74,12 +74,12 @@ class Application:
             answer = self._answer(path, environ)
             body, content_type, status = _body(answer), _JSON, _status_line(answer.code)
         start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
-        # A body after HEAD would be taken for the next answer.
+        # A client would take a body after HEAD for the next answer.
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def _answer(self, path: str, environ: dict[str, Any]) -> Answer:
         if not path.lower().startswith(_API_PREFIX):
-            return Answer(grpc.StatusCode.NOT_FOUND, f"Not found: {path}. The models are under {_API_PREFIX}models/")
+            return Answer(grpc.StatusCode.NOT_FOUND, f"Not found: {path}. Use a path under {_API_PREFIX}models/.")
         deadline = Deadline(environ.get(RECEIVED, time.monotonic()) + self._timeout)
         method = environ["REQUEST_METHOD"]
         try:
@@ -90,7 +90,7 @@ class Application:
 
 
 def _path(uri: str) -> str:
-    """Returns the path and query of a URI, which a proxy's client sends in full."""
+    """Returns the path and query of a URI; clients of a proxy send the full URI."""
     if uri.startswith("/"):
         return uri
     parts = urlsplit(uri)
@@ -101,16 +101,16 @@ def _inflated(body: bytes, encoding: str) -> bytes:
     if encoding.strip().lower() in ("", "identity"):
         return body
     if encoding.strip().lower() != "gzip":
-        raise invalid_argument(f"Content-Encoding {encoding} is not supported: send gzip or none")
+        raise invalid_argument(f"Content-Encoding: expected gzip or none, received {encoding}.")
     inflater = zlib.decompressobj(_GZIP_WINDOW)
     try:
         inflated = inflater.decompress(body, MAX_MESSAGE_BYTES + 1)
     except zlib.error as error:
-        raise invalid_argument(f"The body is not gzip: {error}") from error
+        raise invalid_argument(f"Body: expected gzip, received other bytes: {error}.") from error
     if len(inflated) > MAX_MESSAGE_BYTES:
-        raise invalid_argument(f"The body holds more than {MAX_MESSAGE_BYTES} bytes")
+        raise invalid_argument(f"Body: expected at most {MAX_MESSAGE_BYTES} bytes, received more.")
     if not inflater.eof or inflater.unused_data:
-        raise invalid_argument("The body is not gzip: it ends too early or too late")
+        raise invalid_argument("Body: expected gzip, received bytes that end too early or too late.")
     return inflated
 
 

@@ -1,4 +1,4 @@
-"""What server and client agree on beside tensors: names in the messages, their limits, and how shapes are written."""
+"""What server and client share other than tensors: names in messages, size limits, and the notation of shapes."""
 
 from collections.abc import Iterable
 

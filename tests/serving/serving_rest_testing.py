@@ -125,7 +125,7 @@ def serve(methods: Any, **changed: Any) -> Iterator[RestServer]:
 def ask(
     server: Any, path: str, body: Any = None, method: str | None = None, headers: dict[str, str] | None = None
 ) -> Reply:
-    """Sends one request; a body that is no bytes is sent as JSON."""
+    """Sends one request; a body other than bytes is sent as JSON."""
     port = server if isinstance(server, int) else server.port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

@@ -1,4 +1,4 @@
-"""The asynchronous client against the local server, beside the blocking one."""
+"""The asynchronous client against the local server, compared with the blocking one."""
 
 import asyncio
 import inspect

@@ -110,7 +110,7 @@ def test_draws(client, tmp_path):
         assert list(other.generate([1]).keys()) == ["mean", "z/bottom", "z/top"]
         assert list(other.generate([1], draws=True).keys()) == ["mean", "draw", "z/bottom", "z/top"]
         assert other.generate([1], draws=True)["draw"].tolist() == [4.0]
-        assert sent == [["mean", "z/bottom", "z/top"], [], []]  # draws that are not wanted are not sent
+        assert sent == [["mean", "z/bottom", "z/top"], [], []]  # unneeded draws are not sent
 
 
 def test_predict_filters_outputs(client):
@@ -216,7 +216,7 @@ def test_a_new_version_with_another_shape_is_understood(exports, tmp_path):
         publish(tmp_path / "other", tmp_path / "vae", 2)
         wait_for(lambda: client.status().get(2) == "AVAILABLE")
         assert client.encode(np.ones([2, EVENT + 1])).mean.shape == (2, EVENT + 1)
-        with pytest.raises(ValueError, match=r"expected shape \[\?,4\]; got \[2,3\]"):
+        with pytest.raises(ValueError, match=r"expected shape \[\?,4\], received \[2,3\]"):
             client.encode(X)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
 
 from serving.client.connection import Target
-from serving.client.divide_rows import cut
+from serving.client.divide_rows import divide_rows
 from serving.client.specs import SignatureSpec, TensorSpec
 from serving.wire import tensors
 
@@ -21,9 +21,9 @@ def _spec(dtype, *sizes):
     return TensorSpec(np.dtype(dtype), sizes)
 
 
-def _cut(arrays, outputs, limit=100, wanted=()):
+def _divide_rows(arrays, outputs, limit=100, wanted=()):
     signature = SignatureSpec({key: _spec(a.dtype, *([None] * a.ndim)) for key, a in arrays.items()}, outputs)
-    return cut(arrays, signature, wanted, TARGET, "signature", limit)
+    return divide_rows(arrays, signature, wanted, TARGET, "signature", limit)
 
 
 def _array(dtype, shape, rng):
@@ -53,7 +53,7 @@ def _request_bytes(arrays, rows, wanted):
 def test_requests_stay_below_the_limit(rows, inputs, limit, seed):
     rng = np.random.default_rng(seed)
     arrays = {f"input_{i}": _array(dtype, (rows, *sizes), rng) for i, (dtype, sizes) in enumerate(inputs)}
-    parts = _cut(arrays, {"y": _spec("float32", None)}, limit, ["y"])
+    parts = _divide_rows(arrays, {"y": _spec("float32", None)}, limit, ["y"])
     assert [row for part in parts for row in range(part.start, part.stop)] == list(range(rows))
     for part in parts:
         assert part.stop - part.start == 1 or _request_bytes(arrays, part, ["y"]) <= limit
@@ -72,7 +72,7 @@ def test_requests_stay_below_the_limit(rows, inputs, limit, seed):
 )
 def test_answers_stay_below_the_limit(dtype, sizes, limit, seed):
     x = np.zeros([300, 1], np.bool_)
-    parts = _cut({"x": x}, {"y": _spec(dtype, None, *sizes)}, limit)
+    parts = _divide_rows({"x": x}, {"y": _spec(dtype, None, *sizes)}, limit)
     rng = np.random.default_rng(seed)
     for part in parts[:3]:
         rows = part.stop - part.start
@@ -96,7 +96,7 @@ def test_names_dtypes_and_sizes_count(dtype):
     arrays = {f"input_{i}": np.full([3000], b"" if dtype == "object" else 0, dtype) for i in range(6)}
     names = [f"an_output_with_a_{'very_' * 16}long_name_{i}" for i in range(3)]
     for limit in range(1000, 1030):
-        parts = _cut(arrays, dict.fromkeys(names, _spec("bool", None)), limit, names)
+        parts = _divide_rows(arrays, dict.fromkeys(names, _spec("bool", None)), limit, names)
         sizes = [_request_bytes(arrays, part, names) for part in parts]
         assert limit - 200 < max(sizes) <= limit
 
@@ -104,14 +104,14 @@ def test_names_dtypes_and_sizes_count(dtype):
 def test_only_what_is_wanted_counts():
     x = np.zeros([50, 1], np.float32)
     outputs = {"large": _spec("float32", None, 1000), "small": _spec("float32", None)}
-    assert len(_cut({"x": x}, outputs, 4500)) == 50
-    assert len(_cut({"x": x}, outputs, 4500, ["small"])) == 1
+    assert len(_divide_rows({"x": x}, outputs, 4500)) == 50
+    assert len(_divide_rows({"x": x}, outputs, 4500, ["small"])) == 1
 
 
 def test_an_output_of_unknown_size_counts_as_the_input():
     x = np.zeros([10, 100], np.float32)
-    assert len(_cut({"x": x}, {"y": _spec("float32", None, None)}, 1000)) == len(
-        _cut({"x": x}, {"y": _spec("float32", None, 100)}, 1000)
+    assert len(_divide_rows({"x": x}, {"y": _spec("float32", None, None)}, 1000)) == len(
+        _divide_rows({"x": x}, {"y": _spec("float32", None, 100)}, 1000)
     )
 
 
@@ -134,9 +134,9 @@ BY_ROW = {"y": _spec("float32", None)}
     ],
 )
 def test_what_cannot_be_cut_stays_whole(arrays, outputs, wanted):
-    assert _cut(arrays, outputs, 100, wanted) == [slice(None)]
-    assert len(_cut({"x": ROWS}, BY_ROW)) == 50
+    assert _divide_rows(arrays, outputs, 100, wanted) == [slice(None)]
+    assert len(_divide_rows({"x": ROWS}, BY_ROW)) == 50
 
 
 def test_an_output_without_rows_that_is_not_wanted_does_not_matter():
-    assert len(_cut({"x": ROWS}, BY_ROW | {"count": _spec("int32")}, 100, ["y"])) == 50
+    assert len(_divide_rows({"x": ROWS}, BY_ROW | {"count": _spec("int32")}, 100, ["y"])) == 50

@@ -60,15 +60,15 @@ def test_a_wrong_shape_is_named(client, shape):
         client.encode(np.zeros(shape))
     sent = ",".join(map(str, shape))
     assert str(caught.value) == (
-        f"model 'vae', signature 'encode', input 'x': expected shape [?,{EVENT}]; got [{sent}]"
+        f"model 'vae', signature 'encode', input 'x': expected shape [?,{EVENT}], received [{sent}]."
     )
 
 
 def test_what_is_no_array_is_refused(client):
-    with pytest.raises(ValueError, match=r"input 'x'.*no array"):
+    with pytest.raises(ValueError, match=r"input 'x': expected float32 .* received a value NumPy cannot convert"):
         client.encode([[1, 2, 3], [4]])
 
 
 def test_wrong_names_are_refused(client):
-    with pytest.raises(ValueError, match=r"'score' takes the inputs \['seed', 'x'\]; got \['x'\]"):
+    with pytest.raises(ValueError, match=r"'score': expected the inputs \['seed', 'x'\], received \['x'\]"):
         client.predict("score", {"x": X})

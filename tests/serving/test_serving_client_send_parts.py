@@ -76,7 +76,7 @@ def test_what_has_no_rows_is_not_divided(client, scripted):
 def test_what_is_not_answered_by_rows_is_not_divided(client, scripted):
     assert client.predict("lie", {"x": X})["y"].tolist() == X[:1].tolist()
     assert scripted.asked[-1].rows == len(X)
-    with pytest.raises(ValueError, match=r"model 'm', signature 'lie'.*in parts; raise max_message_bytes"):
+    with pytest.raises(ValueError, match=r"model 'm', signature 'lie'.*in parts.* Use a larger max_message_bytes"):
         list(client.stream("lie", {"x": X}))
 
 
@@ -206,5 +206,5 @@ def test_closing_ends_what_is_under_way(scripted):
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_is_positive(limit):
-    with pytest.raises(ValueError, match=f"positive number of bytes; got {limit}"):
+    with pytest.raises(ValueError, match=f"positive number of bytes, received {limit}"):
         serving.Client("127.0.0.1:1", "m", max_message_bytes=limit)

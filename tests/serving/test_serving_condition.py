@@ -54,8 +54,8 @@ def test_one_condition_for_all_or_one_for_each(told):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.generate(n=3, condition=[1, 2]), "expected one condition, or 3, one for each row; got 2"),
-        (lambda c: c.generate(n=3), r"takes the inputs \['condition', 'seed'\]; got \['seed'\]"),
+        (lambda c: c.generate(n=3, condition=[1, 2]), r"expected one condition, or 3 \(one per row\), received 2"),
+        (lambda c: c.generate(n=3), r"expected the inputs \['condition', 'seed'\], received \['seed'\]"),
         (lambda c: c.generate(n=3, condition=1.5), "without loss"),
         (lambda c: c.encode(np.zeros([1, 2]), condition=7), "expected shape"),
         (lambda c: c.predict("generate", {"seed": [1], "condition": "seven"}), "expected shape"),

@@ -115,7 +115,7 @@ def test_batching_on_the_wire():
 
 
 @pytest.mark.parametrize("ours_first", [True, False])
-def test_beside_generated_code(ours_first):
+def test_coexists_with_generated_code(ours_first):
     ours = "import serving.options.config_messages"
     theirs = (
         "from google.protobuf import descriptor_pool\n"

@@ -76,7 +76,7 @@ def test_batching_config(base_path, tmp_path, rows, sizes):
 
 
 def test_the_queue_is_bounded_in_bytes(tmp_path):
-    wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB a row
+    wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB per row
     write_export(tmp_path / "wide", 1, encode=wide, score=wide)
     batching = config_files.read_batching_parameters(
         bundle(tmp_path / "wide", tmp_path / "b", max_batch_size=16) / "batching.config"
@@ -92,7 +92,7 @@ def test_monitoring_config(bundled):
 @pytest.mark.parametrize(
     ("signature", "reason"),
     [
-        (SCALAR, "output total of signature odd has shape [], whose first dimension is no free batch dimension"),
+        (SCALAR, "output total of signature odd has shape [], whose first dimension is not a free batch dimension"),
         (RAGGED, "input words of signature odd has shape [?,?], whose unknown inner dimensions may differ"),
         (FIXED, "input x of signature odd has shape [1,3], whose first"),
         (ANY_RANK, "input x of signature odd has shape [...], whose first"),

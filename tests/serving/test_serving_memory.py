@@ -1,4 +1,4 @@
-"""What a large request took goes back to the system once it is answered."""
+"""The memory of a large request goes back to the system once it is answered."""
 
 import platform
 import subprocess
@@ -26,7 +26,7 @@ print(resident() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told how to keep memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 @pytest.mark.parametrize("first", [True, False])
 def test_freed_memory_goes_back(first):
     process = subprocess.run(
