@@ -49,7 +49,7 @@ class GrpcEndpoint:
         """Prepares the server; `listen` and `start` open it.
 
         Args:
-            methods: Answer the requests.
+            methods: The methods that answer the requests.
             observe: Called after each request.
             core_threads: The number of threads that always run.
             max_threads: The most threads, including those added while others are stuck. Four times as many calls may

@@ -31,7 +31,7 @@ def prediction_service(methods: Methods, observe: Observer) -> grpc.GenericRpcHa
     """Returns the gRPC handler of PredictionService.
 
     Args:
-        methods: Answer the requests.
+        methods: The methods that answer the requests.
         observe: Called after each request.
     """
     metadata = get_model_metadata_pb2
@@ -61,7 +61,7 @@ def model_service(methods: Methods, observe: Observer) -> grpc.GenericRpcHandler
     """Returns the gRPC handler of ModelService.
 
     Args:
-        methods: Answer the requests.
+        methods: The methods that answer the requests.
         observe: Called after each request.
     """
     status, management = get_model_status_pb2, model_management_pb2

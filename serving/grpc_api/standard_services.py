@@ -28,7 +28,7 @@ class HealthService:
         """Starts without services.
 
         Args:
-            threads: Send to watchers; a client that does not read may block one.
+            threads: The threads that send to watchers; a client that does not read may block one.
         """
         self._threads = threads
         self._lock = threading.Lock()
@@ -143,7 +143,7 @@ def reflection_handler(services: Sequence[str], threads: futures.Executor) -> gr
 
     Args:
         services: The names of the services to describe, in addition to reflection itself.
-        threads: Answer requests; a client may keep one busy indefinitely.
+        threads: The threads that answer requests; a client may keep one busy indefinitely.
     """
     request_type, response_type = reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
     answers = reflection.ReflectionServicer((*services, reflection.SERVICE_NAME)).ServerReflectionInfo

@@ -52,7 +52,7 @@ class RestMethods:
         """Prepares to answer.
 
         Args:
-            methods: Answer them.
+            methods: The methods that answer the requests.
             observe: Called after each request that named a model.
         """
         self._core = methods
@@ -67,10 +67,10 @@ class RestMethods:
         }
 
     def answer(self, http_method: str, path: str, body: bytes, deadline: Deadline) -> Answer:
-        """Answers any request, also an invalid one.
+        """Answers any request, even an invalid one.
 
         Args:
-            http_method: The HTTP method in capitals.
+            http_method: The HTTP method in upper case.
             path: The path as it was sent, with its query.
             body: The body.
             deadline: Stops the work.

@@ -33,7 +33,7 @@ def find_route(http_method: str, path: str) -> Route:
     """Reads a path.
 
     Args:
-        http_method: The HTTP method in capitals.
+        http_method: The HTTP method in upper case.
         path: The path as it was sent, with its query.
 
     Returns:

@@ -44,7 +44,7 @@ class RestServer:
         """Prepares the server; `start` starts it.
 
         Args:
-            methods: Answer the requests.
+            methods: The methods that answer the requests.
             host: The address to listen on.
             port: The port to listen on; 0 for any free port.
             observe: Called after each request that named a model.

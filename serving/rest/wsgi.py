@@ -54,7 +54,7 @@ class Application:
         """Prepares to answer.
 
         Args:
-            methods: Answer the paths under `/v1/`.
+            methods: The methods that answer the paths under `/v1/`.
             timeout_in_ms: How long an answer may take, in milliseconds, from the arrival of the request.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
