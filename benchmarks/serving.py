@@ -1,13 +1,13 @@
-"""Speed of the local server, against a naive servicer and the same SavedModel called in process.
+"""How fast the local server answers, compared with a naive servicer and the same SavedModel called in process.
 
-A separate process (`served/load.py`) sends requests to a 20-400-784 decoder, with 1 and 16 clients and 1 and 64 rows
-per request. Targets take turns within each round, and the table shows the median of the rounds, because timings on a
-shared machine vary by a factor of two from minute to minute. An open loop at 70% of the closed-loop rate then gives
-latencies that include queueing.
+A separate process (`served/load.py`) sends requests to a decoder 20-400-784: 1 and 16 clients, 1 and 64 rows per
+request. Targets take turns within each round, and the table shows the median of the rounds, because timings on a
+shared machine differ by a factor of two from minute to minute. An open loop at 70% of the closed loop's rate follows,
+for latencies that do not hide a queue.
 
     python benchmarks/serving.py                                  # about eight minutes on two cores
-    python benchmarks/serving.py --server 127.0.0.1:8500          # also measure a server with the same model
-    python benchmarks/serving.py --write_model models/decoder/1   # only write the model, for such a server
+    python benchmarks/serving.py --server 127.0.0.1:8500          # and another server with the same model
+    python benchmarks/serving.py --write_model models/decoder/1   # only the model, for such a server
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Decoder(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, 20], tf.float32, "z")])
     def decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Map latents to pixels."""
+        """From latents to pixels."""
         return {"mean": tf.sigmoid(tf.nn.relu(z @ self.hidden) @ self.output)}
 
 
@@ -63,7 +63,7 @@ def write_model(path: Path) -> None:
 def running(command: list[str], ready: str) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen(
         [sys.executable, *command],
-        cwd=HERE.parent,  # in another folder, `-m serving` might find this file
+        cwd=HERE.parent,  # elsewhere `-m serving` might find this file
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -111,7 +111,7 @@ def cpu_seconds(process: subprocess.Popen) -> float:
 
 
 def in_process(path: Path, clients: int, rows: int, seconds: float) -> dict:
-    """Call the SavedModel in process, from one thread per client."""
+    """Calls the SavedModel as Python does, from as many threads as there are clients."""
     function = tf.saved_model.load(str(path)).signatures["serving_default"]
     z = np.random.default_rng(0).normal(size=(rows, 20)).astype(np.float32)
     counts = [0] * clients
@@ -200,7 +200,7 @@ def _cell(seen: dict) -> str:
 
 
 def write_page(text: str) -> None:
-    """Write the table between its markers in docs/serving.md."""
+    """Writes the table between its two marks in docs/serving.md."""
     marks = re.compile(r"(<!-- begin benchmark -->\n).*?(<!-- end benchmark -->)", re.DOTALL)
     page = PAGE.read_text()
     if marks.search(page):
@@ -210,9 +210,9 @@ def write_page(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0, help="duration of each run")
-    parser.add_argument("--server", help="host:port of another server that serves the model as `decoder`")
-    parser.add_argument("--write_model", type=Path, help="write the model to this version directory and exit")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
+    parser.add_argument("--server", help="host:port of another server, which serves the model as `decoder`")
+    parser.add_argument("--write_model", type=Path, help="write the model to this version's directory, and exit")
     options = parser.parse_args()
     if options.write_model:
         write_model(options.write_model)

@@ -1,16 +1,16 @@
-"""A local stand-in for TensorFlow Serving, and a client for either.
+"""A local stand-in for TensorFlow Serving, and clients for either.
 
-The server speaks TensorFlow Serving's own protocol buffers over gRPC, so any TensorFlow Serving client can
-talk to it. The client works unchanged against a genuine TensorFlow Serving.
+The server speaks TensorFlow Serving's own protocol buffers over gRPC, so any TensorFlow Serving client can talk to it.
+The clients work unchanged with a real TensorFlow Serving.
 
-Importing this package is light: TensorFlow is imported when one of its names is first used.
+Importing this package is fast: TensorFlow is imported when one of its names is first used.
 
 ```python
 import serving
 
 with serving.Server(model_name="digits", model_base_path="models/digits", port=0) as server:
     with serving.Client(f"127.0.0.1:{server.port}", model="digits") as client:
-        digits = client.generate(16).mean
+        digits = client.generate(n=16).mean
 ```
 """
 
@@ -19,22 +19,59 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from serving.client.async_client import AsyncClient as AsyncClient
+    from serving.client.calls import Outputs as Outputs
     from serving.client.client import Client as Client
-    from serving.client.serving_error import ServingError as ServingError
+    from serving.client.errors import NotByRowsError as NotByRowsError
+    from serving.client.errors import ServingError as ServingError
+    from serving.client.errors import VersionGoneError as VersionGoneError
+    from serving.client.specs import SignatureSpec as SignatureSpec
+    from serving.client.specs import TensorSpec as TensorSpec
     from serving.client.tls import tls_credentials as tls_credentials
+    from serving.core.batching import Batching as Batching
+    from serving.core.errors import ModelLoadError as ModelLoadError
+    from serving.core.errors import RequestError as RequestError
+    from serving.core.served_model import Retries as Retries
+    from serving.options.config_files import ConfigError as ConfigError
+    from serving.options.settings import Settings as Settings
     from serving.server import Server as Server
-    from serving.settings import Settings as Settings
 
 _HOMES = {
     "AsyncClient": "serving.client.async_client",
+    "Batching": "serving.core.batching",
     "Client": "serving.client.client",
+    "ConfigError": "serving.options.config_files",
+    "ModelLoadError": "serving.core.errors",
+    "NotByRowsError": "serving.client.errors",
+    "Outputs": "serving.client.calls",
+    "RequestError": "serving.core.errors",
+    "Retries": "serving.core.served_model",
     "Server": "serving.server",
-    "ServingError": "serving.client.serving_error",
-    "Settings": "serving.settings",
+    "ServingError": "serving.client.errors",
+    "Settings": "serving.options.settings",
+    "SignatureSpec": "serving.client.specs",
+    "TensorSpec": "serving.client.specs",
+    "VersionGoneError": "serving.client.errors",
     "tls_credentials": "serving.client.tls",
 }
 
-__all__ = ["AsyncClient", "Client", "Server", "ServingError", "Settings", "tls_credentials"]
+__all__ = [
+    "AsyncClient",
+    "Batching",
+    "Client",
+    "ConfigError",
+    "ModelLoadError",
+    "NotByRowsError",
+    "Outputs",
+    "RequestError",
+    "Retries",
+    "Server",
+    "ServingError",
+    "Settings",
+    "SignatureSpec",
+    "TensorSpec",
+    "VersionGoneError",
+    "tls_credentials",
+]
 
 
 def __getattr__(name: str) -> object:

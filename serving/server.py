@@ -1,4 +1,4 @@
-"""The server: ties models, services, ports and the watch for changes together."""
+"""`Server`: connects models, gRPC, REST, metrics and the watch for changes."""
 
 import logging
 import os
@@ -12,22 +12,21 @@ import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.core import warmup
+from serving.core.errors import RequestError
+from serving.core.methods import Methods
+from serving.core.metrics import Metrics
 from serving.core.models import Models
-from serving.core.request_error import RequestError
 from serving.core.servable import Servable
-from serving.grpc_endpoint import GrpcEndpoint
-from serving.metrics import Metrics
-from serving.services.model_service import ModelService
-from serving.services.prediction_service import PredictionService
-from serving.settings import Settings
-from serving.watch import Watch
-from serving.wire.config import ConfigError, read_model_server_config
+from serving.core.watch import Watch
+from serving.grpc_api.endpoint import GrpcEndpoint
+from serving.options.config_files import ConfigError, read_model_server_config
+from serving.options.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves models over gRPC, and REST if asked, as TensorFlow Serving does.
+    """Serves models over gRPC, and optionally REST, as TensorFlow Serving does.
 
     ```python
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
@@ -45,18 +44,18 @@ class Server:
         settings: Settings | None = None,
         **more: Any,
     ) -> None:
-        """Says what is to be served; `start` serves it.
+        """Prepares a server; `start` starts it.
 
         Args:
-            model_name: The name clients ask for, if one model is served.
-            model_base_path: The directory that holds one directory a version of it.
+            model_name: The model's name in requests, if one model is served.
+            model_base_path: The directory that holds one directory per version of it.
             host: The address to listen on.
-            port: The port for gRPC; 0 for any that is free, None for none.
-            settings: All that can be set; the defaults if None.
-            more: Fields of `Settings` by name, in place of those in `settings`.
+            port: The port for gRPC; 0 for any free port, None for none.
+            settings: All other options; the defaults if None.
+            more: Fields of `Settings` by name, which override those in `settings`.
 
         Raises:
-            ValueError: If the settings do not go together.
+            ValueError: If the settings contradict each other.
             TypeError: If there is no such setting.
         """
         self.settings = (settings or Settings()).replace(**more)
@@ -64,7 +63,10 @@ class Server:
         self.rest_port = self.settings.rest_port
         if self.settings.model_config_file is None:
             if not model_name or not os.fspath(model_base_path):
-                raise ValueError("give model_name and model_base_path, or model_config_file")
+                raise ValueError(
+                    f"Server: expected a model, received model_name={model_name!r} and"
+                    f" model_base_path={os.fspath(model_base_path)!r}. Pass both, or model_config_file."
+                )
             self._config = _single_model(model_name, model_base_path)
         else:
             self._config = read_model_server_config(self.settings.model_config_file)
@@ -73,28 +75,27 @@ class Server:
             self._load, self.settings.retries, self.settings.allow_version_labels_for_unavailable_models
         )
         self.metrics.watch_batches(self.models.batch_sizes)
-        self.prediction = PredictionService(self.models)
-        self.model_service = ModelService(self.models, self._update_health)
+        self.methods = Methods(self.models, self._update_health)
         self._watch = Watch(self._update_health)
         self._grpc: GrpcEndpoint | None = None
         self._rest: Any = None
 
     def start(self) -> None:
-        """Loads the models and begins to serve; `port` and `rest_port` are then the ports listened on.
+        """Loads the models and starts to serve; `port` and `rest_port` are then the ports it listens on.
 
-        Models that cannot be loaded are reported, and tried again; the others are served.
+        Models that cannot be loaded are logged and retried; the others are served.
 
         Raises:
             RequestError: If the list of models is wrong.
-            ModelLoadError: If no model at all can be loaded.
-            OSError: If a port cannot be listened on.
+            ModelLoadError: If no model can be loaded.
+            OSError: If it cannot listen on a port.
         """
         problems = self.models.configure(self._config)
         if problems and not any(self.models.get(name).servable() for name in self.models.names()):  # type: ignore[union-attr]
             raise problems[0]
-        observe = partial(self._observe, "GRPC")
         endpoint = self._grpc = GrpcEndpoint(
-            (self.prediction.handler(observe), self.model_service.handler(observe)),
+            self.methods,
+            observe=partial(self._observe, "GRPC"),
             core_threads=self.settings.core_threads,
             max_threads=self.settings.max_threads,
             options=self.settings.channel_arguments,
@@ -114,7 +115,7 @@ class Server:
         self._start_watch()
 
     def stop(self) -> None:
-        """Stops accepting requests, lets those in flight finish within the grace, and ends."""
+        """Stops accepting requests, and waits up to `settings.grace` seconds for those in flight."""
         grace = self.settings.grace
         self._watch.stop(grace)
         if self._rest is not None:
@@ -145,19 +146,11 @@ class Server:
         return servable
 
     def _start_rest(self, port: int) -> None:
-        # Those who do not ask for REST need not load it.
-        from serving.rest.handlers import Handlers
+        # Imported only if needed.
         from serving.rest.server import RestServer
 
-        handlers = Handlers(
-            self.prediction.predict,
-            self.prediction.classify,
-            self.prediction.regress,
-            self.prediction.get_model_metadata,
-            self.model_service.get_model_status,
-        )
         self._rest = RestServer(
-            handlers,
+            self.methods,
             host=self.host,
             port=port,
             observe=partial(self._observe, "REST"),
@@ -171,7 +164,7 @@ class Server:
 
     def _start_watch(self) -> None:
         settings = self.settings
-        # Without a look at the file system, what failed is still tried again.
+        # Without polling of the file system, failed loads are still retried.
         pause = settings.file_system_poll_wait_seconds or settings.retries.interval
         if settings.file_system_poll_wait_seconds or not self.models.all_available():
             self._watch.every(pause, self.models.refresh)
@@ -180,9 +173,9 @@ class Server:
         self._watch.start()
 
     def _reread(self) -> None:
-        """Serves the models the file lists now; a file that is wrong changes nothing."""
+        """Serves the models that the file lists now; an invalid file changes nothing."""
         path = self.settings.model_config_file
-        assert path is not None, "there is a file to read again"
+        assert path is not None, "called only if there is a file"
         try:
             config = read_model_server_config(path)
             if config != self._config:
@@ -202,7 +195,9 @@ class Server:
         if spec is None and getattr(request, "tasks", None):
             spec = request.tasks[0].model_spec
         model, signature = (spec.name, spec.signature_name) if spec is not None else ("", "")
-        self.metrics.observe_request(model, signature, code.name, api, entrypoint, seconds)
+        self.metrics.observe_request(
+            model=model, signature=signature, status=code.name, api=api, entrypoint=entrypoint, seconds=seconds
+        )
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "request entrypoint=%s api=%s model=%r signature=%r status=%s milliseconds=%.3f",

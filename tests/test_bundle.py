@@ -16,8 +16,8 @@ import keras_vae as kv
 import serving
 import serving.deploy
 from keras_vae import cli
-from serving.flags import parser
-from serving.wire import config
+from serving.options import config_files
+from serving.options.flags import parser
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def test_bundle(base_path, tmp_path, capsys):
     folder = tmp_path / "bundle"
     assert cli.main(["bundle", str(base_path), "--to", str(folder)]) == 0
     assert f"kubectl apply -k {folder}" in capsys.readouterr().out
-    (model,) = config.read_model_server_config(folder / "models.config").model_config_list.config
+    (model,) = config_files.read_model_server_config(folder / "models.config").model_config_list.config
     assert (model.name, list(model.model_version_policy.specific.versions)) == ("digits", [4])
-    batching = config.read_batching_parameters(folder / "batching.config")
+    batching = config_files.read_batching_parameters(folder / "batching.config")
     assert batching.max_batch_size.value == 256
     readme = (folder / "README.md").read_text()
     assert "It carries warm-up requests" in readme
@@ -46,7 +46,7 @@ def test_options(base_path, tmp_path):
     folder = tmp_path / "bundle"
     for _ in range(2):
         assert cli.main(["bundle", str(base_path), "--to", str(folder), *words]) == 0
-    assert list(config.read_batching_parameters(folder / "batching.config").allowed_batch_sizes) == [1, 2, 3]
+    assert list(config_files.read_batching_parameters(folder / "batching.config").allowed_batch_sizes) == [1, 2, 3]
     model = yaml.safe_load((folder / "kserve" / "inferenceservice.yaml").read_text())["spec"]["predictor"]["model"]
     assert (model["args"], model["image"], model["storageUri"]) == (["--model_name=x"], "a/b:c", "s3://d/e")
 

@@ -1,7 +1,7 @@
-"""Kill the server with kill −9 and restart it under eight retrying clients, ten times at seeded random moments.
+"""Kills (-9) and restarts the server under eight retrying clients, ten times at seeded random moments.
 
-Each client continuously requests images for seeds. No client may get an error, because a restart takes less than its
-timeout. Each response is compared with the model in this process: z exactly, images to 1e-5.
+Each client asks for images of seeds without a pause. No error may reach it, because a restart takes less than its
+timeout, and each answer is compared with the model's own in this process: z to the last bit, images to 1e-5.
 
     python benchmarks/served/kill_server.py            # about two minutes on two cores
 """
@@ -23,11 +23,11 @@ from types import TracebackType
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from keras_vae.files import whole
 from tqdm import tqdm
 
 import keras_vae as kv
 import serving
-from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 
@@ -40,7 +40,7 @@ TIMEOUT = 60.0
 
 
 class Client:
-    """Request images continuously in a separate thread, and check them."""
+    """Asks for images again and again, in a thread of its own, and checks them."""
 
     def __init__(self, number: int, port: int, truth: dict[str, np.ndarray]) -> None:
         self.answers = 0
@@ -94,11 +94,11 @@ def start(port: int, base_path: Path) -> subprocess.Popen:
 
 
 def kill(folder: Path, kills: int) -> dict:
-    """Kill a server while clients use it.
+    """Kills a server under clients.
 
     Args:
-        folder: Folder for the model.
-        kills: Number of kills.
+        folder: For the model.
+        kills: How often.
 
     Returns:
         The figures.
@@ -119,7 +119,7 @@ def kill(folder: Path, kills: int) -> dict:
 
     with contextlib.ExitStack() as stack:
         process = start(port, folder / "digits")
-        stack.callback(lambda: process.kill())  # the most recent process
+        stack.callback(lambda: process.kill())  # the last one that was started
         for client in clients:
             stack.enter_context(client)
         wait_for(lambda: all_have_more([0] * CLIENTS))
@@ -130,7 +130,7 @@ def kill(folder: Path, kills: int) -> dict:
             process.wait()
             killed = time.monotonic()
             process = start(port, folder / "digits")
-            time.sleep(0.2)  # earlier responses are checked by then; later ones come from the new server
+            time.sleep(0.2)  # until what had come already is checked: what comes then is the new server's
             before = answers()
             wait_for(lambda before=before: answers() != before)
             away.append(time.monotonic() - killed)

@@ -1,12 +1,12 @@
-"""Put load on a PredictionService from a separate process, and print the results as JSON.
+"""Sends load to a PredictionService from a separate process, and prints its measurements as JSON.
 
-`benchmarks/serving.py` starts this script. To run it by hand:
+Started by `benchmarks/serving.py`; by hand:
 
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 64 --seconds 5
     python benchmarks/served/load.py --server 127.0.0.1:8500 --clients 16 --rows 1 --seconds 5 --rate 500
 
-Closed loop: each client sends its next request after it has received a response. Open loop (`--rate`, requests a
-second in all): requests are sent on schedule regardless of the responses, and latency counts from the scheduled time.
+Closed loop: each client sends its next request after its answer. Open loop (`--rate`, requests per second in total):
+requests are sent on schedule regardless of the answers, and latencies count from the scheduled time.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def request_bytes(model: str, rows: int) -> bytes:
 
 
 async def measure(options: argparse.Namespace) -> dict[str, float]:
-    # Send and receive bytes, so that the measurement does not include work of the load generator.
+    # Bytes in and out: the generator's own work must not be what is measured.
     channels = [
         grpc.aio.insecure_channel(
             options.server,
@@ -96,10 +96,10 @@ def main() -> None:
     parser.add_argument("--server", required=True, help="host:port")
     parser.add_argument("--model", default="decoder")
     parser.add_argument("--clients", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=1, help="rows a request")
+    parser.add_argument("--rows", type=int, default=1, help="rows per request")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warm_up", type=float, default=1.0)
-    parser.add_argument("--rate", type=float, default=0.0, help="requests a second; 0 for a closed loop")
+    parser.add_argument("--rate", type=float, default=0.0, help="requests per second; 0 for a closed loop")
     print(json.dumps(asyncio.run(measure(parser.parse_args()))))
 
 

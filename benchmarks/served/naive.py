@@ -1,4 +1,4 @@
-"""The peer in `benchmarks/serving.py`: a PredictionService as one would write it in an hour, for comparison.
+"""The baseline of `benchmarks/serving.py`: a PredictionService as one would write it in an hour.
 
 python benchmarks/served/naive.py BASE_PATH/1 8510
 """
@@ -12,14 +12,14 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
 class NaiveServicer(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Load a model, call it, and respond."""
+    """Loads, calls, answers."""
 
     def __init__(self, path: str) -> None:
         self.model = tf.saved_model.load(path)
         self.function = self.model.signatures["serving_default"]
 
     def Predict(self, request, context):
-        """Run the default signature."""
+        """Runs the default signature."""
         inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
         response = predict_pb2.PredictResponse()
         for name, value in self.function(**inputs).items():

@@ -1,15 +1,14 @@
-"""Send ten times the server's capacity for half a minute; measure its responses and its state afterwards.
+"""Overload: sends ten times the server's capacity for half a minute, and measures its answers, memory and recovery.
 
-The server runs in a separate process with at most 64 threads and serves a model that takes about 10 milliseconds, so
-that 256 calls may wait. This process measures its capacity with a closed loop of 16 clients, then sends ten times as
-many requests per second on schedule, regardless of the responses, then measures the closed loop again. Memory is read
-from /proc, so this script needs Linux. Responses per second come from the server's own metrics. During the overload,
-the server gets the part of the machine that this process does not use. The time of the last response, shortly after
-the half minute, shows that the schedule was kept.
+The server, a separate process, serves a model that takes about ten milliseconds with at most 64 threads, so that 256
+calls may wait. This process measures its capacity with a closed loop of 16 clients, then sends ten times as many
+requests per second on schedule, regardless of the answers, then measures the closed loop again. Memory is read from
+/proc, so this needs Linux; answers per second are the server's own metrics. During the overload the two processes share
+the machine. The time of the last answer, soon after the half minute, shows that the load kept to its schedule.
 
-Memory counts as bounded if the second half of the overload needs at most 10% more than the first. Because the speed
-of a shared machine changes by the minute, a server that was not overloaded afterwards takes turns with the one that
-was. The speed counts as recovered if its median is at least 90% of the other's.
+Memory counts as bounded if the second half of the overload needs at most 10% more than the first. A shared machine's
+speed changes from minute to minute, so afterwards a server that was not overloaded takes turns with the one that was:
+the speed counts as recovered if its median is at least 90% of the other's.
 
     python benchmarks/served/overload.py              # about four minutes on two cores
 """
@@ -36,9 +35,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
+from keras_vae.files import whole
 from tqdm import tqdm
-
-from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 
@@ -48,7 +46,7 @@ from fuzzing_process import METRICS_PATH, Server, model_config, server_process
 HERE = Path(__file__).parents[1]
 RESULTS = HERE / "results" / "serving_overload.json"
 PICTURE = HERE.parent / "docs" / "images" / "serving_overload.png"
-# The batch queue has room for all 64 threads.
+# The queue of batches holds what 64 threads can bring.
 BATCHING = "max_batch_size { value: 256 } batch_timeout_micros { value: 2000 } max_enqueued_batches { value: 64 }"
 THREADS = "--grpc_max_threads=64"
 CLIENTS, ROWS, WIDTH, TIMES = 16, 64, 3000, 10
@@ -69,14 +67,14 @@ class Heavy(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, load.LATENT], tf.float32, "z")])
     def decode(self, z: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Map latents to one number."""
+        """From latents to one number."""
         for layer in self.layers:
             z = tf.tanh(z @ layer)
         return {"mean": z}
 
 
 class Watch:
-    """Sample a server's memory and number of successful responses twice a second, and record the overload period."""
+    """Reads a server's memory and its count of OK answers twice per second, with the times of events."""
 
     def __init__(self, server: Server) -> None:
         self.samples: list[tuple[float, float, float]] = []
@@ -96,11 +94,11 @@ class Watch:
 
     @property
     def now(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the beginning."""
         return time.monotonic() - self._begun
 
     def memory(self, begin: float, end: float) -> float:
-        """Return the peak memory in an interval, in megabytes."""
+        """Returns the most memory in a time, in megabytes."""
         return max(memory for moment, memory, _ in self.samples if begin <= moment <= end)
 
     def _watch(self) -> None:
@@ -113,7 +111,7 @@ class Watch:
 
 
 def ask(server: Server, seconds: float, rate: float = 0.0) -> dict:
-    """Put load on the server, in a closed loop if no rate is given."""
+    """Loads the server; in a closed loop if no rate is given."""
     options = argparse.Namespace(server=f"127.0.0.1:{server.port}", model="decoder", clients=CLIENTS, rows=ROWS)
     options.seconds, options.warm_up, options.rate = seconds, 0.5, rate
     return asyncio.run(load.measure(options))
@@ -121,12 +119,12 @@ def ask(server: Server, seconds: float, rate: float = 0.0) -> dict:
 
 @contextmanager
 def serve(folder: Path, batching: str, *flags: str) -> Iterator[Server]:
-    """Start a server with the model.
+    """Starts a server of the model.
 
     Args:
-        folder: Folder for the model and the server's files.
-        batching: `BatchingParameters` of the server; empty for no batching.
-        flags: Other flags of the server.
+        folder: Where the model and the server's files are to be.
+        batching: The server's `BatchingParameters`; none for no batching.
+        flags: More of the server's flags.
     """
     heavy = Heavy()
     tf.saved_model.save(heavy, str(folder / "decoder" / "1"), {"serving_default": heavy.decode})
@@ -135,23 +133,23 @@ def serve(folder: Path, batching: str, *flags: str) -> Iterator[Server]:
 
 
 def measure(server: Server, untouched: Server, seconds: float, runs: int, run_seconds: float) -> tuple[dict, Watch]:
-    """Overload a server.
+    """Overloads a server.
 
     Args:
         server: The server.
-        untouched: An identical server for comparison afterwards.
-        seconds: Duration of the overload.
-        runs: Number of closed-loop measurements before and after.
-        run_seconds: Duration of each.
+        untouched: Another like it, to which it is compared afterwards.
+        seconds: How long to overload it.
+        runs: How often the closed loop is measured, before and after.
+        run_seconds: How long each time.
 
     Returns:
-        The figures and the samples behind them.
+        The figures, and the samples they were made of.
     """
     with tqdm(total=round(seconds + 3 * runs * run_seconds), unit="s", desc="before") as bar:
 
         def closed(one: Server) -> float:
             seen = ask(one, run_seconds)
-            assert seen["codes"].keys() == {"OK"}, f"rejected below capacity: {seen['codes']}"
+            assert seen["codes"].keys() == {"OK"}, f"refused without need: {seen['codes']}"
             bar.update(round(run_seconds))
             return seen["requests_per_second"]
 
@@ -205,11 +203,11 @@ def draw(watches: dict[str, Watch], path: Path) -> None:
             panel.axvspan(*watch.overload, color="0.9", zorder=0)
         speed.set_title(name, fontsize=10)
         memory.set_xlabel("seconds")
-    panels[0, 0].set_ylabel("responses per second")
+    panels[0, 0].set_ylabel("answers per second")
     panels[1, 0].set_ylabel("memory, MB")
     for row in panels:
         row[0].set_ylim(0, 1.15 * max(line.get_ydata().max() for panel in row for line in panel.lines))
-    title = f"Gray: load of {TIMES} times the capacity. Afterwards, a server without overload takes turns"
+    title = f"Grey: {TIMES} times the capacity is asked for. Afterwards a server that was left alone takes turns"
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -217,7 +215,7 @@ def draw(watches: dict[str, Watch], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=30.0, help="duration of the overload")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of overload")
     options = parser.parse_args()
     figures, watches = {}, {}
     for name, batching in (("without batching", ""), ("with batching", BATCHING)):

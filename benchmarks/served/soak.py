@@ -1,13 +1,12 @@
-"""A soak test: arbitrary requests and ordinary traffic, with a new version every two minutes.
+"""A soak: anything that can be sent, in addition to ordinary traffic, while a new version comes every two minutes.
 
-A server process serves an exported model and two tiny ones with batching, REST, and metrics. This process sends the
-requests of the property tests (`tests/serving/fuzzing*.py`), never the same one twice, and checks each response. Some
-requests are cancelled. A client continuously requests images and must get the same images for the same seeds,
-regardless of the version that responds. Memory, open handles, and threads of the server are read from /proc every
-second, so this script needs Linux.
+A server process serves an exported model and two tiny ones with batching, REST and metrics. This process sends the
+requests of the property tests (`tests/serving/fuzzing*.py`), never the same twice, checks each answer, and cancels
+some. Meanwhile a client asks for images, and must receive the same ones for the same seeds, no matter which version
+answers. Memory, open handles and threads of the server are read from /proc each second, so this needs Linux.
 
-Each of these counts as flat if a straight line, fitted to the last two thirds of the time, rises by less than 5% of the
-mean there, or by less than one handle or thread.
+They count as flat if a straight line fitted to the last two thirds of the time rises by less than 5% of their mean
+there, or by less than one handle or thread.
 
     python benchmarks/served/soak.py                  # 15 minutes on two cores
 """
@@ -33,14 +32,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import matplotlib.pyplot as plt
 import numpy as np
 from hypothesis import strategies as st
+from keras_vae.files import whole
 from tqdm import tqdm
 
 import keras_vae as kv
 import serving
-from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parents[1]
-sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # this script sends their requests
+sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too
 
 from fuzzing import Call, info_calls, predict_calls, valid_calls
 from fuzzing_damage import in_batches, with_damage
@@ -63,7 +62,7 @@ Round = Callable[[Server, int], None]
 
 
 class Soak:
-    """Several kinds of concurrent traffic, and observations of the server."""
+    """Traffic of several kinds at the same time, and what the server does meanwhile."""
 
     def __init__(self, server: Server, minutes: float) -> None:
         self.server = server
@@ -77,19 +76,19 @@ class Soak:
 
     @property
     def is_on(self) -> bool:
-        """Whether time is left and the server is running."""
+        """Whether there is time left, and a server."""
         return time.monotonic() < self.end and self.server.process.poll() is None
 
     @contextmanager
     def reported(self, what: str) -> Iterator[None]:
-        """Record a failure and continue, because later events are of interest too."""
+        """Keeps a failure for the end: what comes after it is of interest too."""
         try:
             yield
         except Exception as error:
             self.failures.append(f"{what}: {type(error).__name__}: {error}"[:2000])
 
     def send_anything(self, kinds: dict[str, Round]) -> None:
-        """Send a round of each kind in turn."""
+        """Sends a round of each kind in turn."""
         for number in itertools.count(1):
             for name, send in kinds.items():
                 if not self.is_on:
@@ -99,12 +98,12 @@ class Soak:
                 self.rounds[name] += 1
 
     def ask_for_images(self) -> None:
-        """Request the same seeds over gRPC, and check the metrics."""
+        """Asks for the same seeds over gRPC, and looks at the metrics."""
         with serving.Client(f"127.0.0.1:{self.server.port}", model="digits", timeout=60) as client:
             first = client.generate(seeds=SEEDS).mean
             while self.is_on:
                 with self.reported("images"):
-                    # Other rows in the batch change the rounding.
+                    # Rows of others in the batch change the rounding.
                     np.testing.assert_allclose(client.generate(seeds=SEEDS).mean, first, atol=1e-5)
                     self.images += len(SEEDS)
                 if self.images % (100 * len(SEEDS)) == 0:
@@ -112,7 +111,7 @@ class Soak:
                         assert ask(self.server.rest_port, METRICS_PATH).status == 200
 
     def publish_versions(self, exported: Path, base_path: Path, pause: float) -> None:
-        """Publish new versions and remove the oldest."""
+        """Makes new versions appear, and removes the oldest."""
         for version in itertools.count(2):
             due = self.begun + pause * (version - 1)
             while self.is_on and time.monotonic() < due:
@@ -124,7 +123,7 @@ class Soak:
             shutil.rmtree(base_path / str(version - KEPT_VERSIONS), ignore_errors=True)
 
     def watch(self) -> None:
-        """Sample the server's resource usage every second."""
+        """Samples what the server takes up, each second."""
         with tqdm(total=round(self.end - self.begun), unit="s") as bar:
             while self.is_on:
                 with suppress(FileNotFoundError):  # it has died
@@ -172,7 +171,7 @@ KINDS: dict[str, Round] = {"gRPC": grpc_round, "stopped": stopped_round, "REST":
 
 
 def judge(samples: np.ndarray) -> dict[str, dict]:
-    """Fit a line to the last two thirds of each series."""
+    """Fits a line to the last two thirds of each."""
     late = samples[samples[:, 0] >= samples[-1, 0] / 3]
     seconds = late[:, 0]
     judged = {}
@@ -195,7 +194,7 @@ def draw(samples: np.ndarray, versions: list[float], path: Path) -> None:
         panel.set(ylabel=name, ylim=(0, 1.15 * values.max()))
         for moment in versions:
             panel.axvline(moment / 60, color="0.85", linewidth=0.8, zorder=0)
-    panels[0].set_title("Server under arbitrary requests; gray: a new version appears", fontsize=10)
+    panels[0].set_title("The server under anything that can be sent; gray: a new version appears", fontsize=10)
     panels[-1].set_xlabel("minutes")
     figure.savefig(path, dpi=120)
     plt.close(figure)

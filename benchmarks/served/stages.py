@@ -1,6 +1,6 @@
-"""Where a Predict request spends its time: medians of the stages, measured separately, and of the round trip.
+"""Where one Predict request spends its time: medians of separately measured stages, and of the whole round trip.
 
-For the stages, the server runs in this process; for the round trip of one client, in a separate process.
+The server runs in this process for the stages, and in a separate process for the round trip of one client.
 
     python benchmarks/served/stages.py          # about a minute
 """
@@ -59,7 +59,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
     array = tensors.to_array(request.inputs["z"])
     tensor = tf.constant(array)
     mean = signature._executable([tensor])[0]
-    response = server.prediction.predict(request, Deadline())
+    response = server.methods.predict(request, Deadline())
 
     def respond() -> None:
         tensors.to_proto(mean.numpy(), predict_pb2.PredictResponse().outputs["mean"])
@@ -69,17 +69,17 @@ def stages(server: Server, rows: int) -> dict[str, float]:
         "tensor from its bytes": median_us(lambda: tf.constant(tensors.to_array(request.inputs["z"]))),
         "TensorFlow runs the graph": median_us(lambda: signature._executable([tensor])),
         "bytes from the answer": median_us(respond),
-        "serialise the answer": median_us(response.SerializeToString),
+        "serialize the answer": median_us(response.SerializeToString),
         "count and log": median_us(lambda: server._observe("GRPC", "Predict", request, grpc.StatusCode.OK, 0.001)),
     }
-    whole = median_us(lambda: server.prediction.predict(request, Deadline()))
+    whole = median_us(lambda: server.methods.predict(request, Deadline()))
     inner = sum(taken[name] for name in ("tensor from its bytes", "TensorFlow runs the graph", "bytes from the answer"))
     taken["look up, check, deadline"] = max(whole - inner, 0.0)
     return taken
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
-    lines = [f"| µs a request | {' | '.join(results)} |", "|---|" + "---|" * len(results)]
+    lines = [f"| µs per request | {' | '.join(results)} |", "|---|" + "---|" * len(results)]
     for name in next(iter(results.values())):
         lines.append(f"| {name} | {' | '.join(f'{taken[name]:,.0f}' for taken in results.values())} |")
     return "\n".join(lines)

@@ -1,1 +1,1 @@
-"""Clients, on NumPy arrays, for a variational autoencoder behind TensorFlow Serving."""
+"""Clients, on NumPy arrays, for a variational autoencoder served by TensorFlow Serving."""

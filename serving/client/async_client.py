@@ -1,4 +1,4 @@
-"""The client for an event loop."""
+"""The client for an event loop, on NumPy arrays."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
@@ -8,27 +8,25 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from serving.client.asynchronous import AsyncTransport
-from serving.client.calls import Calls
-from serving.client.connection import Connection
-from serving.client.results import Encoded, Generated
+from serving.client.async_transport import AsyncTransport
+from serving.client.calls import Calls, Outputs, seeds_to_send
+from serving.client.connection import Connection, Target
 from serving.client.specs import SignatureSpec
-from serving.client.target import target
 
 
 class AsyncClient:
     """Does what `serving.Client` does, in coroutines.
 
-    A request is sent again, within its timeout, while the server is UNAVAILABLE: all of them only compute, so
-    that even one whose server died over it may be. A call whose request or answer would be larger than
-    `max_message_bytes` is divided by rows into several requests, a few of which are under way at once. They
-    are all answered by one version of the model, as one request would be but for rounding. One client may be
-    used by several tasks of one event loop.
+    A request is sent again, within its timeout, while the server is UNAVAILABLE: requests only compute, so even one
+    whose server died while answering may be repeated. A call whose request or answer would be larger than
+    `max_message_bytes` is divided by rows into several requests, a few of which are in flight at a time. They are all
+    answered by one version of the model, and the result is that of one request up to rounding. Several tasks of one
+    event loop may share a client.
 
     ```python
     async with AsyncClient("127.0.0.1:8500", model="digits") as client:
         await client.wait_until_ready(30)
-        digits = (await client.generate(16, seed=7)).mean
+        digits = (await client.generate(n=16, seed=7)).mean
         nats = await client.score(digits)
     ```
     """
@@ -37,10 +35,10 @@ class AsyncClient:
         self,
         address: str,
         model: str,
-        version: int | None = None,
-        timeout: float = 10.0,
         *,
+        version: int | None = None,
         version_label: str | None = None,
+        timeout: float = 10.0,
         credentials: grpc.ChannelCredentials | None = None,
         max_message_bytes: int = 4 * 2**20,
     ) -> None:
@@ -50,125 +48,130 @@ class AsyncClient:
             address: The server's host and port, such as `127.0.0.1:8500`, or `unix:` and a socket's path.
             model: The model's name.
             version: The version to ask for; None for the latest.
-            timeout: The seconds a request may take, retries included.
             version_label: The label of the version to ask for, instead of its number.
+            timeout: The seconds a request may take, including retries.
             credentials: For TLS, such as `serving.tls_credentials` reads; None for none.
-            max_message_bytes: The size of request and answer above which a call is divided; the default is
-                what any gRPC server and client takes.
+            max_message_bytes: The size of request and answer above which a call is divided; the default is what any
+                gRPC server and client accepts.
 
         Raises:
             ValueError: If both `version` and `version_label` are given, or `max_message_bytes` is not positive.
         """
         self._transport = AsyncTransport(address, credentials)
-        connection = Connection(self._transport, target(model, version, version_label), timeout)
+        connection = Connection(self._transport, Target.of(model, version, version_label), timeout)
         self._calls = Calls(connection, max_message_bytes)
 
     async def generate(
         self,
-        n: int | None = None,
-        *,
         seeds: npt.ArrayLike | None = None,
-        seed: int = 0,
+        *,
+        n: int | None = None,
+        seed: int | None = None,
         condition: npt.ArrayLike | None = None,
+        draws: bool = False,
         progress: bool = False,
-    ) -> Generated:
-        """Generates from seeds; the same seed always gives the same.
+    ) -> Outputs:
+        """Generates one example per seed, as the model's own `generate` does; the same seed gives the same z.
 
         Args:
-            n: How many to generate, from the seeds `seed` to `seed + n - 1`.
-            seeds: The seeds themselves, instead of `n`.
-            seed: The first seed.
-            condition: Of a conditional model, such as the label 7: one for all, or one for each.
-            progress: Whether to show a bar.
+            seeds: The seeds, `[batch]` integers.
+            n: How many to generate from consecutive seeds, instead of `seeds`.
+            seed: The first of the `n` seeds; 0 by default.
+            condition: For a conditional model, such as the label 7: one for all, or one per seed.
+            draws: Whether to return draws from the likelihood too, in an output `draw`.
+            progress: Whether to show a progress bar.
 
         Returns:
-            The decoder's means and the latent points.
+            The signature's outputs: the decoder's `mean`, `[batch, *event]`, and the latent points `z`,
+            `[batch, *latent]`, and any others it has.
 
         Raises:
-            ValueError: If not exactly one of `n` and `seeds` is given, or the seeds are not 64-bit integers.
-            ServingError: If the server does not answer with them.
+            ValueError: If not exactly one of `seeds` and `n` is given, a seed does not fit in 64 bits, or the model
+                does not serve draws.
+            ServingError: If the server does not answer.
         """
-        return await self._calls.generate(n, seeds, seed, condition, progress)
+        seeds = seeds_to_send(seeds, n, seed)
+        return await self._calls.generate(seeds, condition=condition, draws=draws, progress=progress)
 
     async def encode(
-        self, x: npt.ArrayLike, condition: npt.ArrayLike | None = None, *, progress: bool = False
-    ) -> Encoded:
+        self, x: npt.ArrayLike, *, condition: npt.ArrayLike | None = None, progress: bool = False
+    ) -> Outputs:
         """Encodes a batch.
 
         Args:
             x: The batch, `[batch, *event]`.
-            condition: Of a conditional model: one for all, or one for each.
-            progress: Whether to show a bar.
+            condition: For a conditional model: one for all, or one per row.
+            progress: Whether to show a progress bar.
 
         Returns:
-            The posterior's mean and scale.
+            The signature's outputs: the posterior's `mean` and `scale`, `[batch, *latent]`, and any others it has.
 
         Raises:
             ValueError: If `x` does not fit the model.
-            ServingError: If the server does not answer with them.
+            ServingError: If the server does not answer.
         """
         return await self._calls.encode(x, condition, progress)
 
     async def decode(
-        self, z: npt.ArrayLike, condition: npt.ArrayLike | None = None, *, progress: bool = False
+        self, z: npt.ArrayLike, *, condition: npt.ArrayLike | None = None, progress: bool = False
     ) -> np.ndarray:
         """Decodes latent points.
 
         Args:
-            z: The points, `[batch, latent]`.
-            condition: Of a conditional model: one for all, or one for each.
-            progress: Whether to show a bar.
+            z: The points, `[batch, *latent]`.
+            condition: For a conditional model: one for all, or one per row.
+            progress: Whether to show a progress bar.
 
         Returns:
             The decoder's mean, `[batch, *event]`.
 
         Raises:
             ValueError: If `z` does not fit the model.
-            ServingError: If the server does not answer with it.
+            ServingError: If the server does not answer.
         """
         return await self._calls.mean("decode", {"z": z}, condition, progress)
 
     async def reconstruct(
-        self, x: npt.ArrayLike, condition: npt.ArrayLike | None = None, *, progress: bool = False
+        self, x: npt.ArrayLike, *, condition: npt.ArrayLike | None = None, progress: bool = False
     ) -> np.ndarray:
         """Encodes a batch and decodes the posterior's mean.
 
         Args:
             x: The batch, `[batch, *event]`.
-            condition: Of a conditional model: one for all, or one for each.
-            progress: Whether to show a bar.
+            condition: For a conditional model: one for all, or one per row.
+            progress: Whether to show a progress bar.
 
         Returns:
             The decoder's mean, `[batch, *event]`.
 
         Raises:
             ValueError: If `x` does not fit the model.
-            ServingError: If the server does not answer with it.
+            ServingError: If the server does not answer.
         """
         return await self._calls.mean("reconstruct", {"x": x}, condition, progress)
 
     async def score(
         self,
         x: npt.ArrayLike,
+        *,
         seeds: npt.ArrayLike | None = None,
         condition: npt.ArrayLike | None = None,
-        *,
         progress: bool = False,
     ) -> np.ndarray:
-        """Bounds the log-likelihood of each of a batch from below.
+        """Returns a lower bound on the log-likelihood of each row of a batch.
 
         Args:
             x: The batch, `[batch, *event]`.
-            seeds: A seed for each, for the samples the bound is made of; 0, 1, 2, ... by default.
-            condition: Of a conditional model: one for all, or one for each; bounds log p(x|condition).
-            progress: Whether to show a bar.
+            seeds: One seed per row, for the samples of the bound; 0, 1, 2, ... by default.
+            condition: For a conditional model: one for all, or one per row; bounds log p(x|condition).
+            progress: Whether to show a progress bar.
 
         Returns:
             The bounds in nats, `[batch]`.
 
         Raises:
             ValueError: If `x` or `seeds` do not fit the model.
-            ServingError: If the server does not answer with them.
+            ServingError: If the server does not answer.
         """
         return await self._calls.score(x, seeds, condition, progress)
 
@@ -183,22 +186,22 @@ class AsyncClient:
     ) -> dict[str, np.ndarray]:
         """Runs any signature.
 
-        Rows are taken not to depend on each other, where all inputs and outputs have a batch dimension. For a
-        signature where they do, set `max_message_bytes` so high that it is not divided.
+        Where all inputs and outputs have a batch dimension, rows are assumed not to depend on each other. For a
+        signature where they do, set `max_message_bytes` high enough that the call is not divided.
 
         Args:
-            signature: Its name.
-            inputs: Its inputs by name; cast to its dtypes where no value is lost by it.
-            outputs: The outputs wanted; all by default.
-            condition: The input `condition`: one for all, or one for each; None if it is among the inputs.
-            progress: Whether to show a bar.
+            signature: The signature's name.
+            inputs: Its inputs by name; cast to its dtypes where that loses no value.
+            outputs: The outputs to return; all by default.
+            condition: The input `condition`: one for all, or one per row; None if it is among the inputs.
+            progress: Whether to show a progress bar.
 
         Returns:
             The outputs by name.
 
         Raises:
             ValueError: If the inputs do not fit the signature.
-            ServingError: If the server does not answer with the outputs.
+            ServingError: If the server does not answer.
         """
         return await self._calls.predict(signature, inputs, outputs, condition, progress)
 
@@ -211,7 +214,7 @@ class AsyncClient:
         condition: npt.ArrayLike | None = None,
         progress: bool = False,
     ) -> AsyncGenerator[dict[str, np.ndarray], None]:
-        """Runs any signature, as `predict` does, and yields the answer in parts; a few at a time are held.
+        """Runs any signature, as `predict` does, and yields the answer in parts, of which it holds only a few.
 
         ```python
         async for part in client.stream("generate", {"seed": range(10**6)}, ["mean"]):
@@ -219,24 +222,25 @@ class AsyncClient:
         ```
 
         Args:
-            signature: Its name.
-            inputs: Its inputs by name; cast to its dtypes where no value is lost by it.
-            outputs: The outputs wanted; all by default.
-            condition: The input `condition`: one for all, or one for each; None if it is among the inputs.
-            progress: Whether to show a bar.
+            signature: The signature's name.
+            inputs: Its inputs by name; cast to its dtypes where that loses no value.
+            outputs: The outputs to return; all by default.
+            condition: The input `condition`: one for all, or one per row; None if it is among the inputs.
+            progress: Whether to show a progress bar.
 
         Yields:
-            The outputs by name, of one part of the rows after another, in their order.
+            The outputs by name, one part of the rows after another, in order.
 
         Raises:
             ValueError: If the inputs do not fit the signature.
-            ServingError: If the server does not answer with the outputs, or the version that answered the
-                first part is served no longer.
+            NotByRowsError: If a part's outputs do not have one row per input row.
+            VersionGoneError: If the version that answered the first part is no longer served.
+            ServingError: If the server does not answer.
         """
         return self._calls.stream(signature, inputs, outputs, condition, progress)
 
     async def metadata(self) -> dict[str, SignatureSpec]:
-        """Asks what the model's signatures take and give.
+        """Asks for the inputs and outputs of the model's signatures.
 
         Returns:
             The signatures by name, each with the dtype and shape of its inputs and outputs.
@@ -250,8 +254,8 @@ class AsyncClient:
         """Asks for the state of the model's versions.
 
         Returns:
-            From version to the name of its state, such as `AVAILABLE`, the newest first; all versions, unless
-            one was asked for by number.
+            The name of each version's state, such as `AVAILABLE`, newest version first; all versions, unless the
+            client asks for one by number.
 
         Raises:
             ServingError: If the server does not answer.
@@ -259,7 +263,7 @@ class AsyncClient:
         return await self._calls.connection.status()
 
     async def wait_until_ready(self, timeout: float) -> None:
-        """Waits until the model, in the version asked for if any, is available.
+        """Waits until the model, in the client's version if it asks for one, is available.
 
         Args:
             timeout: The seconds to wait at most.

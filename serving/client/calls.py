@@ -1,6 +1,8 @@
-"""What a client's methods do, for the blocking and the asynchronous client alike."""
+"""What a client's methods do, written once for the blocking and the asynchronous client."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import operator
+import warnings
+from collections.abc import AsyncGenerator, Iterable, Iterator, KeysView, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -8,25 +10,66 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from serving.client.chunks import cut
 from serving.client.connection import Answer, Connection
-from serving.client.fitting import fit_inputs, unfitted
-from serving.client.parts import NotByRowsError, answers
-from serving.client.results import Encoded, Generated
-from serving.client.serving_error import ServingError, VersionGoneError
-from serving.client.specs import SignatureSpec
+from serving.client.divide_rows import divide_rows
+from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
+from serving.client.fit_inputs import fit_inputs, unfitted
+from serving.client.send_parts import answers
+from serving.client.specs import SignatureSpec, format_array
 
 _SEEDS = np.iinfo(np.int64)
 _ALL_ROWS = [slice(None)]
 
-# How often a divided call begins anew because its version went; versions do not change that fast.
-_BEGINNINGS = 5
+# How often a divided call is started because its version was retired; versions do not change that fast.
+_MOST_ATTEMPTS = 5
+
+# The output of `generate` that holds draws from the likelihood.
+_DRAW = "draw"
+
+
+class Outputs:
+    """A signature's outputs: arrays by name, as the model's own methods return them, and in order.
+
+    Example:
+        >>> outputs = Outputs({"mean": np.ones([2, 3]), "z": np.zeros([2, 1])})
+        >>> outputs["mean"].shape, outputs.mean.shape
+        ((2, 3), (2, 3))
+        >>> mean, z = outputs
+        >>> dict(outputs).keys()
+        dict_keys(['mean', 'z'])
+    """
+
+    def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Holds arrays by name; their order is that of the mapping."""
+        self._arrays = dict(arrays)
+
+    def keys(self) -> KeysView[str]:
+        """Returns the outputs' names."""
+        return self._arrays.keys()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name.startswith("_") or name not in self._arrays:
+            raise AttributeError(f"unknown output {name!r}")
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter(self._arrays.values())
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"Outputs({', '.join(f'{name}: {format_array(array)}' for name, array in self._arrays.items())})"
 
 
 class _Plan(NamedTuple):
-    """A call as it is to be sent."""
+    """A call, ready to be sent."""
 
     arrays: dict[str, np.ndarray]
+    outputs: Sequence[str]
     parts: list[slice]
     expected: str
 
@@ -35,7 +78,7 @@ class Calls:
     """A client's calls, in coroutines that wait for nothing but the connection's transport."""
 
     def __init__(self, connection: Connection, max_message_bytes: int) -> None:
-        """Takes what it is to speak through.
+        """Prepares to call a model.
 
         Args:
             connection: The connection to the model.
@@ -45,33 +88,34 @@ class Calls:
             ValueError: If the size is not positive.
         """
         if max_message_bytes < 1:
-            raise ValueError(f"max_message_bytes must be a positive number of bytes; got {max_message_bytes}")
+            raise ValueError(f"max_message_bytes: expected a positive number of bytes, received {max_message_bytes}.")
         self.connection = connection
         self._max_message_bytes = max_message_bytes
         self._known: tuple[dict[str, SignatureSpec], int | None] | None = None
 
-    async def generate(
-        self, n: int | None, seeds: npt.ArrayLike | None, seed: int, condition: Any, progress: bool
-    ) -> Generated:
+    async def generate(self, seeds: npt.ArrayLike, *, condition: Any, draws: bool, progress: bool) -> Outputs:
         """Generates from seeds."""
-        if (n is None) == (seeds is None):
-            raise ValueError(f"generate takes either n, how many, or seeds; got {'neither' if n is None else 'both'}")
-        if n is not None:
-            seeds = _consecutive(seed, n)
-        outputs = await self.predict("generate", {"seed": seeds}, ["mean", "z"], condition, progress)
-        return Generated(outputs["mean"], outputs["z"])
+        without = () if draws else (_DRAW,)
+        arrays = await self.predict("generate", {"seed": seeds}, None, condition, progress, without)
+        if not draws:
+            arrays.pop(_DRAW, None)  # of a version newer than the one known
+        elif _DRAW not in arrays:
+            raise ValueError(
+                f"{self.connection.target}, signature 'generate': expected an output {_DRAW!r}, received"
+                f" {sorted(arrays)}. Serve a version whose signature draws from the likelihood, or pass draws=False."
+            )
+        return _ordered(arrays, ("mean", "z"))
 
-    async def encode(self, x: npt.ArrayLike, condition: Any, progress: bool) -> Encoded:
+    async def encode(self, x: npt.ArrayLike, condition: Any, progress: bool) -> Outputs:
         """Encodes a batch."""
-        outputs = await self.predict("encode", {"x": x}, ["mean", "scale"], condition, progress)
-        return Encoded(outputs["mean"], outputs["scale"])
+        return _ordered(await self.predict("encode", {"x": x}, None, condition, progress), ("mean", "scale"))
 
     async def mean(self, signature: str, inputs: Mapping[str, Any], condition: Any, progress: bool) -> np.ndarray:
         """Returns a signature's output `mean`."""
         return (await self.predict(signature, inputs, ["mean"], condition, progress))["mean"]
 
     async def score(self, x: npt.ArrayLike, seeds: npt.ArrayLike | None, condition: Any, progress: bool) -> np.ndarray:
-        """Bounds the log-likelihood of each of a batch."""
+        """Returns a lower bound on the log-likelihood of each row."""
         x = np.asarray(x)
         if seeds is None:
             seeds = np.arange(len(np.atleast_1d(x)), dtype=np.int64)
@@ -85,22 +129,24 @@ class Calls:
         outputs: Sequence[str] | None,
         condition: Any,
         progress: bool,
+        without: Iterable[str] = (),
     ) -> dict[str, np.ndarray]:
-        """Runs a signature, in parts if it is large, and puts their answers together."""
-        outputs = outputs or ()
-        beginnings = 0
+        """Runs a signature, in parts if it is large, and joins their answers.
+
+        All outputs are asked for if none is named, except those in `without`.
+        """
+        attempts = 0
         while True:
-            plan = await self._plan(signature, inputs, outputs, condition)
-            beginnings += 1
+            plan = await self._plan(signature, inputs, outputs or (), condition, without)
+            attempts += 1
             try:
-                answered = [answer async for answer in self._answers(signature, plan, outputs, progress)]
-                return _together(answered)
+                return _joined([answer async for answer in self._answers(signature, plan, progress)])
             except VersionGoneError:
-                if beginnings == _BEGINNINGS:
+                if attempts == _MOST_ATTEMPTS:
                     raise
             except NotByRowsError:
                 plan = plan._replace(parts=_ALL_ROWS)
-                return _together([answer async for answer in self._answers(signature, plan, outputs, progress)])
+                return _joined([answer async for answer in self._answers(signature, plan, progress)])
 
     async def stream(
         self,
@@ -112,71 +158,83 @@ class Calls:
     ) -> AsyncGenerator[dict[str, np.ndarray], None]:
         """Runs a signature in parts and yields their answers in order."""
         plan = await self._plan(signature, inputs, outputs or (), condition)
-        async with aclosing(self._answers(signature, plan, outputs or (), progress)) as parts:
+        async with aclosing(self._answers(signature, plan, progress)) as parts:
             async for answer in parts:
-                yield _together([answer])
+                yield _joined([answer])
 
     async def metadata(self) -> dict[str, SignatureSpec]:
-        """Asks what the model's signatures take and give."""
+        """Asks for the inputs and outputs of the model's signatures."""
         self._known = await self.connection.metadata()
         return self._known[0]
 
-    async def _plan(self, signature: str, inputs: Mapping[str, Any], outputs: Sequence[str], condition: Any) -> _Plan:
+    async def _plan(
+        self,
+        signature: str,
+        inputs: Mapping[str, Any],
+        outputs: Sequence[str],
+        condition: Any,
+        without: Iterable[str] = (),
+    ) -> _Plan:
         asked = f"{self.connection.target}, signature {signature!r}"
         known = self._known
         if known is not None and signature in known[0]:
             spec = known[0][signature]
             try:
-                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
+                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, without)
             except ValueError:
-                pass  # a newer version may take them: ask before refusing
+                pass  # a newer version may accept them: ask before refusing
         signatures = await self.metadata()
         if signature not in signatures:
-            # The server refuses it in words of its own.
+            # The server refuses it with a message of its own.
             expected = f"one of the signatures {', '.join(sorted(signatures))}"
-            return _Plan(unfitted(inputs, condition, asked), _ALL_ROWS, expected)
+            return _Plan(unfitted(inputs, condition, asked), outputs, _ALL_ROWS, expected)
         spec = signatures[signature]
-        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
+        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, without)
 
     def _divided(
-        self, signature: str, arrays: dict[str, np.ndarray], outputs: Sequence[str], spec: SignatureSpec
+        self,
+        signature: str,
+        arrays: dict[str, np.ndarray],
+        outputs: Sequence[str],
+        spec: SignatureSpec,
+        without: Iterable[str],
     ) -> _Plan:
-        parts = cut(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
-        return _Plan(arrays, parts, spec.takes())
+        if spec.outputs.keys() & set(without):
+            outputs = outputs or sorted(spec.outputs.keys() - set(without))
+        parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
+        return _Plan(arrays, outputs, parts, spec.takes())
 
-    async def _answers(
-        self, signature: str, plan: _Plan, outputs: Sequence[str], progress: bool
-    ) -> AsyncGenerator[Answer, None]:
+    async def _answers(self, signature: str, plan: _Plan, progress: bool) -> AsyncGenerator[Answer, None]:
         """Yields the answers of a plan's parts, while a bar shows their rows."""
-        arrays, parts, expected = plan
+        arrays, outputs, parts, expected = plan
         rows = len(np.atleast_1d(next(iter(arrays.values())))) if arrays else 0
         with tqdm(total=rows, desc=signature, unit="row", disable=not progress) as bar:
             try:
                 if len(parts) == 1:
                     answer = await self.connection.predict(signature, arrays, outputs, None, expected)
-                    self._heed(answer)
+                    self._compare_version(answer)
                     bar.update(rows)
                     yield answer
                     return
                 async with aclosing(answers(self.connection, signature, arrays, outputs, parts, expected)) as divided:
                     for part in parts:
                         answer = await anext(divided)
-                        self._heed(answer)
+                        self._compare_version(answer)
                         bar.update(part.stop - part.start)
                         yield answer
             except ServingError:
-                self._known = None  # it may have been refused because the model is no longer the one known
+                self._known = None  # the request may have been refused because the model has changed
                 raise
 
-    def _heed(self, answer: Answer) -> None:
+    def _compare_version(self, answer: Answer) -> None:
         known = self._known
         if known is not None and known[1] != answer.version:
             self._known = None
 
 
-def _together(answered: Sequence[Answer]) -> dict[str, np.ndarray]:
+def _joined(answered: Sequence[Answer]) -> dict[str, np.ndarray]:
     if len(answered) == 1:
-        # A view of the message's bytes cannot be written to, and callers expect arrays that can.
+        # A view of the message's bytes is read-only, and callers expect writable arrays.
         return {name: np.require(array, requirements="W") for name, array in answered[0].outputs.items()}
     try:
         return {name: np.concatenate([answer.outputs[name] for answer in answered]) for name in answered[0].outputs}
@@ -184,9 +242,40 @@ def _together(answered: Sequence[Answer]) -> dict[str, np.ndarray]:
         raise NotByRowsError(str(error)) from error
 
 
-def _consecutive(seed: int, n: int) -> np.ndarray:
+def _ordered(arrays: dict[str, np.ndarray], first: Sequence[str]) -> Outputs:
+    names = [name for name in first if name in arrays] + sorted(arrays.keys() - set(first))
+    return Outputs({name: arrays[name] for name in names})
+
+
+def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) -> npt.ArrayLike:
+    """Returns the seeds of a call of `generate`.
+
+    Args:
+        seeds: The seeds themselves.
+        n: How many consecutive seeds, if they are not given.
+        seed: The first of these; 0 by default.
+
+    Raises:
+        ValueError: If not exactly one of `seeds` and `n` is given, or a seed does not fit in 64 bits.
+    """
+    if seeds is not None and np.ndim(seeds) == 0 and n is None:
+        warnings.warn("generate(16) is deprecated. Pass n=16, or seeds=[16].", DeprecationWarning, stacklevel=3)
+        n, seeds = operator.index(seeds), None  # type: ignore[arg-type]
+    if (n is None) == (seeds is None):
+        received = "neither" if n is None else "both"
+        raise ValueError(f"generate: expected either seeds or n, received {received}. Pass seeds=[...] or n=16.")
+    if n is None:
+        if seed is not None:
+            raise ValueError(
+                f"generate: expected either seeds or a first seed with n, received seeds and seed={seed}. Remove one."
+            )
+        assert seeds is not None, "checked above"
+        return seeds
+    first = 0 if seed is None else seed
     if n < 0:
-        raise ValueError(f"cannot generate {n}")
-    if not _SEEDS.min <= seed <= _SEEDS.max - max(n - 1, 0):
-        raise ValueError(f"the seeds {seed} to {seed + n - 1} are not all 64-bit integers")
-    return seed + np.arange(n, dtype=np.int64)
+        raise ValueError(f"generate: expected n of 0 or more, received {n}.")
+    if not _SEEDS.min <= first <= _SEEDS.max - max(n - 1, 0):
+        raise ValueError(
+            f"generate: expected seeds that fit in 64 bits, received {first} to {first + n - 1}. Pass a smaller seed."
+        )
+    return first + np.arange(n, dtype=np.int64)

@@ -1,26 +1,74 @@
 """A client's connection to one model on one server: requests, retries and errors."""
 
+import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self, TypeVar
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from serving.client.retry import call_with_retry
-from serving.client.serving_error import ServingError
+from serving.client.errors import ServingError
 from serving.client.specs import SignatureSpec, format_array, read_signatures
-from serving.client.target import Target
 from serving.client.transport import Transport
 from serving.wire import tensors
+from serving.wire.protocol import SIGNATURE_DEF
 
-_SIGNATURE_DEF = "signature_def"
 _POLL_SECONDS = 0.1
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+
+Response = TypeVar("Response")
+
+
+class Target(NamedTuple):
+    """A model, in a version named by number or by label; the latest if neither is given."""
+
+    model: str
+    version: int | None = None
+    version_label: str | None = None
+
+    @classmethod
+    def of(cls, model: str, version: int | None, version_label: str | None) -> Self:
+        """Returns the target of a client.
+
+        Args:
+            model: The model's name.
+            version: The version's number.
+            version_label: The version's label.
+
+        Raises:
+            ValueError: If a version is named both by number and by label.
+        """
+        if version is not None and version_label is not None:
+            raise ValueError(
+                f"model {model!r}: expected a version number or a label, received version={version} and"
+                f" version_label={version_label!r}. Remove one of them."
+            )
+        return cls(model, version, version_label)
+
+    def spec(self, signature: str = "", version: int | None = None) -> model_pb2.ModelSpec:
+        """Returns the target as a `ModelSpec` message.
+
+        Args:
+            signature: The signature to ask for.
+            version: The version to ask for, instead of the target's own.
+        """
+        spec = model_pb2.ModelSpec(name=self.model, signature_name=signature)
+        number = self.version if version is None else version
+        if number is not None:
+            spec.version.value = number
+        elif self.version_label is not None:
+            spec.version_label = self.version_label
+        return spec
+
+    def __str__(self) -> str:
+        return f"model {self.model!r}"
 
 
 class Answer(NamedTuple):
-    """A server's answer: the outputs by name, and the version that made them if the server says so."""
+    """A server's answer: the outputs by name, and the version that made them if the server names it."""
 
     outputs: dict[str, np.ndarray]
     version: int | None
@@ -30,12 +78,12 @@ class Connection:
     """Speaks TensorFlow Serving's protocol for one model."""
 
     def __init__(self, transport: Transport, target: Target, timeout: float) -> None:
-        """Takes what it is to speak through.
+        """Prepares to call a model; the transport connects when it is first used.
 
         Args:
             transport: Sends the requests.
             target: The model and version to ask for.
-            timeout: The seconds a request may take, retries included.
+            timeout: The seconds a request may take, including retries.
         """
         self.transport = transport
         self.target = target
@@ -54,15 +102,15 @@ class Connection:
         Args:
             signature: Its name.
             inputs: Its inputs by name, in the dtypes it takes.
-            outputs: The outputs wanted; all when empty.
-            version: The version that is to answer; the target's by default.
-            expected: What the signature takes, for the error's words.
+            outputs: The outputs to return; all if empty.
+            version: The version to ask for; the target's by default.
+            expected: The signature's inputs, for error messages.
 
         Returns:
             The answer; its arrays may be read-only.
 
         Raises:
-            ServingError: If the server does not answer with them.
+            ServingError: If the server does not answer.
         """
         request = predict_pb2.PredictRequest(model_spec=self.target.spec(signature, version), output_filter=outputs)
         for name, array in inputs.items():
@@ -76,7 +124,7 @@ class Connection:
         return Answer(arrays, _version(response))
 
     async def metadata(self, timeout: float | None = None) -> tuple[dict[str, SignatureSpec], int | None]:
-        """Asks what the model's signatures take and give.
+        """Asks for the inputs and outputs of the model's signatures.
 
         Args:
             timeout: The seconds it may take; the connection's own by default.
@@ -88,14 +136,14 @@ class Connection:
             ServingError: If the server does not answer.
         """
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self.target.spec(), metadata_field=[_SIGNATURE_DEF]
+            model_spec=self.target.spec(), metadata_field=[SIGNATURE_DEF]
         )
         try:
             response = await self._call("GetModelMetadata", request, timeout)
         except grpc.RpcError as error:
             raise self._error(error) from error
         signature_map = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata[_SIGNATURE_DEF].Unpack(signature_map)
+        response.metadata[SIGNATURE_DEF].Unpack(signature_map)
         return read_signatures(signature_map), _version(response)
 
     async def status(self, timeout: float | None = None) -> dict[int, str]:
@@ -105,7 +153,7 @@ class Connection:
             timeout: The seconds it may take; the connection's own by default.
 
         Returns:
-            From version to the name of its state, such as `AVAILABLE`, the newest first.
+            The name of each version's state, such as `AVAILABLE`, newest version first.
 
         Raises:
             ServingError: If the server does not answer.
@@ -119,7 +167,7 @@ class Connection:
         return {status.version: state_name(status.state) for status in response.model_version_status}
 
     async def wait_until_ready(self, timeout: float) -> None:
-        """Waits until the model, in the version asked for if any, is available.
+        """Waits until the model, in the target's version if it names one, is available.
 
         Args:
             timeout: The seconds to wait at most.
@@ -128,19 +176,22 @@ class Connection:
             ServingError: If it is not available by then.
         """
         deadline = time.monotonic() + timeout
-        labelled = self.target.version_label is not None
-        # A server that has only just begun does not know its models, or its labels, yet.
-        unknown = [grpc.StatusCode.NOT_FOUND] + [grpc.StatusCode.INVALID_ARGUMENT] * labelled
+        labeled = self.target.version_label is not None
+        # A server that has just started does not know its models, or its labels, yet.
+        unknown = [grpc.StatusCode.NOT_FOUND] + [grpc.StatusCode.INVALID_ARGUMENT] * labeled
         while True:
             left = max(deadline - time.monotonic(), _POLL_SECONDS)
             try:
                 states = await self.status(left)
                 if "AVAILABLE" in states.values():
-                    if labelled:  # a status is of all versions, whatever the label
+                    if labeled:  # a status covers all versions and ignores the label
                         await self.metadata(left)
                     return
                 late = ServingError(
-                    grpc.StatusCode.DEADLINE_EXCEEDED, self.target.model, None, f"not available but {states}"
+                    grpc.StatusCode.DEADLINE_EXCEEDED,
+                    self.target.model,
+                    None,
+                    f"expected an AVAILABLE version, received {states}",
                 )
             except ServingError as error:
                 if error.code not in unknown:
@@ -165,3 +216,41 @@ class Connection:
 def _version(response: Any) -> int | None:
     spec = response.model_spec
     return spec.version.value if spec.HasField("version") else None
+
+
+async def call_with_retry(
+    attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
+) -> Response:
+    """Calls until answered, with longer pauses each time the server is UNAVAILABLE.
+
+    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All calls made through
+    this only compute and change nothing on the server, so repeating one does no harm.
+
+    Args:
+        attempt: Calls once, within the given number of seconds.
+        sleep: Pauses for a number of seconds.
+        timeout: The seconds that all attempts together may take.
+
+    Returns:
+        The response.
+
+    Raises:
+        grpc.RpcError: The last attempt's error; any but UNAVAILABLE ends the attempts. If time runs out during a later
+            attempt, the error of the attempt before it, which says why.
+    """
+    deadline = time.monotonic() + timeout
+    longest = _FIRST_PAUSE
+    away: grpc.RpcError | None = None
+    while True:
+        try:
+            return await attempt(deadline - time.monotonic())
+        except grpc.RpcError as error:
+            if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise away from error
+            # Clients that lost a server together should not all return at the same moment.
+            pause = random.uniform(longest / 2, longest)
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
+                raise
+            away = error
+        await sleep(pause)
+        longest = min(2 * longest, _LONGEST_PAUSE)

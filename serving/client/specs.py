@@ -1,10 +1,11 @@
-"""What a server says its signatures take and give."""
+"""The inputs and outputs of a model's signatures, as its server describes them."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from serving.wire import tensors
+from serving.wire.protocol import format_shape
 
 
 class TensorSpec(NamedTuple):
@@ -12,7 +13,7 @@ class TensorSpec(NamedTuple):
 
     Attributes:
         dtype: The NumPy dtype; `object`, holding bytes, for strings.
-        shape: The sizes, None where any will do; None where any number of dimensions will.
+        shape: The sizes, None where any size is allowed; None if any number of dimensions is.
     """
 
     dtype: np.dtype
@@ -22,11 +23,11 @@ class TensorSpec(NamedTuple):
         return f"{_dtype_name(self.dtype)} {format_shape(self.shape)}"
 
     def admits(self, shape: tuple[int, ...]) -> bool:
-        """Tells whether an array's shape fits."""
+        """Returns whether an array's shape fits."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            wanted in (None, size) for size, wanted in zip(shape, self.shape, strict=True)
+            expected in (None, size) for size, expected in zip(shape, self.shape, strict=True)
         )
 
 
@@ -39,13 +40,6 @@ class SignatureSpec(NamedTuple):
     def takes(self) -> str:
         """Writes the inputs as `seed int64 [?], x float32 [?,3]`."""
         return ", ".join(f"{name} {spec}" for name, spec in sorted(self.inputs.items()))
-
-
-def format_shape(shape: tuple[int | None, ...] | None) -> str:
-    """Writes a shape as `[?,28,28]`."""
-    if shape is None:
-        return "[...]"
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
 
 
 def format_array(array: np.ndarray) -> str:
@@ -64,8 +58,8 @@ def read_signatures(signature_map: Any) -> dict[str, SignatureSpec]:
         signature_map: The message.
 
     Returns:
-        The signatures by name; those with a tensor NumPy has no dtype for are left out, such as the one
-        that every SavedModel carries for its own initialisation.
+        The signatures by name, except those with a tensor that NumPy has no dtype for, such as the one that every
+        SavedModel has for its own initialization.
     """
     signatures = {}
     for name, definition in signature_map.signature_def.items():

@@ -1,7 +1,7 @@
-"""What a client needs of the outside world; the blocking and the asynchronous clients differ in this alone.
+"""How a client sends, pauses and works in parallel: the one difference between the blocking and asynchronous clients.
 
-All a client decides is written once, in coroutines that wait for nothing but a `Transport`. The asynchronous
-client awaits them; the blocking one runs them through, as its transport blocks and never suspends them.
+Everything a client decides is written once, in coroutines that wait for nothing but a `Transport`. The asynchronous
+client awaits them; the blocking one runs them to their end, because its transport blocks and never suspends them.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -11,19 +11,19 @@ import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 OPTIONS = [
-    # What a client asked for it may receive; gRPC's default is only 4 MB.
+    # A client may receive everything it asked for; gRPC's default is only 4 MB.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # By default a client would wait up to minutes before it looks again for a server that restarts.
+    # By default a client would wait up to minutes before it looks for a restarted server.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A name that has several addresses is several servers: one connection would leave all but one idle.
+    # A name with several addresses is several servers: one connection would leave all but one idle.
     ("grpc.lb_policy_name", "round_robin"),
 ]
 
 
 class Transport(Protocol):
-    """Sends, pauses, and does several things at once."""
+    """Sends, pauses, and runs several coroutines at a time."""
 
     async def attempt(self, method: str, request: Any, timeout: float) -> Any:
         """Calls a remote procedure once.
@@ -44,13 +44,13 @@ class Transport(Protocol):
         """Pauses."""
 
     def start(self, make: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """Begins the coroutine that `make` makes, beside the caller, and returns a handle for `result`."""
+        """Starts the coroutine that `make` returns, without waiting, and returns a handle for `result`."""
 
     async def result(self, begun: Any) -> Any:
-        """Waits for what was begun, and returns or raises what it does."""
+        """Waits for a started coroutine, and returns or raises what it does."""
 
     async def drop(self, begun: Iterable[Any]) -> None:
-        """Gives up what was begun."""
+        """Cancels started coroutines."""
 
 
 def procedures(channel: Any) -> dict[str, Callable[..., Any | Awaitable[Any]]]:

@@ -1,1 +1,1 @@
-"""Models and their versions: found, loaded, run and retired."""
+"""Models and their versions (found, loaded, run, retired), and the methods that answer requests with them."""

@@ -1,4 +1,4 @@
-"""Dynamic batching: requests of different clients run as one batch, by TensorFlow's own batching operation."""
+"""Dynamic batching: TensorFlow's own batching operation runs requests of different clients as one batch."""
 
 import os
 from collections import Counter
@@ -9,24 +9,24 @@ from typing import Any
 import tensorflow as tf
 
 from serving.core.deadline import Deadline
+from serving.core.errors import invalid_argument
 from serving.core.executable import Executable
-from serving.core.request_error import invalid_argument
 
-# One pool of batch threads for all models, as in TensorFlow Serving; each signature has a queue of its own. The pool
-# pads to the sizes it was made with, so other parameters in the same process need another.
+# One pool of batch threads for all models, as in TensorFlow Serving; each signature has its own queue. The pool pads to
+# the sizes it was made with, so other parameters in the same process need another pool.
 _POOL = "serving/{}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batching:
     """How requests are batched; the defaults are TensorFlow Serving's.
 
     Attributes:
         max_batch_size: The rows of the largest batch, and of the largest request.
         batch_timeout_micros: How long a request waits for others, in microseconds.
-        max_enqueued_batches: How many batches may wait; a request beyond is UNAVAILABLE.
+        max_enqueued_batches: How many batches may wait; a request beyond them ends with UNAVAILABLE.
         num_batch_threads: How many batches run at a time.
-        allowed_batch_sizes: A batch is padded to the next of these, the last of which is the largest.
+        allowed_batch_sizes: A batch is padded to the next of these; the last must be `max_batch_size`.
     """
 
     max_batch_size: int = 1000
@@ -38,23 +38,23 @@ class Batching:
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
             if getattr(self, name) < 1:
-                raise ValueError(f"batching: {name} must be positive; received {getattr(self, name)}")
+                raise ValueError(f"batching: {name}: expected a positive number, received {getattr(self, name)}.")
         if self.batch_timeout_micros < 0:
             raise ValueError(
-                f"batching: batch_timeout_micros must not be negative; received {self.batch_timeout_micros}"
+                f"batching: batch_timeout_micros: expected 0 or more, received {self.batch_timeout_micros}."
             )
         sizes = self.allowed_batch_sizes
         if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
             raise ValueError(
-                "batching: allowed_batch_sizes must be positive, increase, and end with max_batch_size"
-                f" ({self.max_batch_size}); received {list(sizes)}"
+                "batching: allowed_batch_sizes: expected increasing positive sizes that end with max_batch_size"
+                f" ({self.max_batch_size}), received {list(sizes)}."
             )
 
 
 def can_batch(inputs: Sequence[tf.TensorSpec], outputs: Sequence[tf.TensorShape]) -> bool:
-    """Tells whether rows of different requests may be put together, and their answers taken apart.
+    """Returns whether rows of different requests may run as one batch, and its outputs be split again.
 
-    Requests whose rows have different shapes would fail each other, so every size but the first is to be known.
+    Requests whose rows have different shapes would fail each other, so every size but the first must be known.
     """
     return (
         bool(inputs)
@@ -64,7 +64,7 @@ def can_batch(inputs: Sequence[tf.TensorSpec], outputs: Sequence[tf.TensorShape]
 
 
 class BatchedExecutable:
-    """Runs a function on batches made of several callers' rows."""
+    """Runs a function on batches of several callers' rows."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class BatchedExecutable:
             function: Takes tensors by position and returns a list of them.
             specs: Their dtypes and shapes.
             batching: How to batch.
-            queue: A name that no other function has: rows wait under it.
+            queue: The name of the queue in which its rows wait; no other function may use it.
         """
         self._max = batching.max_batch_size
         self._alone = Executable(function, specs)
@@ -90,17 +90,17 @@ class BatchedExecutable:
             self._together = _together(function, specs, batching, queue, self._counts)
 
     def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
-        """Runs the rows, with whatever rows of others wait at the time.
+        """Runs the rows, in one batch with others that wait at the time.
 
         Args:
             inputs: Tensors of the dtypes and shapes it was traced for.
-            deadline: Stops the work while it is alone; others' rows are not stopped.
+            deadline: Stops the work if it runs without others' rows.
 
         Returns:
-            The rows' own part of the outputs.
+            The outputs of these rows.
 
         Raises:
-            RequestError: If the tensors are no batch, or too large a one.
+            RequestError: If the tensors are not a batch, or too large a one.
             tf.errors.OpError: If a kernel refuses these rows, or too many batches wait.
         """
         rows = self._check(inputs)
@@ -111,11 +111,11 @@ class BatchedExecutable:
         except tf.errors.UnavailableError:
             raise
         except tf.errors.OpError:
-            # Another's row may have failed the batch. Alone, these rows fail only by their own fault.
+            # Another caller's row may have failed the batch. On their own, these rows fail only if they are at fault.
             return self._alone(inputs, deadline)
 
     def batch_sizes(self) -> Counter[int]:
-        """Returns how often a batch of each size has run, padding included."""
+        """Returns how often a batch of each size has run, including padding."""
         if self._counts is None:
             return Counter()
         counts = self._counts.numpy()

@@ -1,4 +1,4 @@
-"""When a request's work must end, and the way to end it from another thread."""
+"""`Deadline`: when a request's work must end, and how another thread ends it."""
 
 import threading
 import time
@@ -6,38 +6,38 @@ import time
 import grpc
 from tensorflow.python.eager.cancellation import CancellationManager
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 
 
 class Deadline:
-    """Ends a request's work when its time has passed or its client has gone.
+    """Ends a request's work when its time is up or its client has gone.
 
-    TensorFlow's own cancellation stops a graph between two operations; TensorFlow has no public name for it.
+    TensorFlow's own cancellation, which has no public name, stops a graph between two operations.
     """
 
     def __init__(self, at: float | None = None) -> None:
         """Sets the time.
 
         Args:
-            at: When, in seconds of `time.monotonic`; None for never.
+            at: The time, in seconds of `time.monotonic`; None for never.
         """
         self.at = at
         self.manager = CancellationManager()
         self._timer: threading.Timer | None = None
 
     def cancel(self) -> None:
-        """Stops the work; harmless if it is done."""
+        """Stops the work; no effect if it is done."""
         self.manager.start_cancel()
 
     def watch(self) -> None:
-        """Cancels by itself when the time comes, for a transport that has no such watch of its own."""
+        """Starts a timer that cancels at the deadline, for a transport that does not do so itself."""
         if self.at is not None:
             self._timer = threading.Timer(max(self.at - time.monotonic(), 0.0), self.cancel)
             self._timer.daemon = True
             self._timer.start()
 
     def unwatch(self) -> None:
-        """Ends the watch."""
+        """Stops the timer."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -51,7 +51,7 @@ class Deadline:
         """Raises if there is no time left.
 
         Raises:
-            RequestError: If the time has passed or the work was cancelled.
+            RequestError: If the time is up or the work was cancelled.
         """
         if self.manager.is_cancelled or (self.at is not None and time.monotonic() >= self.at):
             raise self.error()

@@ -1,11 +1,11 @@
-"""Finds what a request's `ModelSpec` asks for."""
+"""Finds the model and version that a request's `ModelSpec` asks for."""
 
 from typing import Any
 
 from tensorflow_serving.apis import model_pb2
 
+from serving.core.errors import invalid_argument, not_found
 from serving.core.models import Models
-from serving.core.request_error import invalid_argument, not_found
 from serving.core.servable import Servable
 
 
@@ -37,14 +37,14 @@ def version_of(models: Models, spec: model_pb2.ModelSpec) -> int | None:
 
 
 def find_servable(models: Models, spec: model_pb2.ModelSpec) -> Servable:
-    """Finds the version of a model that is to answer.
+    """Finds the version of a model that answers a request.
 
     Args:
         models: The models served.
-        spec: The model's name and, if one in particular is wanted, its version or label.
+        spec: The model's name and, to ask for one version, its number or label.
 
     Returns:
-        The version asked for, or the newest served.
+        The version asked for, or the newest one served.
 
     Raises:
         RequestError: If the spec names no model, or one that is not served.
@@ -55,6 +55,6 @@ def find_servable(models: Models, spec: model_pb2.ModelSpec) -> Servable:
     model = models.get(spec.name)
     servable = model.servable(version) if model else None
     if servable is None:
-        wanted = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
-        raise not_found(f"Servable not found for request: {wanted}")
+        query = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"
+        raise not_found(f"Servable not found for request: {query}")
     return servable

@@ -1,10 +1,10 @@
-"""Checks a list of models before any of it is acted on."""
+"""Checks a list of models before anything is loaded or retired for it."""
 
 from pathlib import PurePosixPath
 
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 
 _PLATFORM = "tensorflow"
 
@@ -12,15 +12,15 @@ _PLATFORM = "tensorflow"
 def check_list(
     config: model_server_config_pb2.ModelServerConfig, before: model_server_config_pb2.ModelServerConfig
 ) -> None:
-    """Checks a configuration in TensorFlow Serving's words.
+    """Checks a configuration; most messages are TensorFlow Serving's own.
 
     Args:
         config: The configuration to check.
         before: The one in force.
 
     Raises:
-        RequestError: If it is no list, or lists a model twice, without a name, at a relative path, or on a
-            platform other than TensorFlow.
+        RequestError: If it is not a list, or lists a model twice, without a name, at a relative path, or on a platform
+            other than TensorFlow.
     """
     if config.WhichOneof("config") == "custom_model_config":
         raise invalid_argument("custom_model_config is not supported; list the models in model_config_list")

@@ -1,4 +1,4 @@
-"""All models served, as a `ModelServerConfig` lists them."""
+"""`Models`: all models that are served, as a `ModelServerConfig` lists them."""
 
 import logging
 import threading
@@ -10,17 +10,17 @@ import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.core.errors import ModelLoadError, RequestError
 from serving.core.model_list import check_list
-from serving.core.policies import read_policy
-from serving.core.request_error import RequestError
-from serving.core.servable import ModelLoadError, Servable
+from serving.core.servable import Servable
 from serving.core.served_model import Retries, ServedModel
+from serving.core.versions import read_policy
 
 _log = logging.getLogger(__name__)
 
 
 class Models:
-    """The models by name. Any thread may call any method; requests never wait for a model that loads."""
+    """The models by name. Any thread may call any method; requests never wait while a model loads."""
 
     def __init__(
         self,
@@ -28,11 +28,11 @@ class Models:
         retries: Retries | None = None,
         allow_labels_for_unavailable: bool = False,
     ) -> None:
-        """Begins with no models; `configure` says which.
+        """Starts without models; `configure` sets them.
 
         Args:
-            load: Makes a servable of a model's name, a version and its directory; raises `ModelLoadError`.
-            retries: When to try again what has failed to load; the defaults if None.
+            load: Loads a servable, given a model's name, a version and its directory; raises `ModelLoadError`.
+            retries: When to retry a version that failed to load; the defaults if None.
             allow_labels_for_unavailable: Whether a new label may name a version that is not served yet.
         """
         self._load = load
@@ -53,12 +53,12 @@ class Models:
         return sorted(self._models)
 
     def statuses(self, name: str) -> list[get_model_status_pb2.ModelVersionStatus]:
-        """Returns the status of every version seen of a model, of one no longer served too, the newest first."""
+        """Returns the status of every version seen of a model, newest first, even if the model is no longer served."""
         model = self._models.get(name)
         return model.statuses() if model is not None else self._gone.get(name, [])
 
     def all_available(self) -> bool:
-        """Tells whether each model has a version that answers."""
+        """Returns whether each model has a version that answers."""
         return all(model.servable() is not None for model in self._models.values())
 
     def batch_sizes(self) -> dict[str, Counter[int]]:
@@ -68,16 +68,16 @@ class Models:
     def configure(self, config: model_server_config_pb2.ModelServerConfig) -> list[ModelLoadError]:
         """Serves the models listed, and no others.
 
-        What is served now goes on until what replaces it is loaded.
+        A version that is served keeps answering until its replacement is loaded.
 
         Args:
             config: The list of models.
 
         Returns:
-            Why versions that are wanted are not served.
+            Why versions that the list asks for are not served.
 
         Raises:
-            RequestError: If the list is wrong; nothing is changed then.
+            RequestError: If the list is invalid; then nothing changes.
         """
         with self._changing:
             check_list(config, self._config)
@@ -103,7 +103,7 @@ class Models:
         """Looks for versions that have come or gone; see `ServedModel.refresh`.
 
         Returns:
-            Why versions that are wanted are not served.
+            Why versions that the list asks for are not served.
         """
         with self._changing:
             problems = [problem for model in self._models.values() for problem in model.refresh()]
@@ -130,7 +130,7 @@ class Models:
         return dict(entry.version_labels)
 
     def _report(self, problems: list[ModelLoadError]) -> None:
-        # What stays wrong would otherwise be said at every look.
+        # Otherwise a lasting problem would be logged at every look.
         complaints = {str(problem) for problem in problems}
         for complaint in sorted(complaints - self._complaints):
             _log.error("%s", complaint)

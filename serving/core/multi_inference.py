@@ -5,11 +5,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import inference_pb2
 
 from serving.core.deadline import Deadline
-from serving.core.examples import to_tensor
-from serving.core.inference import CLASSIFY, REGRESS, Method, fill_spec, run
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
+from serving.core.example_methods import CLASSIFY, REGRESS, Method
+from serving.core.inference import fill_spec, run, to_tensor
 from serving.core.servable import Servable
 from serving.core.signature import Signature
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
 _METHODS = {tf.saved_model.CLASSIFY_METHOD_NAME: CLASSIFY, tf.saved_model.REGRESS_METHOD_NAME: REGRESS}
 
@@ -20,16 +21,16 @@ def multi_inference(
     """Runs several signatures on a request's examples.
 
     Args:
-        servable: The version that answers every task, whichever they name.
-        request: The examples, and for each task a signature and what to make of it.
+        servable: The version that answers every task, even if they name others.
+        request: The examples, and for each task a signature and a method.
         deadline: Stops the work.
 
     Returns:
-        A result for each task, in their order, with the version and signature that gave it.
+        A result for each task, in order, with the version and signature that computed it.
 
     Raises:
-        RequestError: If the tasks do not fit the model or one another.
-        tf.errors.OpError: If a kernel refuses what it is given.
+        RequestError: If the tasks do not fit the model or each other.
+        tf.errors.OpError: If a kernel refuses its input.
     """
     planned = _plan(servable, request)
     examples = to_tensor(request.input)
@@ -46,7 +47,7 @@ def multi_inference(
 
 
 def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> list[tuple[Method, Signature]]:
-    """Checks all tasks, in TensorFlow Serving's order, before the first is run."""
+    """Checks all tasks, in TensorFlow Serving's order, before it runs the first."""
     planned: dict[str, tuple[Method, Signature]] = {}
     input_tensors: set[str] = set()
     for task in request.tasks:
@@ -54,7 +55,7 @@ def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> l
             raise invalid_argument("Found ModelSpec with an empty model name.")
         if task.model_spec.name != request.tasks[0].model_spec.name:
             raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
-        name = task.model_spec.signature_name or tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        name = task.model_spec.signature_name or DEFAULT_SIGNATURE
         if name in planned:
             raise invalid_argument(f"Duplicate evaluation of signature: {name}")
         if name not in servable.signature_map.signature_def:
@@ -64,7 +65,7 @@ def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> l
         if method is None:
             details = f"Unsupported signature method_name: {task.method_name}"
             raise RequestError(grpc.StatusCode.UNIMPLEMENTED, details)
-        method.wanted_outputs(signature.definition)
+        method.required_outputs(signature.definition)
         input_tensors.update(info.name for info in signature.definition.inputs.values())
         if len(input_tensors) > 1:
             raise invalid_argument("Input tensor must be the same for all Signatures.")

@@ -1,4 +1,4 @@
-"""Loads the functions of a SavedModel's signatures, be it written by TensorFlow 2 or 1."""
+"""Loads the functions of a SavedModel's signatures, whether TensorFlow 2 or 1 wrote it."""
 
 import copy
 import tempfile
@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from serving.wire import tensors
 
 _TAGS = {"serve"}
-# What has such a name is no signature, but an operation that TensorFlow itself runs on loading.
+# Names of operations that TensorFlow itself runs while loading, listed among the signatures.
 _INTERNAL_PREFIX = "__saved_model_"
 # TensorFlow 1's variables have dtypes with this added.
 _REF = 100
@@ -30,9 +30,9 @@ class SavedModel:
 
     Attributes:
         definitions: Its signatures' definitions, by name.
-        functions: What runs a signature: from tensors by input name to tensors by output name.
+        functions: Each signature's function, from tensors by input name to tensors by output name.
         refused: Why a signature has no function, in one line, by name.
-        root: What must be kept for as long as the functions are: they do not keep their variables alive.
+        root: The object that keeps the functions' variables alive.
     """
 
     definitions: dict[str, meta_graph_pb2.SignatureDef]
@@ -42,17 +42,17 @@ class SavedModel:
 
 
 def load_saved_model(path: Path) -> SavedModel:
-    """Loads a SavedModel's graph for serving, the one tagged `serve` and nothing else.
+    """Loads a SavedModel's graph for serving: the one tagged `serve` only.
 
     Args:
         path: Its directory.
 
     Returns:
-        The model. A signature that cannot be run is refused alone: the others are there.
+        The model. A signature that cannot be run does not affect the others.
 
     Raises:
         tf.errors.OpError: If there is no such SavedModel, or TensorFlow cannot restore it.
-        ValueError: If TensorFlow cannot build its graph; so with other errors of TensorFlow's loader.
+        ValueError: If TensorFlow cannot build its graph. TensorFlow's loader may raise others.
     """
     saved_model = _read(path)
     meta_graph = next((graph for graph in saved_model.meta_graphs if set(graph.meta_info_def.tags) == _TAGS), None)
@@ -61,9 +61,9 @@ def load_saved_model(path: Path) -> SavedModel:
         raise tf.errors.NotFoundError(
             None, None, f"Could not find meta graph def matching supplied tags: {{ serve }}; it has {found}"
         )
-    # Copied: a part would keep the whole graph in memory.
+    # Copied, because a part of the message would keep the whole graph in memory.
     definitions = {name: copy.deepcopy(definition) for name, definition in meta_graph.signature_def.items()}
-    # As TensorFlow tells the two apart.
+    # This is how TensorFlow distinguishes the two formats.
     if len(saved_model.meta_graphs) == 1 and meta_graph.HasField("object_graph_def"):
         root = tf.saved_model.load(str(path), tags=sorted(_TAGS))
         build = _function
@@ -76,7 +76,7 @@ def load_saved_model(path: Path) -> SavedModel:
             _check_kinds(definition)
             model.functions[name] = build(root, name, definition)
         except Exception as error:
-            # TensorFlow Serving, too, says so only when such a signature is asked for.
+            # As in TensorFlow Serving, reported only to requests for this signature.
             model.refused[name] = " ".join(str(error).split())
     return model
 
@@ -98,9 +98,9 @@ def _check_kinds(definition: meta_graph_pb2.SignatureDef) -> None:
     for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
         for alias, info in infos.items():
             if info.WhichOneof("encoding") != "name":
-                raise ValueError(f'{kind} "{alias}" is no dense tensor but {info.WhichOneof("encoding")}')
+                raise ValueError(f'{kind} "{alias}": expected a dense tensor, received {info.WhichOneof("encoding")}')
             if tensors.numpy_dtype(info.dtype % _REF) is None:
-                raise ValueError(f'{kind} "{alias}" has dtype {info.dtype}, which requests cannot carry')
+                raise ValueError(f'{kind} "{alias}": expected a dtype that requests can carry, received {info.dtype}')
 
 
 def _function(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _Function:
@@ -110,7 +110,7 @@ def _function(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> 
 def _load_graph(path: Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> Any:
     """Loads a graph with its variables and tables, but without signatures.
 
-    With them, one that cannot be run would keep all others from being loaded.
+    With them, a single signature that cannot be run would prevent loading the others.
     """
     bare = saved_model_pb2.SavedModel(saved_model_schema_version=1)
     bare.meta_graphs.add().CopyFrom(meta_graph)
@@ -127,7 +127,7 @@ def _load_graph(path: Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> Any:
 
 
 def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _Function:
-    """Cuts a signature's part out of a graph."""
+    """Extracts a signature's part of a graph."""
     inputs, outputs = sorted(definition.inputs), sorted(definition.outputs)
     with root.graph.as_default():
         fetches = [_value(root.graph.get_tensor_by_name(definition.outputs[alias].name)) for alias in outputs]
@@ -141,7 +141,7 @@ def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _F
 
 
 def _value(tensor: tf.Tensor) -> tf.Tensor:
-    # A function cannot return a variable itself, only its value; and TensorFlow's optimiser undoes an identity.
+    # A function can return a variable's value only, and TensorFlow's optimizer would remove an identity.
     if tensor.dtype.as_datatype_enum > _REF and tensor.shape.rank is not None:
         return tf.raw_ops.EnsureShape(input=tensor, shape=tensor.shape)
     return tf.identity(tensor)

@@ -1,4 +1,4 @@
-"""One version of a model, loaded from a SavedModel."""
+"""`Servable`: one version of a model, loaded from a SavedModel."""
 
 import itertools
 from collections import Counter
@@ -9,25 +9,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from serving.core.batching import Batching
-from serving.core.kernel_error import code_of
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import ModelLoadError, RequestError, invalid_argument, kernel_code
 from serving.core.saved_model import load_saved_model
 from serving.core.signature import Signature
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
-_DEFAULT_SIGNATURE = "serving_default"
 _numbers = itertools.count()
-
-
-class ModelLoadError(Exception):
-    """A model's version cannot be served; the message is one line.
-
-    Attributes:
-        code: The status code TensorFlow Serving would report for it.
-    """
-
-    def __init__(self, message: str, code: grpc.StatusCode) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class Servable:
@@ -37,9 +24,9 @@ class Servable:
         """Loads a SavedModel.
 
         Args:
-            version: The version it is.
+            version: Its number.
             path: The SavedModel's directory.
-            batching: How to batch requests; None for not at all.
+            batching: How to batch requests; None for no batching.
 
         Raises:
             ModelLoadError: If it cannot be loaded.
@@ -63,7 +50,7 @@ class Servable:
                     name, definition, self._model.functions[name], batching, f"{queue}/{name}"
                 )
             except Exception as error:
-                # TensorFlow Serving, too, serves the others, and says so only when such a one is asked for.
+                # As in TensorFlow Serving, the others are served, and this is reported to requests for it only.
                 self._refused[name] = " ".join(str(error).split())
 
     def signature(self, name: str) -> Signature:
@@ -76,9 +63,9 @@ class Servable:
             The signature.
 
         Raises:
-            RequestError: If the model has none of that name, or it cannot be run.
+            RequestError: If the model has no such signature, or it cannot be run.
         """
-        name = name or _DEFAULT_SIGNATURE
+        name = name or DEFAULT_SIGNATURE
         if name in self._refused:
             raise invalid_argument(f'Signature "{name}" cannot be run: {self._refused[name]}')
         if name not in self._signatures:
@@ -92,7 +79,7 @@ class Servable:
 
 def _load_error(path: Path, error: Exception) -> ModelLoadError:
     if isinstance(error, tf.errors.OpError):
-        code = code_of(error)
+        code = kernel_code(error)
     elif isinstance(error, OSError):
         code = grpc.StatusCode.NOT_FOUND
     else:

@@ -1,4 +1,4 @@
-"""A served model: the versions that answer, and the state of every version seen."""
+"""`ServedModel`: a model's versions that answer, and the state of every version seen."""
 
 import gc
 import logging
@@ -12,18 +12,18 @@ from pathlib import Path
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.core.policies import Policy
-from serving.core.servable import ModelLoadError, Servable
-from serving.core.versions import find_versions, fingerprint
+from serving.core.errors import ModelLoadError
+from serving.core.servable import Servable
+from serving.core.versions import Policy, find_versions, fingerprint
 
 _log = logging.getLogger(__name__)
 
 _Status = get_model_status_pb2.ModelVersionStatus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Retries:
-    """How often a version that fails to load is tried again.
+    """How often to retry a version that fails to load.
 
     Attributes:
         most: The attempts after the first.
@@ -36,7 +36,7 @@ class Retries:
 
 @dataclass
 class _Failure:
-    """A version that could not be loaded, and what it was made of."""
+    """A version that could not be loaded, and its files at the time."""
 
     contents: tuple
     error: ModelLoadError
@@ -47,7 +47,7 @@ class _Failure:
 class ServedModel:
     """Serves versions found under a base path.
 
-    One thread at a time may call `refresh`; the rest may be called from any.
+    One thread at a time may call `refresh`; any thread may call the other methods.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class ServedModel:
         retries: Retries | None = None,
         standing_in: "ServedModel | None" = None,
     ) -> None:
-        """Names the model; `refresh` loads it.
+        """Starts without versions; `refresh` loads them.
 
         Args:
-            name: The name clients ask for.
-            base_path: The directory that holds one directory a version.
-            load: Makes a version of its number and directory; raises `ModelLoadError`.
+            name: The model's name in requests.
+            base_path: The directory that holds one directory per version.
+            load: Loads a version, given its number and directory; raises `ModelLoadError`.
             policy: Which versions to serve, the latest if None; may be replaced between two calls of `refresh`.
-            retries: When to try again what has failed; the defaults if None.
-            standing_in: A model at another base path, whose versions answer until one of this is loaded.
+            retries: When to retry a version that failed; the defaults if None.
+            standing_in: A model at another base path, whose versions answer until one of this model is loaded.
         """
         self.name = name
         self.base_path = base_path
@@ -85,14 +85,13 @@ class ServedModel:
         self._counting = threading.Lock()
 
     def refresh(self) -> list[ModelLoadError]:
-        """Loads what the policy asks for, and retires what it no longer does.
+        """Loads the versions that the policy asks for, and retires the others.
 
-        A version is retired only once what stands for it is loaded. One that failed to load is tried again
-        after a while, or once its files have changed, as they do while a slow copy is still going on.
-        Requests that began on a version that is retired keep it until they end.
+        A version is retired only after its replacement is loaded. One that failed to load is retried after a while, or
+        when its files have changed, as during a slow copy. Requests that started on a retired version finish on it.
 
         Returns:
-            Why versions that are wanted are not served.
+            Why versions that the policy asks for are not served.
         """
         try:
             present = find_versions(self.base_path)
@@ -104,18 +103,18 @@ class ServedModel:
                 )
             ]
         problems = self._missing(present)
-        wanted: set[int] = set()
+        served: set[int] = set()
         for version in self.policy.candidates(present):
-            if self.policy.is_enough(len(wanted)):
+            if self.policy.is_enough(len(served)):
                 break
             problem = self._try(version, present[version])
             if problem is None:
-                wanted.add(version)
+                served.add(version)
             else:
                 problems.append(problem)
         self._failures = {version: failure for version, failure in self._failures.items() if version in present}
-        if wanted:  # else those that serve are better than none
-            self._retire(self._serving.keys() - wanted)
+        if served:  # otherwise keep those that serve
+            self._retire(self._serving.keys() - served)
         return problems
 
     def stop(self) -> None:
@@ -123,7 +122,7 @@ class ServedModel:
         self._retire(set(self._serving))
 
     def servable(self, version: int | None = None) -> Servable | None:
-        """Returns the version asked for, the newest served for None, if it is being served."""
+        """Returns a version that is being served, the newest one for None; None if there is none."""
         serving = self._serving
         if version is not None:
             return serving.get(version)
@@ -134,12 +133,12 @@ class ServedModel:
         return list(self._serving.values())
 
     def batch_sizes(self) -> Counter[int]:
-        """Returns how often a batch of each size has run, on versions since retired too: a count never falls."""
+        """Returns how often a batch of each size has run, including on retired versions: a count never decreases."""
         with self._counting:
             return sum((servable.batch_sizes() for servable in self.servables()), self._past_batches)
 
     def statuses(self) -> list[get_model_status_pb2.ModelVersionStatus]:
-        """Returns the status of every version seen, the newest first."""
+        """Returns the status of every version seen, newest first."""
         return [status for _, status in sorted(self._statuses.items(), reverse=True)]
 
     def _missing(self, present: Mapping[int, Path]) -> list[ModelLoadError]:
@@ -147,7 +146,7 @@ class ServedModel:
             return [
                 ModelLoadError(
                     f"no version of model {self.name} under {self.base_path}:"
-                    f" a version is a directory named by an integer, such as {self.base_path / '1'}",
+                    f" expected a directory named by an integer, such as {self.base_path / '1'}, received none",
                     grpc.StatusCode.NOT_FOUND,
                 )
             ]
@@ -160,7 +159,7 @@ class ServedModel:
         ]
 
     def _try(self, version: int, path: Path) -> ModelLoadError | None:
-        """Sees that a version is served; returns why it is not."""
+        """Loads a version unless it is served already; returns why it is not served."""
         if version in self._serving and version not in self._standing_in:
             return None
         contents = fingerprint(path)
@@ -183,7 +182,7 @@ class ServedModel:
             return error
         self._failures.pop(version, None)
         self._standing_in.discard(version)
-        # Replaced, not changed: a thread may be reading the old one.
+        # Replaced, not mutated: a thread may be reading the old dict.
         self._serving = {**self._serving, version: servable}
         self._set_status(version, _Status.AVAILABLE)
         _log.info("serving version %d of model %s", version, self.name)
@@ -196,11 +195,11 @@ class ServedModel:
         with self._counting:
             self._past_batches = sum((servable.batch_sizes() for servable in retired), self._past_batches)
             self._serving = {version: one for version, one in self._serving.items() if version not in versions}
-        del retired  # or what follows would find it in use
+        del retired  # or the collection below would find them in use
         for version in sorted(versions):
             self._set_status(version, _Status.END)
             _log.info("retired version %d of model %s", version, self.name)
-        gc.collect()  # a loaded model is full of cycles, and may be large
+        gc.collect()  # a loaded model has reference cycles, and may be large
 
     def _set_status(
         self, version: int, state: int, code: grpc.StatusCode = grpc.StatusCode.OK, message: str = ""

@@ -1,4 +1,4 @@
-"""One signature of a loaded SavedModel: checks a request's tensors and runs the function."""
+"""`Signature`: one signature of a loaded SavedModel, which checks a request's tensors and runs the function."""
 
 import math
 from collections import Counter
@@ -13,18 +13,18 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.core.batching import BatchedExecutable, Batching
 from serving.core.deadline import Deadline
+from serving.core.errors import RequestError, invalid_argument
 from serving.core.executable import Executable
-from serving.core.request_error import RequestError, invalid_argument
 from serving.wire import tensors
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.wire.protocol import MAX_MESSAGE_BYTES, format_shape
 
 
 class Signature:
-    """A signature, ready to be called with what a request carries.
+    """A signature, ready to be called with a request's tensors.
 
     Attributes:
         name: Its name.
-        definition: What it takes and gives, and its method.
+        definition: Its inputs, outputs and method.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class Signature:
         batching: Batching | None = None,
         queue: str = "",
     ) -> None:
-        """Prepares a signature once, so that a request need not.
+        """Prepares everything that does not depend on a request.
 
         Args:
             name: The signature's name.
             definition: Its inputs and outputs.
             function: The loaded function, called with the inputs by name.
-            batching: How to batch requests; None for not at all.
-            queue: The name under which its requests wait for a batch.
+            batching: How to batch requests; None for no batching.
+            queue: The name of the queue in which its requests wait for a batch.
 
         Raises:
             ValueError: If an input or output is of a kind that requests cannot carry.
@@ -73,25 +73,25 @@ class Signature:
         output_filter: Sequence[str] = (),
         deadline: Deadline | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs the function, checking in TensorFlow Serving's order.
+        """Runs the function, after checks in TensorFlow Serving's order.
 
         Args:
-            inputs: The request's tensors by name; one with a default may be missing.
-            output_filter: The outputs wanted; all when empty.
+            inputs: The request's tensors by name; those with a default may be missing.
+            output_filter: The outputs to return; all if empty.
             deadline: Stops the work.
 
         Returns:
-            The outputs wanted, by name.
+            The requested outputs by name.
 
         Raises:
-            RequestError: If an input or a filter does not fit the signature, or the time is over.
-            tf.errors.OpError: If a kernel refuses what it is given.
+            RequestError: If an input or a filter does not fit the signature, or time is up.
+            tf.errors.OpError: If a kernel refuses its input.
         """
         if self._defaults:
             inputs = {**self._defaults, **inputs}
         self._check_names(inputs)
         arrays = {alias: _parsed(alias, inputs[alias]) for alias in self._inputs}
-        wanted = self._wanted(output_filter)
+        requested = self._requested(output_filter)
         for index, alias in enumerate(self._inputs):
             self._check_dtype(index, alias, inputs[alias].dtype)
             self._check_shape(alias, arrays[alias].shape)
@@ -106,7 +106,7 @@ class Signature:
                 raise deadline.error() from None
             raise
         by_alias = dict(zip(self._outputs, outputs, strict=True))
-        return {alias: by_alias[alias].numpy() for alias in wanted}
+        return {alias: by_alias[alias].numpy() for alias in requested}
 
     def batch_sizes(self) -> Counter[int]:
         """Returns how often a batch of each size has run."""
@@ -127,7 +127,7 @@ class Signature:
             f"{problem}. Sent extra: {_braced(sent - known)}. Missing but required: {_braced(known - sent)}."
         )
 
-    def _wanted(self, output_filter: Sequence[str]) -> Sequence[str]:
+    def _requested(self, output_filter: Sequence[str]) -> Sequence[str]:
         seen = set()
         for alias in output_filter:
             if alias not in self._outputs:
@@ -157,24 +157,25 @@ class Signature:
             len(shape) != len(sizes) or any(want not in (None, size) for want, size in zip(sizes, shape, strict=True))
         ):
             raise invalid_argument(
-                f'input "{alias}" has shape {_bracketed(shape)}'
-                f' but signature "{self.name}" expects {_bracketed(self._shapes[alias])}'
+                f'input "{alias}" has shape {format_shape(shape)}'
+                f' but signature "{self.name}" expects {format_shape(sizes)}'
             )
 
     def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Refuses work whose answer could not be sent: a few bytes of seeds can ask for gigabytes of images."""
+        """Refuses work whose answer would be too large: a few bytes of seeds can ask for gigabytes of images."""
         rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
         size = rows * self._row_bytes
         if size > MAX_MESSAGE_BYTES:
             raise RequestError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f'{rows} rows of signature "{self.name}" would make {size} bytes, but a message may'
-                f" have {MAX_MESSAGE_BYTES}: send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows a request",
+                f'signature "{self.name}": expected an answer of at most {MAX_MESSAGE_BYTES} bytes,'
+                f" received {rows} rows that make {size}."
+                f" Send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows per request.",
             )
 
 
 def _row_bytes(info: meta_graph_pb2.TensorInfo) -> int:
-    """Returns the bytes of an output for each row of the input; 0 where that cannot be known."""
+    """Returns the bytes of an output per row of the input; 0 if not known in advance."""
     sizes = [dim.size for dim in info.tensor_shape.dim]
     dtype = tensors.numpy_dtype(info.dtype)
     if dtype is None or dtype.hasobject or not sizes or sizes[0] >= 0 or min(sizes[1:], default=0) < 0:
@@ -191,7 +192,3 @@ def _parsed(alias: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
 
 def _braced(names: Collection[str]) -> str:
     return "{" + ",".join(sorted(names)) + "}"
-
-
-def _bracketed(shape: Sequence[int | None]) -> str:
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"

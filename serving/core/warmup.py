@@ -1,4 +1,4 @@
-"""Warm-up: a new version answers the requests recorded beside it before it takes traffic."""
+"""Warm-up: a new version answers the requests recorded with it before it takes traffic."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from serving.core.errors import ModelLoadError, RequestError, invalid_argument, kernel_code, kernel_message
 from serving.core.inference import classify, regress
-from serving.core.kernel_error import code_of, words_of
 from serving.core.multi_inference import multi_inference
-from serving.core.request_error import RequestError, invalid_argument
-from serving.core.servable import ModelLoadError, Servable
+from serving.core.servable import Servable
 
 _FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _MAX_RECORDS = 1000
@@ -22,8 +21,8 @@ def replay(path: Path, servable: Servable) -> int:
     """Answers the warm-up requests of a version: TFRecords of `PredictionLog`.
 
     Args:
-        path: The SavedModel's directory, which need not have such a file.
-        servable: The version loaded from there; it answers whichever version the requests name.
+        path: The SavedModel's directory, which may lack such a file.
+        servable: The version loaded from there; it answers even if the requests name others.
 
     Returns:
         How many records there were.
@@ -50,8 +49,8 @@ def _records(path: Path) -> Iterator[bytes]:
         for record in tf.data.TFRecordDataset(str(path)):
             yield record.numpy()
     except tf.errors.DataLossError as error:
-        words = f"{words_of(error)}. Please verify your warmup data is in TFRecord format."
-        raise ModelLoadError(f"{path}: {words}", code_of(error)) from error
+        message = f"{kernel_message(error)}. Please verify your warmup data is in TFRecord format."
+        raise ModelLoadError(f"{path}: {message}", kernel_code(error)) from error
     except tf.errors.OpError as error:
         raise _load_error(str(path), error) from error
 
@@ -77,9 +76,9 @@ def _answer(record: bytes, servable: Servable) -> None:
 
 def _load_error(where: str, error: Exception) -> ModelLoadError:
     if isinstance(error, RequestError):
-        code, words = error.code, error.details
+        code, message = error.code, error.details
     elif isinstance(error, tf.errors.OpError):
-        code, words = code_of(error), words_of(error)
+        code, message = kernel_code(error), kernel_message(error)
     else:
-        code, words = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
-    return ModelLoadError(f"{where}: {' '.join(words.split())}", code)
+        code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
+    return ModelLoadError(f"{where}: {' '.join(message.split())}", code)

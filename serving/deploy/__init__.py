@@ -1,4 +1,4 @@
-"""Files that take an export to TensorFlow Serving in production."""
+"""Writes the files that deploy an export on TensorFlow Serving: Docker, Kubernetes and KServe."""
 
 from serving.deploy.bundling import bundle
 

@@ -1,16 +1,16 @@
-"""Writes the folder that takes an export to production."""
+"""`bundle`: writes the folder that deploys an export on TensorFlow Serving."""
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from serving.deploy import compose, configs, guide, kserve, kubernetes, naming
+from serving.deploy import configs, fill_templates, naming
 from serving.deploy.exported import read_export
 from serving.deploy.plan import Plan
 
 DEFAULT_MAX_BATCH_SIZE = 256
-# What tells a bundle from a folder that is none of our business.
+# What identifies a bundle: any other folder is never overwritten.
 _MARKS = ("models.config", "kustomization.yaml", "models")
 
 
@@ -25,30 +25,30 @@ def bundle(
     storage_uri: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes all that TensorFlow Serving needs to serve an export: the model, configuration files and manifests.
+    """Writes everything TensorFlow Serving needs to serve an export: the model, configuration files and manifests.
 
-    The folder appears whole or not at all.
+    The folder appears complete or not at all.
 
     Args:
-        base_path: The model's base path, with one directory a version.
+        base_path: The model's base path, which holds one directory per version.
         to: The folder to write.
         version: The version to serve; the newest by default.
-        name: The model's name in requests; the base path's last part by default.
-        max_batch_size: The rows in the largest batch. Of no effect if the signatures cannot be batched.
-        image: The image of TensorFlow Serving; by default that of the minor release which wrote the export.
+        name: The model's name in requests; the last part of the base path by default.
+        max_batch_size: The rows in the largest batch; no effect if the signatures cannot be batched.
+        image: The image of TensorFlow Serving; by default the one of the minor release that wrote the export.
         storage_uri: Where KServe finds a copy of the base path; by default on the volume claim `models`.
-        overwrite: Whether to replace a bundle that is there already.
+        overwrite: Whether to replace an existing bundle.
 
     Returns:
         The folder.
 
     Raises:
         OSError: If the export cannot be read, or the folder exists or cannot be written.
-        ValueError: If the export cannot be served, or an argument does not fit.
+        ValueError: If the export cannot be served, or an argument is invalid.
     """
     base_path, to = Path(base_path), Path(to)
     if max_batch_size < 1:
-        raise ValueError(f"received max_batch_size {max_batch_size}: give 1 or more rows")
+        raise ValueError(f"max_batch_size: expected 1 or more rows, received {max_batch_size}.")
     _check_apart(base_path, to)
     _check_free(to, overwrite)
     name = naming.check_model_name(base_path.resolve().name if name is None else name)
@@ -73,7 +73,7 @@ def bundle(
         except OSError:
             if old.exists():
                 old.rename(to)
-            _check_free(to, overwrite)  # another process may have been faster
+            _check_free(to, overwrite)  # another process may have written it meanwhile
             raise
     return to
 
@@ -84,18 +84,14 @@ def _write(plan: Plan, folder: Path) -> None:
     files = {
         "models.config": configs.models_config(plan.name, plan.exported.version),
         "monitoring.config": configs.monitoring_config(),
-        "docker-compose.yaml": compose.compose_file(plan),
-        "Dockerfile": compose.dockerfile(plan),
-        "kserve/inferenceservice.yaml": kserve.inference_service(plan),
-        "README.md": guide.readme(plan),
-        **kubernetes.kubernetes_files(plan),
+        **fill_templates.filled_files(plan),
     }
     if plan.max_batch_size is not None:
         files["batching.config"] = configs.batching_config(plan.exported, plan.max_batch_size)
     for place, text in files.items():
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).write_text(text, encoding="utf-8")
-    # The server runs as a user of its own, who must be able to read all of it.
+    # The server runs as another user, who must be able to read all files.
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
@@ -103,13 +99,21 @@ def _write(plan: Plan, folder: Path) -> None:
 def _check_apart(base_path: Path, to: Path) -> None:
     source, target = base_path.resolve(), to.resolve()
     if source.is_relative_to(target) or target.is_relative_to(source):
-        raise ValueError(f"the bundle {to} and the base path {base_path} lie in one another: write it elsewhere")
+        raise ValueError(
+            f"to: expected a folder outside the base path {base_path} and not around it, received {to}."
+            " Use a folder elsewhere."
+        )
 
 
 def _check_free(to: Path, overwrite: bool) -> None:
     if not os.path.lexists(to):
         return
     if not overwrite:
-        raise FileExistsError(f"{to} exists: name a new folder, or pass overwrite=True (--overwrite) to replace it")
+        raise FileExistsError(
+            f"to: expected a new folder, received {to}, which exists."
+            " Use another folder, or pass overwrite=True (--overwrite) to replace it."
+        )
     if not all((to / mark).exists() for mark in _MARKS):
-        raise FileExistsError(f"{to} exists and is no bundle, so it is not overwritten: name another folder")
+        raise FileExistsError(
+            f"to: expected a new folder or a bundle, received {to}, which is neither. Use another folder."
+        )

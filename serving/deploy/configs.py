@@ -1,10 +1,10 @@
-"""TensorFlow Serving's configuration files and flags for a bundle."""
+"""Writes TensorFlow Serving's configuration files and flags for a bundle."""
 
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.deploy.exported import Exported
-from serving.wire.config_messages import BatchingParameters, MonitoringConfig
+from serving.options.config_messages import BatchingParameters, MonitoringConfig
 
 GRPC_PORT, REST_PORT = 8500, 8501
 METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -16,22 +16,22 @@ _MAX_QUEUE_BYTES = 256 * 2**20
 
 
 def model_base_path(name: str) -> str:
-    """Returns where a model lies in the container."""
+    """Returns a model's path in the container."""
     return f"/models/{name}"
 
 
 def models_config(name: str, version: int) -> str:
-    """Writes the file for `--model_config_file`: one model, at this version alone."""
+    """Writes the file for `--model_config_file`: one model, at this version only."""
     message = model_server_config_pb2.ModelServerConfig()
     model = message.model_config_list.config.add(
         name=name, base_path=model_base_path(name), model_platform="tensorflow"
     )
     model.model_version_policy.specific.versions.append(version)
     return (
-        "# More versions are served side by side by one more line `versions: ...` each.\n"
-        "# Once they are loaded, labels may point to them, one entry a label:\n"
+        "# To serve more versions at the same time, add a line `versions: ...` for each.\n"
+        "# Once they are loaded, labels may point to them, one entry per label:\n"
         f'#   version_labels {{ key: "stable" value: {version} }}\n'
-        "# A label for a version that is not loaded yet, as at a start, is refused without the flag\n"
+        "# A label for a version that is not loaded yet, as at startup, is refused without the flag\n"
         "# --allow_version_labels_for_unavailable_models.\n" + text_format.MessageToString(message)
     )
 
@@ -40,11 +40,11 @@ def batching_config(exported: Exported, max_batch_size: int) -> str:
     """Writes the file for `--batching_parameters_file`.
 
     Args:
-        exported: What is served.
+        exported: The version to serve.
         max_batch_size: The rows in the largest batch, and so in the largest request.
 
     Returns:
-        The text; batches are padded to the next power of two, so that few sizes are ever run.
+        The text; batches are padded to the next power of two, so that few sizes are run.
     """
     message = BatchingParameters()
     message.max_batch_size.value = max_batch_size
@@ -53,8 +53,8 @@ def batching_config(exported: Exported, max_batch_size: int) -> str:
     message.num_batch_threads.value = CPUS
     message.allowed_batch_sizes.extend(_powers_of_two(max_batch_size))
     return (
-        "# No waiting for a fuller batch: requests gather while all threads are busy.\n"
-        f"# As many threads as a replica has processors, {CPUS}: change both together.\n"
+        "# No request waits for a fuller batch: batches form while all threads are busy.\n"
+        f"# One thread per processor of a replica, {CPUS}: change both together.\n"
         "# A full queue refuses requests.\n" + text_format.MessageToString(message)
     )
 
@@ -71,7 +71,7 @@ def server_flags(folder: str, batching: bool) -> list[str]:
     """Lists the server's flags.
 
     Args:
-        folder: Where the configuration files lie in the container.
+        folder: The folder of the configuration files in the container.
         batching: Whether there is a `batching.config` among them.
     """
     return [

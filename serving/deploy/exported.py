@@ -1,4 +1,4 @@
-"""What an export says about how it can be served, read from its files without loading it."""
+"""Reads how an export can be served from its files, without loading the model."""
 
 import math
 import re
@@ -10,16 +10,17 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.wire import tensors
+from serving.wire.protocol import format_shape
 
 _TAG = "serve"
-# Signatures by which a SavedModel initialises itself; nobody asks for them.
+# Signatures with which a SavedModel initializes itself; no client asks for them.
 _INTERNAL = "__saved_model"
 _WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 _VERSION = re.compile(r"0|[1-9][0-9]*")
 
 
 class RowBytes(NamedTuple):
-    """What one row takes in a message, in bytes; None where strings or unknown dimensions leave it open."""
+    """The bytes of one row in a message; None where strings or unknown dimensions leave it open."""
 
     request: int | None
     answer: int | None
@@ -32,10 +33,10 @@ class Exported(NamedTuple):
         path: The SavedModel's directory.
         version: Its version.
         tensorflow_version: The TensorFlow that wrote it, such as `2.21.0`.
-        size: Its files together, in bytes.
-        has_warmup: Whether requests to be replayed before it takes traffic lie with it.
-        signatures: The bytes of a row by signature.
-        unbatchable: Why requests cannot be batched together; empty if they can.
+        size: The total size of its files, in bytes.
+        has_warmup: Whether it carries requests to replay before it takes traffic.
+        signatures: The bytes per row of each signature.
+        unbatchable: Why requests cannot be batched; empty if they can.
     """
 
     path: Path
@@ -48,18 +49,18 @@ class Exported(NamedTuple):
 
 
 def read_export(base_path: Path, version: int | None) -> Exported:
-    """Reads what a version of a model implies.
+    """Reads a version of a model.
 
     Args:
-        base_path: The directory that holds one directory a version.
+        base_path: The directory that holds one directory per version.
         version: The version; the newest for None.
 
     Returns:
-        What its files say.
+        What its files imply.
 
     Raises:
         OSError: If there is no such version, or it cannot be read.
-        ValueError: If it is no SavedModel for serving.
+        ValueError: If it is not a SavedModel for serving.
     """
     path = _find(base_path, version)
     graph = _meta_graph(path)
@@ -77,14 +78,20 @@ def read_export(base_path: Path, version: int | None) -> Exported:
 
 def _find(base_path: Path, version: int | None) -> Path:
     if not base_path.is_dir():
-        raise FileNotFoundError(f"no base path {base_path}: give the directory that holds one directory a version")
+        raise FileNotFoundError(
+            f"no base path: expected a directory that holds one directory per version, received {base_path}."
+        )
     present = sorted(int(p.name) for p in base_path.iterdir() if _VERSION.fullmatch(p.name) and p.is_dir())
     if not present:
         raise FileNotFoundError(
-            f"no version under {base_path}: give the base path, with directories such as {base_path / '1'} in it"
+            f"no version under {base_path}: expected directories such as {base_path / '1'}, received none."
+            " Pass the model's base path."
         )
     if version not in (None, *present):
-        raise FileNotFoundError(f"no version {version} under {base_path}; there are {', '.join(map(str, present))}")
+        raise FileNotFoundError(
+            f"no version {version} under {base_path}: expected one of"
+            f" {', '.join(map(str, present))}, received {version}."
+        )
     return base_path / str(present[-1] if version is None else version)
 
 
@@ -94,13 +101,15 @@ def _meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
     try:
         saved_model.ParseFromString(file.read_bytes())
     except FileNotFoundError:
-        raise FileNotFoundError(f"no SavedModel in {path}: saved_model.pb is missing") from None
+        raise FileNotFoundError(
+            f"no SavedModel in {path}: expected saved_model.pb, which is missing. Export the model again."
+        ) from None
     except DecodeError:
-        raise ValueError(f"{file} is no SavedModel: export the model again") from None
+        raise ValueError(f"{file}: expected a SavedModel, received other bytes. Export the model again.") from None
     for graph in saved_model.meta_graphs:
         if _TAG in graph.meta_info_def.tags:
             return graph
-    raise ValueError(f"{file} has no graph tagged {_TAG!r}: export the model for serving")
+    raise ValueError(f"{file}: expected a graph tagged {_TAG!r}, received none. Export the model for serving.")
 
 
 def _row_bytes(infos: Mapping[str, Any]) -> int | None:
@@ -120,14 +129,11 @@ def _obstacle(definitions: Mapping[str, meta_graph_pb2.SignatureDef]) -> str:
             for alias, info in sorted(infos.items()):
                 shape = info.tensor_shape
                 sizes = [dim.size for dim in shape.dim]
-                tensor = f"{kind} {alias} of signature {name} has shape {_shown(sizes, shape.unknown_rank)}"
+                known = None if shape.unknown_rank else [None if size < 0 else size for size in sizes]
+                tensor = f"{kind} {alias} of signature {name} has shape {format_shape(known)}"
                 if not sizes or sizes[0] >= 0:
-                    return f"{tensor}, whose first dimension is no free batch dimension"
-                # Requests of different inner sizes could not be put together without padding, which alters answers.
+                    return f"{tensor}, whose first dimension is not a free batch dimension"
+                # Requests of different inner sizes could only be batched with padding, which alters answers.
                 if kind == "input" and min(sizes[1:], default=0) < 0:
                     return f"{tensor}, whose unknown inner dimensions may differ between requests"
     return "" if definitions else "the model has no signature"
-
-
-def _shown(sizes: list[int], unknown_rank: bool) -> str:
-    return "[...]" if unknown_rank else "[" + ",".join("?" if size < 0 else str(size) for size in sizes) + "]"

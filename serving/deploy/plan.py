@@ -1,4 +1,4 @@
-"""The values that a bundle's files share."""
+"""`Plan`: the values that a bundle's files share."""
 
 import math
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from serving.deploy.exported import Exported
 
 _MIB = 2**20
-# What TensorFlow Serving takes without a model, and its queues when they are full.
+# The memory of TensorFlow Serving without a model, with its queues full.
 _BASE_MEMORY = 768 * _MIB
 _MEMORY_STEP = 256 * _MIB
 
@@ -19,7 +19,7 @@ class Plan(NamedTuple):
         name: The model's name in requests.
         label: The name of the Kubernetes objects, of the image and of the compose service.
         image: The image of TensorFlow Serving.
-        max_batch_size: The rows in the largest batch; None if requests are not batched together.
+        max_batch_size: The rows in the largest batch; None if requests are not batched.
         storage_uri: Where KServe finds the model's base path.
     """
 
@@ -32,12 +32,12 @@ class Plan(NamedTuple):
 
     @property
     def batching(self) -> bool:
-        """Whether requests of several clients are run together."""
+        """Whether requests of several clients run as one batch."""
         return self.max_batch_size is not None
 
     @property
     def memory_mib(self) -> int:
-        """The memory of a replica: the server, two versions side by side, and room to work."""
+        """The memory of a replica in MiB: the server, two versions at the same time, and room to work."""
         needed = _BASE_MEMORY + 3 * self.exported.size
         return math.ceil(needed / _MEMORY_STEP) * _MEMORY_STEP // _MIB
 

@@ -1,1 +1,1 @@
-"""TensorFlow Serving's REST interface."""
+"""TensorFlow Serving's REST interface on the methods of `serving.core`."""

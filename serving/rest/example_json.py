@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import encodable, excerpt, kind
 from serving.rest.tensor_reading import check_float_range, is_base64, read_bytes
 from serving.rest.tensor_writing import json_text, write_floats
@@ -22,10 +22,10 @@ def fill_examples(body: Mapping[str, Any], examples: input_pb2.Input) -> None:
 
     Args:
         body: The request's JSON object.
-        examples: Where to put them, and the context if there is one.
+        examples: Receives them, and the context if there is one.
 
     Raises:
-        RequestError: If there are none, or one is not as an example must be.
+        RequestError: If there are none, or one is not a valid example.
     """
     if _EXAMPLES not in body:
         raise invalid_argument(
@@ -86,15 +86,15 @@ def _fill_example(value: Any, example: example_pb2.Example) -> None:
 
 
 def _fill_feature(name: str, values: list[Any], feature: feature_pb2.Feature) -> None:
-    """The first value says what all must be; an integer is no float here, as in TensorFlow Serving."""
-    wanted = _feature_kind(name, values[0])
+    """The first value decides the type of all; as in TensorFlow Serving, an integer is not a float here."""
+    expected = _feature_kind(name, values[0])
     for value in values:
-        if _feature_kind(name, value) != wanted:
-            raise invalid_argument(f"Unexpected element type in feature: {name} expecting type: {wanted}")
-    if wanted == "float":
+        if _feature_kind(name, value) != expected:
+            raise invalid_argument(f"Unexpected element type in feature: {name} expecting type: {expected}")
+    if expected == "float":
         check_float_range(values, np.float32)
         feature.float_list.value.extend(values)
-    elif wanted == "int64":
+    elif expected == "int64":
         for value in values:
             if not _INT64.min <= value <= _INT64.max:
                 raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")

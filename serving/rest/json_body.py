@@ -1,9 +1,9 @@
-"""A request's body, read as a JSON object."""
+"""Reads a request's body as a JSON object."""
 
 import json
 from typing import Any
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 
 _LONGEST_EXCERPT = 200
 _KINDS = {bool: "Bool", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
@@ -19,7 +19,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         The object.
 
     Raises:
-        RequestError: If it is no JSON or no object, or a key comes twice.
+        RequestError: If it is not a JSON object, or a key occurs twice.
     """
     if not body:
         raise invalid_argument("JSON Parse error: The document is empty")
@@ -39,10 +39,10 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(body: dict[str, Any]) -> str:
-    """Returns the signature asked for, empty for the default one.
+    """Returns the name of the signature asked for; empty for the default one.
 
     Raises:
-        RequestError: If it is no string.
+        RequestError: If it is not a string.
     """
     name = body.get("signature_name", "")
     if not isinstance(name, str):
@@ -53,7 +53,7 @@ def signature_name(body: dict[str, Any]) -> str:
 
 
 def encodable(text: str) -> str:
-    """Returns a text that UTF-8 can express.
+    """Returns a text if UTF-8 can encode it.
 
     Raises:
         RequestError: If it holds half of a surrogate pair.
@@ -66,7 +66,7 @@ def encodable(text: str) -> str:
 
 
 def excerpt(value: Any) -> str:
-    """Returns the beginning of a JSON value, for an error's message."""
+    """Returns the beginning of a JSON value, for an error message."""
     shown = ""
     try:
         for piece in json.JSONEncoder().iterencode(value):
@@ -79,7 +79,7 @@ def excerpt(value: Any) -> str:
 
 
 def kind(value: Any) -> str:
-    """Returns what TensorFlow Serving calls a JSON value's type."""
+    """Returns TensorFlow Serving's name for a JSON value's type."""
     return _KINDS.get(type(value), "Null")
 
 
@@ -96,4 +96,4 @@ def _duplicate(pairs: list[tuple[str, Any]]) -> RequestError:
         if key in seen:
             break
         seen.add(key)
-    return invalid_argument(f"JSON Parse error: The key {excerpt(key)} comes twice in an object")
+    return invalid_argument(f"JSON Parse error: The key {excerpt(key)} occurs twice in an object")

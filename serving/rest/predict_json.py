@@ -5,22 +5,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import excerpt
 from serving.rest.tensor_reading import is_base64, read_tensor
 from serving.rest.tensor_writing import json_text, write_rows, write_tensor
 from serving.wire import tensors
+from serving.wire.protocol import DEFAULT_SIGNATURE
 
 _ROWS, _COLUMNS = "instances", "inputs"
 
 
-def is_row_form(body: Mapping[str, Any]) -> bool:
-    """Tells a request's form.
+def input_dtypes(signatures: get_model_metadata_pb2.SignatureDefMap, signature: str) -> dict[str, int]:
+    """Returns the `DataType` of each of a signature's inputs.
 
-    Returns:
-        True for rows, False for columns.
+    Args:
+        signatures: A model's signatures.
+        signature: The signature's name; empty for `serving_default`.
+
+    Raises:
+        RequestError: If there is no such signature, or it has no inputs.
+    """
+    name = signature or DEFAULT_SIGNATURE
+    if name not in signatures.signature_def:
+        raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+    inputs = signatures.signature_def[name].inputs
+    if not inputs:
+        raise invalid_argument(f"Failed to get input map for signature: {signature or 'DEFAULT'}")
+    return {alias: info.dtype for alias, info in inputs.items()}
+
+
+def is_row_form(body: Mapping[str, Any]) -> bool:
+    """Returns whether a request comes in rows (`instances`) rather than columns (`inputs`).
 
     Raises:
         RequestError: If it has neither or both.
@@ -41,10 +58,10 @@ def fill_inputs(body: Mapping[str, Any], dtypes: Mapping[str, int], request: pre
     Args:
         body: The request's JSON object.
         dtypes: The `DataType` of each of the signature's inputs, by name; at least one.
-        request: Where to put the inputs.
+        request: Receives the inputs.
 
     Raises:
-        RequestError: If they do not fit the signature, or make no tensors.
+        RequestError: If they do not fit the signature, or cannot be converted to tensors.
     """
     columns = _rows_to_columns(body, dtypes) if is_row_form(body) else _columns(body[_COLUMNS], dtypes)
     for name, value in columns.items():
@@ -59,14 +76,14 @@ def response_json(outputs: Mapping[str, tensor_pb2.TensorProto], in_rows: bool) 
     """Writes the outputs, in the form of the request.
 
     Args:
-        outputs: The outputs by name; the name of a single one is left out.
+        outputs: The outputs by name; a single one is written without its name.
         in_rows: Whether the request came in rows.
 
     Returns:
         The response's JSON text.
 
     Raises:
-        RequestError: If outputs cannot be written, or have no common first dimension to make rows of.
+        RequestError: If outputs cannot be written, or have no common first dimension for rows.
     """
     if not outputs:
         raise invalid_argument("Cannot convert empty tensor map to JSON")
@@ -112,8 +129,8 @@ def _rows_to_columns(body: Mapping[str, Any], dtypes: Mapping[str, int]) -> dict
         )
     for index, row in enumerate(rows):
         if (isinstance(row, dict) and not is_base64(row)) != named:
-            wanted, got = ("object", "list") if named else ("value/list", "object")
-            raise invalid_argument(f"Expecting {wanted} but got {got} at item {index} of input list")
+            expected, received = ("object", "list") if named else ("value/list", "object")
+            raise invalid_argument(f"Expecting {expected} but got {received} at item {index} of input list")
         if named and row.keys() != dtypes.keys():
             raise _wrong_keys(index, row, dtypes)
     if not named:
@@ -141,7 +158,7 @@ def _unknown_input(name: str, dtypes: Mapping[str, int]) -> RequestError:
 
 
 def _located(error: RequestError, body: Mapping[str, Any], name: str, dtype: int) -> RequestError:
-    """Finds the row at fault, which reading all rows at once does not tell."""
+    """Finds the invalid row, which reading all rows together does not."""
     if _ROWS not in body:
         return RequestError(error.code, f"Failed to process input: {name}. Error: {error.details}")
     first: tuple[int, ...] | None = None
@@ -164,9 +181,7 @@ def _check_rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> None:
     for name in sorted(outputs):
         dims = outputs[name].tensor_shape.dim
         if not dims:
-            raise invalid_argument(
-                f"Tensor name: {name} has no shape information: it is a scalar, which only '{_COLUMNS}' can ask for"
-            )
+            raise invalid_argument(f"Tensor name: {name} has no shape information: it is a scalar. Use '{_COLUMNS}'.")
         sizes[name] = dims[0].size
         first = next(iter(sizes.values()))
         if dims[0].size != first:

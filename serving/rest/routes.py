@@ -1,4 +1,4 @@
-"""Which model and method a REST request's path names."""
+"""The table of REST routes: which model and method a request's path names."""
 
 import re
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from tensorflow_serving.apis import model_pb2
 
-from serving.core.request_error import invalid_argument
+from serving.core.errors import invalid_argument
 
 _SPEC = r"/v1/models(?:/(?P<name>[^/:]+))?(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _PATTERNS = {
@@ -18,11 +18,11 @@ _LARGEST_VERSION = 2**63 - 1
 
 
 class Route(NamedTuple):
-    """What is asked.
+    """What a path asks for.
 
     Attributes:
         method: `classify`, `regress`, `predict`, `metadata` or `status`.
-        spec: The model and, if one in particular is wanted, its version or label.
+        spec: The model and, if the path names one, its version or label.
     """
 
     method: str
@@ -33,26 +33,26 @@ def find_route(http_method: str, path: str) -> Route:
     """Reads a path.
 
     Args:
-        http_method: The HTTP method in capitals.
+        http_method: The HTTP method in upper case.
         path: The path as it was sent, with its query.
 
     Returns:
-        What it asks.
+        The route.
 
     Raises:
-        RequestError: If it asks nothing that there is.
+        RequestError: If there is no such route.
     """
     pattern = _PATTERNS.get(http_method)
     match = pattern.fullmatch(path) if pattern else None
     method = (match["method"] or _STATUS) if match else ""
-    # Like TensorFlow Serving's, the patterns take any case, but the methods exist in small letters only.
+    # As in TensorFlow Serving, the patterns ignore case, but the methods exist in lower case only.
     if match is None or not method.islower() or (http_method == "POST" and not match["name"]):
         raise invalid_argument(f"Malformed request: {http_method} {path}")
     if not match["name"]:
         raise invalid_argument("Missing model name in request.")
     spec = model_pb2.ModelSpec(name=_decoded("model name", match["name"]))
     if match["version"]:
-        # More digits than this are too large in any case, and Python refuses to read thousands.
+        # A number with more digits is too large anyway, and Python refuses to parse thousands of digits.
         version = int(match["version"]) if len(match["version"]) < 1000 else _LARGEST_VERSION + 1
         if version > _LARGEST_VERSION:
             raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")

@@ -1,4 +1,4 @@
-"""The HTTP server under the REST interface."""
+"""`RestServer`: the HTTP server under the REST interface, on waitress."""
 
 import logging
 import socket
@@ -12,26 +12,26 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
-from serving.rest.api import RestApi
-from serving.rest.application import RECEIVED, Application
-from serving.rest.handlers import Handlers
-from serving.services.answering import Observer
-from serving.wire.limits import MAX_MESSAGE_BYTES
+from serving.core.methods import Methods
+from serving.core.metrics import Observer
+from serving.rest.methods import RestMethods
+from serving.rest.wsgi import RECEIVED, Application
+from serving.wire.protocol import MAX_MESSAGE_BYTES
 
-# Connections beyond so many wait until others close.
+# Connections beyond this many wait until others close.
 _MAX_CONNECTIONS = 1000
 _MAX_HEADER_BYTES = 64 * 1024
 _RECEIVE_BYTES = 128 * 1024
-# How often a server that drains looks whether all has been answered, in seconds.
+# Seconds between checks of a draining server for unanswered requests.
 _LOOK = 0.05
 
 
 class RestServer:
-    """Listens on a port, and answers on threads of its own."""
+    """Listens on a port, and answers on its own threads."""
 
     def __init__(
         self,
-        handlers: Handlers,
+        methods: Methods,
         *,
         host: str,
         port: int,
@@ -41,30 +41,30 @@ class RestServer:
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
     ) -> None:
-        """Prepares the server; `start` opens it.
+        """Prepares the server; `start` starts it.
 
         Args:
-            handlers: What answers the requests.
+            methods: The methods that answer the requests.
             host: The address to listen on.
-            port: The port to listen on; 0 for any that is free.
-            observe: Is told of each request that named a model, once it is answered.
-            num_threads: How many requests may be answered at a time; others wait.
-            timeout_in_ms: How long an answer may take, in milliseconds, waiting included.
+            port: The port to listen on; 0 for any free port.
+            observe: Called after each request that named a model.
+            num_threads: How many requests are answered at a time; others wait.
+            timeout_in_ms: How long an answer may take, in milliseconds, including the wait for a thread.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
         """
         self.host, self.port = host, port
-        self._application = Application(RestApi(handlers, observe), timeout_in_ms, prometheus_path, render_metrics)
+        self._application = Application(RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics)
         self._num_threads = num_threads
         self._server: Any = None
         self._loop = threading.Thread(target=self._run, name="serving-rest", daemon=True)
         self._last_moment: float | None = None
 
     def start(self) -> None:
-        """Begins to answer; `port` is then the port listened on.
+        """Starts to answer; `port` is then the port it listens on.
 
         Raises:
-            OSError: If the port cannot be listened on.
+            OSError: If it cannot listen on the port.
         """
         listener = _listener(self.host, self.port)
         self._server = waitress.create_server(
@@ -72,7 +72,7 @@ class RestServer:
             sockets=[listener],
             threads=self._num_threads,
             connection_limit=_MAX_CONNECTIONS,
-            max_request_body_size=MAX_MESSAGE_BYTES + 1,  # this many are refused
+            max_request_body_size=MAX_MESSAGE_BYTES + 1,  # this size is refused
             max_request_header_size=_MAX_HEADER_BYTES,
             recv_bytes=_RECEIVE_BYTES,
             asyncore_use_poll=True,
@@ -80,16 +80,16 @@ class RestServer:
             ident=None,
         )
         self._server.channel_class = _Channel
-        # Requests that wait are no cause for a warning each: they are answered in time or told that they are not.
+        # Waiting requests need no warning each: they are answered in time, or with a status that says they are not.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self.port = listener.getsockname()[1]
         self._loop.start()
 
     def stop(self, grace: float) -> None:
-        """Stops accepting connections, lets the requests that have come in finish, and ends.
+        """Stops accepting connections, and waits for the requests that have arrived.
 
         Args:
-            grace: How long they may take, in seconds.
+            grace: How many seconds they may take.
         """
         if not self._loop.is_alive():
             return
@@ -97,13 +97,13 @@ class RestServer:
         def end() -> None:
             self._last_moment = time.monotonic() + grace
 
-        self._server.trigger.pull_trigger(end)  # runs it on the thread that moves bytes
+        self._server.trigger.pull_trigger(end)  # runs on the thread that moves bytes
         self._loop.join()
         self._server.task_dispatcher.shutdown(timeout=1)
-        self._server.trigger.close()  # last of all, since the other threads wake the loop by it
+        self._server.trigger.close()  # last, because the other threads wake the loop with it
 
     def _run(self) -> None:
-        """Moves bytes until told to stop; all that touches sockets happens on this one thread."""
+        """Moves bytes until the stop; only this thread touches sockets."""
         server, connections = self._server, self._server._map
         while self._last_moment is None:
             wasyncore.loop(timeout=1.0, use_poll=True, map=connections, count=1)
@@ -114,7 +114,7 @@ class RestServer:
             channel.handle_close()
 
     def _close_idle(self) -> bool:
-        """Closes the connections on which nothing is asked; returns whether others are left."""
+        """Closes the connections without open requests; returns whether others are left."""
         channels = list(self._server.active_channels.values())
         busy = [channel for channel in channels if channel.requests or channel.request or channel.total_outbufs_len]
         for channel in channels:
@@ -124,11 +124,11 @@ class RestServer:
 
 
 class _Task(WSGITask):
-    """A request, which knows when it came."""
+    """A request that knows when it arrived."""
 
     def get_environment(self) -> dict[str, Any]:
         environ = super().get_environment()
-        # Bytes came last when the request was complete; the server's clock is the wall's.
+        # The last bytes arrived when the request was complete; waitress uses wall-clock time.
         waited = max(time.time() - self.channel.last_activity, 0.0)
         environ[RECEIVED] = time.monotonic() - waited
         return environ

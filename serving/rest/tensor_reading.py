@@ -1,4 +1,4 @@
-"""Nested JSON lists, read as tensors."""
+"""Reads nested JSON lists as tensors."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
-from serving.core.request_error import RequestError, invalid_argument
+from serving.core.errors import RequestError, invalid_argument
 from serving.rest.json_body import encodable, excerpt, kind
 from serving.wire import tensors
 
@@ -19,13 +19,13 @@ _B64 = "b64"
 
 
 def read_tensor(value: Any, dtype: int) -> np.ndarray:
-    """Reads a tensor; its shape is that of the lists.
+    """Reads a tensor, which has the shape of the lists.
 
-    The lists are flattened a level at a time, so that no step is taken in Python for each number.
+    The lists are flattened one level at a time, so that Python takes no step per number.
 
     Args:
         value: A value, or lists of values nested to any depth.
-        dtype: The `DataType` wanted.
+        dtype: The tensor's `DataType`.
 
     Returns:
         The array; bytes for strings.
@@ -43,11 +43,11 @@ def read_tensor(value: Any, dtype: int) -> np.ndarray:
     try:
         return read(values, dtype).reshape(shape)
     except ValueError as error:
-        raise invalid_argument(f"JSON Value: {excerpt(value)} makes no tensor: {error}") from error
+        raise invalid_argument(f"JSON Value: {excerpt(value)} cannot be converted to a tensor: {error}") from error
 
 
 def is_base64(value: Any) -> bool:
-    """Tells whether a JSON value stands for bytes: an object of one string by the name `b64`."""
+    """Returns whether a JSON value stands for bytes: an object with one string, named `b64`."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(_B64), str)
 
 
@@ -69,7 +69,7 @@ def read_bytes(value: Any) -> bytes:
 
 
 def check_float_range(values: list[int | float], float_type: Any) -> None:
-    """Refuses numbers that a float cannot hold: too large, or integers beyond those that it counts exactly.
+    """Refuses numbers that a float cannot hold: too large, or integers too large to be exact.
 
     Raises:
         RequestError: If there is one.
@@ -79,7 +79,7 @@ def check_float_range(values: list[int | float], float_type: Any) -> None:
     for value in values:
         if abs(value) <= whole:
             continue
-        # A float may be infinite or not a number, since JSON here has tokens for it.
+        # A float may be infinite or NaN: the JSON read here has tokens for both.
         if isinstance(value, int) or (abs(value) > float(limits.max) and abs(value) != float("inf")):
             name = {8: "double", 4: "float"}.get(np.dtype(float_type).itemsize, np.dtype(float_type).name)
             raise invalid_argument(f"Cannot convert JSON value: {excerpt(value)} to {name} without loss of precision.")

@@ -1,4 +1,4 @@
-"""Tensors, written as nested JSON lists."""
+"""Writes tensors as nested JSON lists."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.core.request_error import invalid_argument
+from serving.core.errors import invalid_argument
 from serving.wire import tensors
 
 _FLOATS = {types_pb2.DT_FLOAT, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
@@ -27,7 +27,7 @@ def write_rows(name: str, proto: tensor_pb2.TensorProto) -> list[str]:
 
     Args:
         name: The output's name; one that ends in `_bytes` has its strings in base64.
-        proto: The tensor, of rank 1 at least.
+        proto: The tensor, at least of rank 1.
 
     Returns:
         One JSON text for each index of the first dimension.
@@ -58,17 +58,17 @@ def write_tensor(name: str, proto: tensor_pb2.TensorProto) -> str:
 
 
 def write_floats(values: Any) -> list[str]:
-    """Writes float32 numbers with as few digits as tell them apart."""
+    """Writes float32 numbers with as few digits as identify them."""
     return _float_rows(np.asarray(values, np.float32)) if len(values) else []
 
 
 def json_text(value: Any) -> str:
-    """Writes what JSON has a form for, without spaces."""
+    """Writes a JSON value without spaces."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _float_rows(array: np.ndarray) -> list[str]:
-    """Formats all numbers in one go; a text of formats is nested as the lists are to be."""
+    """Formats all numbers in one operation, with a format string nested like the lists."""
     values = _shortened(array.ravel())
     parts = _formats(values).tolist()
     for size in reversed(array.shape[1:]):
@@ -77,12 +77,12 @@ def _float_rows(array: np.ndarray) -> list[str]:
 
 
 def _formats(values: np.ndarray) -> np.ndarray:
-    # Nine digits tell all float32 numbers apart, and %g writes no zeros at the end. Whole numbers get a decimal
-    # point, as TensorFlow Serving gives them one, for readers that go by it.
+    # Nine digits identify every float32 number, and %g writes no trailing zeros. Whole numbers get a decimal point, as
+    # in TensorFlow Serving, for readers that rely on it.
     formats = np.where((values == np.rint(values)) & (np.abs(values) < 1e9), "%.1f", "%.9g").astype(np.object_)
     finite = np.isfinite(values)
     if not finite.all():
-        formats[np.isnan(values)] = "%.0sNaN"  # writes nothing of the value itself
+        formats[np.isnan(values)] = "%.0sNaN"  # writes nothing of the value
         formats[np.isposinf(values)] = "%.0sInfinity"
         formats[np.isneginf(values)] = "%.0s-Infinity"
     return formats
@@ -91,7 +91,7 @@ def _formats(values: np.ndarray) -> np.ndarray:
 def _shortened(array: np.ndarray) -> np.ndarray:
     """Rounds to the fewest decimal digits that still round to the same float32; returns doubles.
 
-    Seven suffice whenever fewer do: the digits beyond are zeros then.
+    Seven digits suffice whenever fewer do: the others are zeros then.
     """
     with np.errstate(all="ignore"):
         exact = array.astype(np.float64)
@@ -120,5 +120,5 @@ def _base64(value: bytes) -> dict[str, str]:
 def _text(value: bytes) -> str | dict[str, str]:
     try:
         return value.decode()
-    except UnicodeDecodeError:  # TensorFlow Serving writes such bytes as they are, which is no JSON
+    except UnicodeDecodeError:  # TensorFlow Serving writes such bytes unchanged, which is not JSON
         return _base64(value)

@@ -1,1 +1,1 @@
-"""What travels: tensors, messages and their limits, for the server and the client alike."""
+"""The wire format that server and client share: tensors, names and limits."""

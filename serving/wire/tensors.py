@@ -1,4 +1,4 @@
-"""NumPy arrays to and from TensorFlow's `TensorProto`, for the server and the client alike."""
+"""Converts NumPy arrays to TensorFlow's `TensorProto` and back, for server and client."""
 
 import math
 from typing import NamedTuple
@@ -7,14 +7,14 @@ import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.wire.limits import MAX_FILLED_TENSOR_BYTES
+from serving.wire.protocol import MAX_FILLED_TENSOR_BYTES
 
 
 class _Codec(NamedTuple):
-    """How one dtype's values lie in a `TensorProto`'s typed field.
+    """How a dtype's values are stored in a `TensorProto`'s typed field.
 
-    A value of the field has dtype `wire`, is cut to `cell`, and its bits are those of `dtype`: float16, for
-    instance, travels as the bits of a uint16 in an int32 field.
+    A value of the field has dtype `wire`, is narrowed to `cell`, and its bits are those of `dtype`: float16, for
+    example, is stored as the bits of a uint16 in an int32 field.
     """
 
     dtype: np.dtype
@@ -50,7 +50,7 @@ _ENUMS = {codec.dtype: enum for enum, codec in _CODECS.items()}
 
 
 def numpy_dtype(enum: int) -> np.dtype | None:
-    """Returns the NumPy dtype of a TensorFlow `DataType`, None if there is none; strings are objects."""
+    """Returns the NumPy dtype of a TensorFlow `DataType`, `object` for strings; None if there is none."""
     codec = _CODECS.get(enum)
     return codec.dtype if codec else None
 
@@ -61,10 +61,10 @@ def dtype_name(enum: int) -> str:
 
 
 def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
-    """Reads a tensor, checking what it claims before memory is taken for it.
+    """Reads a tensor, and checks its claimed size before allocating memory.
 
-    As in TensorFlow, a typed field with fewer values than the shape asks for repeats its last one, an
-    empty one means zeros, and surplus values are ignored.
+    As in TensorFlow, a typed field with fewer values than the shape needs repeats its last one, an empty one means
+    zeros, and surplus values are ignored.
 
     Args:
         proto: The tensor, with its values in `tensor_content` or in its dtype's typed field.
@@ -73,8 +73,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
         The array; one read from `tensor_content` is a read-only view of those bytes.
 
     Raises:
-        ValueError: If the dtype is unknown, the shape is impossible or absurd, or the content does not
-            fill it.
+        ValueError: If the dtype is unknown, the shape is invalid or too large, or the content does not fill it.
     """
     codec = _CODECS.get(proto.dtype)
     if codec is None:
@@ -113,14 +112,14 @@ def to_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
 
     Args:
         array: The array; an object array must hold bytes.
-        proto: The message to fill, usually one in a request's map, which saves copying it there.
+        proto: The message to fill; one in a request's map saves a copy.
 
     Raises:
-        ValueError: If TensorFlow Serving has no dtype for the array's.
+        ValueError: If TensorFlow Serving lacks the array's dtype.
     """
     enum = _ENUMS.get(array.dtype)
     if enum is None:
-        raise ValueError(f"dtype {array.dtype} cannot be sent")
+        raise ValueError(f"expected a dtype that TensorFlow Serving has, received {array.dtype}. Cast it first.")
     proto.dtype = enum
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)

@@ -7,8 +7,8 @@ from interchange_calls import Target
 from prepare import flags, prepare
 
 import serving
-from serving.flag_settings import settings_of
-from serving.flags import parser
+from serving.options.flags import parser
+from serving.options.settings_from_flags import settings_of
 
 
 def pytest_addoption(parser):

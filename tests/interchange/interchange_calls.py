@@ -68,7 +68,7 @@ class Target:
         return arrays(answer)
 
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Reply:
-        """Sends a request over REST; a body that is no bytes goes as JSON."""
+        """Sends a request over REST; a body other than bytes is sent as JSON."""
         if self.rest is None:
             pytest.skip("no --rest given")
         connection = http.client.HTTPConnection(self.rest, timeout=60)

@@ -140,7 +140,7 @@ def prepare(folder: Path) -> None:
 
 
 def flags(folder: Path, batching: bool) -> list[str]:
-    """Returns the flags that serve the folder, beside the ports, for TensorFlow Serving and the local server alike."""
+    """Returns the flags other than the ports that serve the folder, for TensorFlow Serving and the local server."""
     given = {
         "model_config_file": folder / "models.config",
         "monitoring_config_file": folder / "monitoring.config",

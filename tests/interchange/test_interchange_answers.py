@@ -180,15 +180,15 @@ def test_the_client(target):
         assert {1: "AVAILABLE", 2: "AVAILABLE"}.items() <= client.status().items()
         assert client.metadata()["decode"].takes() == "z float32 [?,2]"
         wanted = truth(2)
-        check(client.generate(seeds=SEEDS)._asdict(), wanted["generate"])
-        check(client.encode(X)._asdict(), wanted["encode"])
+        check(dict(client.generate(SEEDS)), wanted["generate"])
+        check(dict(client.encode(X)), wanted["encode"])
         check({"mean": client.decode(X[:, :2])}, wanted["decode"])
         check({"mean": client.reconstruct(X)}, wanted["reconstruct"])
-        check({"log_likelihood_bound": client.score(X, SEEDS[:2])}, wanted["score"])
+        check({"log_likelihood_bound": client.score(X, seeds=SEEDS[:2])}, wanted["score"])
         with pytest.raises(serving.ServingError, match='FAILED_PRECONDITION: Serving signature key "nope" not found'):
             client.predict("nope", {"x": X})
     with serving.Client(target.server, model="vae", version_label="stable", timeout=60) as client:
-        check(client.encode(X)._asdict(), truth(1)["encode"])
+        check(dict(client.encode(X)), truth(1)["encode"])
 
 
 def test_the_client_divides_what_is_large(target):

@@ -45,7 +45,7 @@ class ScriptedServer(
         versions: Those served; the last is the latest. Answers are multiplied by their version.
         labels: From label to version.
         asked: The Predict requests that were answered.
-        most: The largest number of Predict requests that were under way at once.
+        most: The largest number of Predict requests in flight at a time.
         before: Called with each Predict request and its context, before it is looked at.
     """
 

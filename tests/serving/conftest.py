@@ -18,7 +18,7 @@ def exports(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(exports, tmp_path_factory):
-    """Serves version 5 of the model `vae`; versions 1 and 3, and what is no version, lie beside it."""
+    """Serves version 5 of the model `vae`; versions 1 and 3, and a folder that is not a version, are next to it."""
     base_path = tmp_path_factory.mktemp("models") / "vae"
     publish(exports[2], base_path, 1)
     publish(exports[1], base_path, 5)

@@ -38,7 +38,7 @@ def write_export(base_path: Path, version: int, tensorflow: str = "2.21.0", warm
 
 
 def write_base_path(root: Path) -> Path:
-    """Two versions of a model whose name is no DNS label."""
+    """Two versions of a model whose name is not a DNS label."""
     for version in (2, 10):
         write_export(root / "My_digits", version)
     return root / "My_digits"

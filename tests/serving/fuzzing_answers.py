@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
 )
 
 # TensorFlow Serving answers INTERNAL, too: gRPC does it, before the server sees the message.
-_UNPARSED = re.compile(r"The bytes sent are no tensorflow\.serving\.\w+")
+_UNPARSED = re.compile(r"The request cannot be parsed as tensorflow\.serving\.\w+")
 REFUSALS = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,

@@ -33,7 +33,7 @@ _kinds = st.integers(0, 9)
 
 
 class HttpRequest(NamedTuple):
-    """A request with a proper frame, whatever it says."""
+    """A well-formed request with arbitrary content."""
 
     verb: str
     path: str

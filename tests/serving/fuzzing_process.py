@@ -48,7 +48,7 @@ class Server:
         self.sent = 0
 
     def answers(self) -> list[bytes]:
-        """Asks what must always be answered alike, bit for bit."""
+        """Asks a question whose answer must always be the same, bit for bit."""
         requests = [predict_request("encode", x=X), predict_request("", seed=SEEDS)]
         return [
             value.SerializeToString(deterministic=True)
@@ -57,12 +57,12 @@ class Server:
         ]
 
     def send(self, calls: Sequence[Call], timeout: float = _TIMEOUT) -> list[grpc.Future]:
-        """Sends calls all at once."""
+        """Sends calls in parallel."""
         self.sent += len(calls)
         return [self.channel.unary_unary(call.method).future(call.message, timeout=timeout) for call in calls]
 
     def send_and_check(self, calls: Sequence[Call]) -> None:
-        """Sends calls all at once, and fails unless each is answered rightly or refused."""
+        """Sends calls in parallel, and fails unless each is answered correctly or refused."""
         for call, future in zip(calls, self.send(calls), strict=True):
             code, details = outcome(future)
             try:

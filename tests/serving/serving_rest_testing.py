@@ -4,6 +4,7 @@ import http.client
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.core.request_error import not_found
-from serving.rest.handlers import Handlers
+from serving.core.errors import not_found
 from serving.rest.server import RestServer
 
 PREDICT = "/v1/models/vae:predict"
@@ -40,25 +40,35 @@ class Reply(NamedTuple):
 
 
 class FakeModel:
-    """Records requests and echoes inputs; its signatures, version and delays are set by the test."""
+    """Stands for `serving.core.methods.Methods`: records requests and echoes inputs.
+
+    Its signatures, version and delays are set by the test.
+    """
 
     def __init__(self, **inputs: tf.DType) -> None:
         self.version = 5
         self.signatures = {"serving_default": inputs}
         self.requests: list[Any] = []
-        self.metadata_requests = 0
+        self.answered_by: list[int] = []
         self.answer: Callable[[predict_pb2.PredictRequest], dict[str, np.ndarray]] = lambda request: {
             name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()
         }
 
-    def handlers(self) -> Handlers:
-        return Handlers(self.predict, self.classify, self.regress, self.metadata, self.status)
+    def find(self, spec):
+        if spec.name != "vae":
+            raise not_found(f"Servable not found for request: Latest({spec.name})")
+        described = get_model_metadata_pb2.SignatureDefMap()
+        for signature, inputs in self.signatures.items():
+            described.signature_def[signature].SetInParent()
+            for name, dtype in inputs.items():
+                described.signature_def[signature].inputs[name].dtype = dtype.as_datatype_enum
+        return SimpleNamespace(version=self.version, signature_map=described)
 
-    def predict(self, request, deadline):
-        self._check(request)
+    def predict(self, request, deadline, *, servable):
         self.requests.append(request)
+        self.answered_by.append(servable.version)
         response = predict_pb2.PredictResponse()
-        response.model_spec.version.value = self.version
+        response.model_spec.version.value = servable.version
         for name, array in self.answer(request).items():
             response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
         return response
@@ -77,34 +87,24 @@ class FakeModel:
             response.result.regressions.add(value=value)
         return response
 
-    def metadata(self, request, deadline):
-        self._check(request)
-        self.metadata_requests += 1
-        described = get_model_metadata_pb2.SignatureDefMap()
-        for signature, inputs in self.signatures.items():
-            described.signature_def[signature].SetInParent()
-            for name, dtype in inputs.items():
-                described.signature_def[signature].inputs[name].dtype = dtype.as_datatype_enum
+    def get_model_metadata(self, request, deadline):
+        servable = self.find(request.model_spec)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = self.version
-        response.metadata["signature_def"].Pack(described)
+        response.model_spec.version.value = servable.version
+        response.metadata["signature_def"].Pack(servable.signature_map)
         return response
 
-    def status(self, request, deadline):
+    def get_model_status(self, request, deadline):
         self.requests.append(request)
         response = get_model_status_pb2.GetModelStatusResponse()
         status = response.model_version_status.add(version=5, state="AVAILABLE")
         status.status.error_code = 0
         return response
 
-    def _check(self, request) -> None:
-        if request.model_spec.name != "vae":
-            raise not_found(f"Servable not found for request: Latest({request.model_spec.name})")
-
 
 @contextmanager
-def serve(handlers: Handlers, **changed: Any) -> Iterator[RestServer]:
+def serve(methods: Any, **changed: Any) -> Iterator[RestServer]:
     arguments = {
         "host": "127.0.0.1",
         "port": 0,
@@ -114,7 +114,7 @@ def serve(handlers: Handlers, **changed: Any) -> Iterator[RestServer]:
         "prometheus_path": None,
         "render_metrics": lambda: (b"", "text/plain"),
     }
-    server = RestServer(handlers, **(arguments | changed))
+    server = RestServer(methods, **(arguments | changed))
     server.start()
     try:
         yield server
@@ -125,7 +125,7 @@ def serve(handlers: Handlers, **changed: Any) -> Iterator[RestServer]:
 def ask(
     server: Any, path: str, body: Any = None, method: str | None = None, headers: dict[str, str] | None = None
 ) -> Reply:
-    """Sends one request; a body that is no bytes is sent as JSON."""
+    """Sends one request; a body other than bytes is sent as JSON."""
     port = server if isinstance(server, int) else server.port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 from serving.core.servable import Servable
 from serving.wire import tensors
 

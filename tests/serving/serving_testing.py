@@ -93,7 +93,7 @@ def export(factor: float, path: Path) -> None:
 
 
 def publish(exported: Path, base_path: Path, version: int) -> None:
-    """Makes a whole version appear at once, as a careful exporter does."""
+    """Publishes a complete version with one rename, as a careful exporter does."""
     base_path.mkdir(exist_ok=True)
     shutil.copytree(exported, base_path / "copying")
     (base_path / "copying").rename(base_path / str(version))

@@ -1,4 +1,4 @@
-"""The asynchronous client against the local server, beside the blocking one."""
+"""The asynchronous client against the local server, compared with the blocking one."""
 
 import asyncio
 import inspect
@@ -43,12 +43,12 @@ def test_methods_equal_the_blocking_ones(client, server):
             encoded = await other.encode(X)
             return [
                 *await other.generate(seeds=SEEDS),
-                *await other.generate(3, seed=6),
+                *await other.generate(n=3, seed=6),
                 *encoded,
                 await other.decode(encoded.mean),
                 await other.reconstruct(X),
                 await other.score(X),
-                await other.score(X, [5, 3]),
+                await other.score(X, seeds=[5, 3]),
                 (await other.predict("encode", {"x": X}, ["scale"]))["scale"],
                 await other.metadata(),
                 await other.status(),
@@ -57,12 +57,12 @@ def test_methods_equal_the_blocking_ones(client, server):
     encoded = client.encode(X)
     wanted = [
         *client.generate(seeds=SEEDS),
-        *client.generate(3, seed=6),
+        *client.generate(n=3, seed=6),
         *encoded,
         client.decode(encoded.mean),
         client.reconstruct(X),
         client.score(X),
-        client.score(X, [5, 3]),
+        client.score(X, seeds=[5, 3]),
         client.predict("encode", {"x": X}, ["scale"])["scale"],
         client.metadata(),
         client.status(),
@@ -75,7 +75,7 @@ def _assert_close(got, wanted):
     if isinstance(wanted, dict):
         assert got.keys() == wanted.keys()
         got, wanted = got.values(), wanted.values()
-    elif not isinstance(wanted, tuple):
+    elif isinstance(wanted, np.ndarray):
         got, wanted = [got], [wanted]
     for mine, other in zip(got, wanted, strict=True):
         assert mine.shape == other.shape
@@ -90,7 +90,7 @@ def test_a_divided_call_equals_one_request(server, kind):
     divided = connect(kind, server.port, "vae", max_message_bytes=5000)
     with whole as whole, divided as divided:
         for ask in (
-            lambda client: client.generate(3000, seed=2**40),
+            lambda client: client.generate(n=3000, seed=2**40),
             lambda client: client.encode(ROWS),
             lambda client: client.score(ROWS),
             lambda client: client.predict("join", {"words": np.array(["é", ""] * 20)}),
@@ -99,7 +99,7 @@ def test_a_divided_call_equals_one_request(server, kind):
             # TensorFlow's kernels round the last rows of a batch in another way than the others.
             _assert_close(ask(divided), ask(whole))
         parts = [part["mean"] for part in divided.stream("generate", {"seed": range(3000)}, ["mean"])]
-        _assert_close(np.concatenate(parts), whole.generate(3000).mean)
+        _assert_close(np.concatenate(parts), whole.generate(n=3000).mean)
     assert len(parts) > 5
     parts[0][0] = 0  # it can be written to
 
@@ -107,7 +107,7 @@ def test_a_divided_call_equals_one_request(server, kind):
 def test_many_calls_at_once(server):
     async def ask():
         async with serving.AsyncClient(f"127.0.0.1:{server.port}", "vae", timeout=30) as client:
-            return await asyncio.gather(*(client.generate(2, seed=seed) for seed in range(50)))
+            return await asyncio.gather(*(client.generate(n=2, seed=seed) for seed in range(50)))
 
     answers = asyncio.run(ask())
     for answer, following in pairwise(answers):
@@ -117,7 +117,7 @@ def test_many_calls_at_once(server):
 def test_errors(server, kind):
     with connect(kind, server.port, "vae") as client:
         for arguments in ({}, {"n": 1, "seeds": [1]}, {"n": -1}, {"n": 2, "seed": 2**63 - 1}, {"seeds": [0.5]}):
-            with pytest.raises(ValueError, match=r"generate|64-bit|without loss"):
+            with pytest.raises(ValueError, match=r"generate: expected|without loss"):
                 client.generate(**arguments)
         with pytest.raises(serving.ServingError, match='"nope" not found') as caught:
             client.predict("nope", {"x": X})
@@ -144,7 +144,7 @@ def test_a_cancelled_call_takes_its_parts_with_it():
 def test_the_blocking_client_works_inside_an_event_loop(server):
     async def ask():
         with serving.Client(f"127.0.0.1:{server.port}", "vae", timeout=30, max_message_bytes=2000) as client:
-            return client.generate(500).z, [part["z"] for part in client.stream("generate", {"seed": range(500)})]
+            return client.generate(n=500).z, [part["z"] for part in client.stream("generate", {"seed": range(500)})]
 
     z, parts = asyncio.run(ask())
     _assert_close(np.concatenate(parts), z)

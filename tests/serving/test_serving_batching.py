@@ -15,7 +15,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 class PickyModel(tf.Module):
-    """Refuses negative numbers, as a model refuses a label that is no class."""
+    """Refuses negative numbers, as a model refuses a label that is not a class."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
     def double(self, x):

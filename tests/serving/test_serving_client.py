@@ -38,24 +38,79 @@ def test_methods_equal_the_calls_in_process(client, model):
     for seeds in (None, [5, 3]):
         seed = np.array([0, 1] if seeds is None else seeds, np.int64)
         bound = call("score", x=X, seed=seed)["log_likelihood_bound"]
-        np.testing.assert_array_equal(client.score(X, seeds), bound, strict=True)
+        np.testing.assert_array_equal(client.score(X, seeds=seeds), bound, strict=True)
 
 
 def test_consecutive_seeds(client):
-    np.testing.assert_array_equal(client.generate(3, seed=6).z, client.generate(seeds=[6, 7, 8]).z)
-    np.testing.assert_array_equal(client.generate(2).z, client.generate(seeds=(0, 1)).z)
-    assert client.generate(0).mean.shape == (0, EVENT)
+    np.testing.assert_array_equal(client.generate(n=3, seed=6).z, client.generate([6, 7, 8]).z)
+    np.testing.assert_array_equal(client.generate(n=2).z, client.generate(seeds=(0, 1)).z)
+    assert client.generate(n=0).mean.shape == (0, EVENT)
     last = 2**63 - 1
-    np.testing.assert_array_equal(client.generate(1, seed=last).z, client.generate(seeds=[last]).z)
+    np.testing.assert_array_equal(client.generate(n=1, seed=last).z, client.generate(seeds=[last]).z)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"n": 1, "seeds": [1]}, {"n": -1}, {"n": 2, "seed": 2**63 - 1}, {"seeds": [2**63]}, {"seeds": [0.5]}],
+    [
+        {},
+        {"n": 1, "seeds": [1]},
+        {"n": -1},
+        {"n": 2, "seed": 2**63 - 1},
+        {"seeds": [1], "seed": 0},
+        {"seeds": [2**63]},
+        {"seeds": [0.5]},
+    ],
 )
 def test_generate_refuses(client, arguments):
-    with pytest.raises(ValueError, match=r"generate|64-bit|without loss"):
+    with pytest.raises(ValueError, match=r"generate: expected|without loss"):
         client.generate(**arguments)
+
+
+def test_a_number_of_examples_in_place_of_seeds_is_deprecated(client):
+    with pytest.warns(DeprecationWarning, match="Pass n=16") as caught:
+        answer = client.generate(2, seed=5)
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(answer.z, client.generate([5, 6]).z)
+
+
+def test_outputs_by_name_and_in_order(client):
+    answer = client.generate(SEEDS)
+    mean, z = answer
+    assert list(answer.keys()) == ["mean", "z"]
+    assert len(answer) == 2
+    assert dict(answer)["mean"] is mean is answer["mean"] is answer.mean
+    assert answer.z is z
+    assert repr(answer) == f"Outputs(mean: float32 [{len(SEEDS)},{EVENT}], z: float32 [{len(SEEDS)},{LATENT}])"
+    assert dict(pickle.loads(pickle.dumps(answer))).keys() == {"mean", "z"}
+    with pytest.raises(AttributeError, match="unknown output 'scale'"):
+        answer.scale  # noqa: B018
+
+
+def test_draws(client, tmp_path):
+    with pytest.raises(ValueError, match=r"expected an output 'draw', received \['mean', 'z'\]\. Serve a version"):
+        client.generate(SEEDS, draws=True)
+
+    class Drawing(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, "seed")])
+        def generate(self, seed):
+            x = tf.cast(seed, tf.float32)
+            return {"mean": x, "z/top": 2 * x, "z/bottom": 3 * x, "draw": 4 * x}
+
+    drawing = Drawing()
+    tf.saved_model.save(drawing, str(tmp_path / "1"), {"generate": drawing.generate})
+    with (
+        serving.Server(model_name="m", model_base_path=tmp_path, port=0) as server,
+        serving.Client(f"127.0.0.1:{server.port}", "m", timeout=30) as other,
+    ):
+        sent = []
+        predict = other._transport._procedures["Predict"]
+        other._transport._procedures["Predict"] = lambda request, timeout: (
+            sent.append(list(request.output_filter)) or predict(request, timeout=timeout)
+        )
+        assert list(other.generate([1]).keys()) == ["mean", "z/bottom", "z/top"]
+        assert list(other.generate([1], draws=True).keys()) == ["mean", "draw", "z/bottom", "z/top"]
+        assert other.generate([1], draws=True)["draw"].tolist() == [4.0]
+        assert sent == [["mean", "z/bottom", "z/top"], [], []]  # unneeded draws are not sent
 
 
 def test_predict_filters_outputs(client):
@@ -161,7 +216,7 @@ def test_a_new_version_with_another_shape_is_understood(exports, tmp_path):
         publish(tmp_path / "other", tmp_path / "vae", 2)
         wait_for(lambda: client.status().get(2) == "AVAILABLE")
         assert client.encode(np.ones([2, EVENT + 1])).mean.shape == (2, EVENT + 1)
-        with pytest.raises(ValueError, match=r"expected shape \[\?,4\]; got \[2,3\]"):
+        with pytest.raises(ValueError, match=r"expected shape \[\?,4\], received \[2,3\]"):
             client.encode(X)
 
 

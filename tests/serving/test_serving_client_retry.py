@@ -5,8 +5,8 @@ import pytest
 from serving_testing import X
 
 import serving
-from serving.client.blocking import finish
-from serving.client.retry import call_with_retry
+from serving.client.blocking_transport import finish
+from serving.client.connection import call_with_retry
 
 
 class _Refusal(grpc.RpcError):

@@ -34,7 +34,7 @@ def test_the_version_that_answers(scripted, kind, choice, version):
 
 
 def test_both_are_refused():
-    with pytest.raises(ValueError, match=r"version=1 and version_label='stable': leave out one"):
+    with pytest.raises(ValueError, match=r"version=1 and version_label='stable'\. Remove one"):
         serving.Client("127.0.0.1:1", "m", version=1, version_label="stable")
 
 

@@ -65,19 +65,19 @@ def test_the_command_line(secure, files, capsys):
     words = ["generate", "--server", f"127.0.0.1:{secure[0].port}", "--model", "nope", "--timeout", "5"]
     words += ["--tls-root", str(files / "root.pem"), "--tls-key", str(files / "client.key")]
     assert cli.main(words) == 1
-    assert "got no certificate" in capsys.readouterr().err
+    assert "received no certificate" in capsys.readouterr().err
     assert cli.main([*words, "--tls-certificate", str(files / "client.pem")]) == 1
     assert "Servable not found for request: Latest(nope)" in capsys.readouterr().err
 
 
 def test_wrong_files_are_named(files):
-    with pytest.raises(ValueError, match="takes both certificate and key; got no key"):
+    with pytest.raises(ValueError, match="expected both certificate and key, received no key"):
         serving.tls_credentials(certificate=files / "client.pem")
-    with pytest.raises(ValueError, match="got no certificate"):
+    with pytest.raises(ValueError, match="received no certificate"):
         serving.tls_credentials(key=files / "client.key")
     with pytest.raises(FileNotFoundError, match=r"missing\.pem"):
         serving.tls_credentials(root=files / "missing.pem")
-    with pytest.raises(ValueError, match=r"root: expected a file in PEM with a CERTIFICATE; got '.*root\.key'"):
+    with pytest.raises(ValueError, match=r"root: expected a PEM file with a CERTIFICATE, received '.*root\.key'"):
         serving.tls_credentials(root=files / "root.key")
-    with pytest.raises(ValueError, match=r"key: expected .* PRIVATE KEY; got '.*client\.pem'"):
+    with pytest.raises(ValueError, match=r"key: expected .* PRIVATE KEY, received '.*client\.pem'"):
         serving.tls_credentials(certificate=files / "client.pem", key=files / "client.pem")

@@ -43,8 +43,8 @@ def told(tmp_path_factory):
 
 
 def test_one_condition_for_all_or_one_for_each(told):
-    assert told.generate(3, condition=7).mean.tolist() == [7, 7, 7]
-    assert told.generate(3, condition=[1, 2, 3]).mean.tolist() == [1, 2, 3]
+    assert told.generate(n=3, condition=7).mean.tolist() == [7, 7, 7]
+    assert told.generate(n=3, condition=[1, 2, 3]).mean.tolist() == [1, 2, 3]
     assert told.generate(seeds=[5], condition=[4]).mean.tolist() == [4]
     x = np.zeros([2, 2])
     assert told.encode(x, condition=[1, 2, 3]).mean.tolist() == [[1, 2, 3]] * 2
@@ -54,9 +54,9 @@ def test_one_condition_for_all_or_one_for_each(told):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.generate(3, condition=[1, 2]), "expected one condition, or 3, one for each row; got 2"),
-        (lambda c: c.generate(3), r"takes the inputs \['condition', 'seed'\]; got \['seed'\]"),
-        (lambda c: c.generate(3, condition=1.5), "without loss"),
+        (lambda c: c.generate(n=3, condition=[1, 2]), r"expected one condition, or 3 \(one per row\), received 2"),
+        (lambda c: c.generate(n=3), r"expected the inputs \['condition', 'seed'\], received \['seed'\]"),
+        (lambda c: c.generate(n=3, condition=1.5), "without loss"),
         (lambda c: c.encode(np.zeros([1, 2]), condition=7), "expected shape"),
         (lambda c: c.predict("generate", {"seed": [1], "condition": "seven"}), "expected shape"),
     ],

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serving
-from serving.wire import config, config_messages
-from serving.wire.config import ConfigError
+from serving.options import config_files, config_messages
+from serving.options.config_files import ConfigError
 
 READERS = {
-    "ModelServerConfig": config.read_model_server_config,
-    "BatchingParameters": config.read_batching_parameters,
-    "SSLConfig": config.read_ssl_config,
-    "MonitoringConfig": config.read_monitoring_config,
+    "ModelServerConfig": config_files.read_model_server_config,
+    "BatchingParameters": config_files.read_batching_parameters,
+    "SSLConfig": config_files.read_ssl_config,
+    "MonitoringConfig": config_files.read_monitoring_config,
 }
 
 MODELS = """
@@ -44,7 +44,7 @@ def write(tmp_path):
 
 
 def test_models(write):
-    vae, other = config.read_model_server_config(write(MODELS)).model_config_list.config
+    vae, other = config_files.read_model_server_config(write(MODELS)).model_config_list.config
     assert (vae.name, vae.base_path, vae.model_platform) == ("vae", "/models/vae", "tensorflow")
     assert list(vae.model_version_policy.specific.versions) == [3, 7]
     assert dict(vae.version_labels) == {"stable": 3}
@@ -52,7 +52,7 @@ def test_models(write):
 
 
 def test_batching(write):
-    batching = config.read_batching_parameters(
+    batching = config_files.read_batching_parameters(
         write(
             "max_batch_size { value: 128 } batch_timeout_micros { value: 0 } max_enqueued_batches { value: 5 }"
             'num_batch_threads { value: 2 } thread_pool_name { value: "pool" } allowed_batch_sizes: [1, 64]'
@@ -69,15 +69,15 @@ def test_batching(write):
 
 
 def test_absent_is_not_zero(write):
-    batching = config.read_batching_parameters(write("num_batch_threads {}"))
+    batching = config_files.read_batching_parameters(write("num_batch_threads {}"))
     assert batching.HasField("num_batch_threads")
     assert not batching.HasField("max_batch_size")
 
 
 def test_ssl_and_monitoring(write):
-    ssl = config.read_ssl_config(write('server_key: "k" server_cert: "a\\nb" custom_ca: "c" client_verify: true'))
+    ssl = config_files.read_ssl_config(write('server_key: "k" server_cert: "a\\nb" custom_ca: "c" client_verify: true'))
     assert (ssl.server_key, ssl.server_cert, ssl.custom_ca, ssl.client_verify) == ("k", "a\nb", "c", True)
-    monitoring = config.read_monitoring_config(write('prometheus_config { enable: true, path: "/metrics" }'))
+    monitoring = config_files.read_monitoring_config(write('prometheus_config { enable: true, path: "/metrics" }'))
     assert (monitoring.prometheus_config.enable, monitoring.prometheus_config.path) == (True, "/metrics")
 
 
@@ -115,8 +115,8 @@ def test_batching_on_the_wire():
 
 
 @pytest.mark.parametrize("ours_first", [True, False])
-def test_beside_generated_code(ours_first):
-    ours = "import serving.wire.config_messages"
+def test_coexists_with_generated_code(ours_first):
+    ours = "import serving.options.config_messages"
     theirs = (
         "from google.protobuf import descriptor_pool\n"
         f"descriptor_pool.Default().AddSerializedFile({SSL_FILE!r})\n"
@@ -146,9 +146,9 @@ def test_unparsable(write, name, content, reason):
 
 def test_unparsable_models(write):
     with pytest.raises(ConfigError, match=r"1:29: Expected \"{\". \("):
-        config.read_model_server_config(write("model_config_list { config: 3 }"))
+        config_files.read_model_server_config(write("model_config_list { config: 3 }"))
     with pytest.raises(ConfigError, match=r"nested too deeply"):
-        config.read_model_server_config(
+        config_files.read_model_server_config(
             write("custom_model_config { [type.googleapis.com/tensorflow.serving.ModelServerConfig] { " * 600)
         )
 
@@ -158,7 +158,7 @@ def test_unparsable_models(write):
 )
 def test_a_key_is_not_told(write, content):
     with pytest.raises(ConfigError) as caught:
-        config.read_ssl_config(write(content))
+        config_files.read_ssl_config(write(content))
     assert "SECRET" not in str(caught.value)
 
 

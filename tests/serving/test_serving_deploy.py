@@ -4,6 +4,7 @@ import http.server
 import shutil
 import subprocess
 import threading
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from deploy_testing import (
 from serving.deploy import bundle
 from serving.deploy.exported import Exported
 from serving.deploy.plan import Plan
-from serving.wire import config
+from serving.options import config_files
 
 SCALAR = ({"x": (FLOAT, [-1, 3])}, {"total": (FLOAT, [])})
 RAGGED = ({"words": (STRING, [-1, -1])}, {"count": (INT64, [-1])})
@@ -41,7 +42,7 @@ def bundled(tmp_path_factory):
 
 
 def test_models_config(bundled, base_path):
-    (model,) = config.read_model_server_config(bundled / "models.config").model_config_list.config
+    (model,) = config_files.read_model_server_config(bundled / "models.config").model_config_list.config
     assert (model.name, model.base_path, model.model_platform) == ("My_digits", "/models/My_digits", "tensorflow")
     assert list(model.model_version_policy.specific.versions) == [10]  # the newest by number, not by letters
     copied = bundled / "models" / "My_digits"
@@ -56,7 +57,7 @@ def test_the_label_in_the_comment_is_right(bundled, tmp_path):
     (line,) = [line.lstrip("# ") for line in text.splitlines() if "version_labels {" in line]
     labelled = tmp_path / "models.config"
     labelled.write_text(text.replace('model_platform: "tensorflow"', line))
-    (model,) = config.read_model_server_config(labelled).model_config_list.config
+    (model,) = config_files.read_model_server_config(labelled).model_config_list.config
     assert dict(model.version_labels) == {"stable": 10}
 
 
@@ -65,7 +66,7 @@ def test_the_label_in_the_comment_is_right(bundled, tmp_path):
     [(1, [1]), (2, [1, 2]), (64, [1, 2, 4, 8, 16, 32, 64]), (100, [1, 2, 4, 8, 16, 32, 64, 100])],
 )
 def test_batching_config(base_path, tmp_path, rows, sizes):
-    batching = config.read_batching_parameters(
+    batching = config_files.read_batching_parameters(
         bundle(base_path, tmp_path / "b", max_batch_size=rows) / "batching.config"
     )
     assert batching.max_batch_size.value == rows
@@ -75,23 +76,23 @@ def test_batching_config(base_path, tmp_path, rows, sizes):
 
 
 def test_the_queue_is_bounded_in_bytes(tmp_path):
-    wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB a row
+    wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB per row
     write_export(tmp_path / "wide", 1, encode=wide, score=wide)
-    batching = config.read_batching_parameters(
+    batching = config_files.read_batching_parameters(
         bundle(tmp_path / "wide", tmp_path / "b", max_batch_size=16) / "batching.config"
     )
     assert batching.max_enqueued_batches.value == 8  # of 16 rows, in two queues: 256 MiB
 
 
 def test_monitoring_config(bundled):
-    monitoring = config.read_monitoring_config(bundled / "monitoring.config").prometheus_config
+    monitoring = config_files.read_monitoring_config(bundled / "monitoring.config").prometheus_config
     assert (monitoring.enable, monitoring.path) == (True, "/monitoring/prometheus/metrics")
 
 
 @pytest.mark.parametrize(
     ("signature", "reason"),
     [
-        (SCALAR, "output total of signature odd has shape [], whose first dimension is no free batch dimension"),
+        (SCALAR, "output total of signature odd has shape [], whose first dimension is not a free batch dimension"),
         (RAGGED, "input words of signature odd has shape [?,?], whose unknown inner dimensions may differ"),
         (FIXED, "input x of signature odd has shape [1,3], whose first"),
         (ANY_RANK, "input x of signature odd has shape [...], whose first"),
@@ -202,3 +203,14 @@ def test_memory_grows_with_the_model(bundled):
     assert container(bundled)["resources"]["limits"] == {"memory": "1024Mi"}
     service = yaml.safe_load((bundled / "docker-compose.yaml").read_text())["services"]["my-digits"]
     assert service["mem_limit"] == "1024m"
+
+
+def test_templates(bundled):
+    templates = files("serving.deploy") / "templates"
+    found = [Path(path) for path in Path(str(templates)).rglob("*") if path.is_file()]
+    assert len(found) == 9
+    for template in found:
+        assert (bundled / template.relative_to(str(templates))).is_file()
+        if template.suffix == ".yaml":  # also before it is filled, so that editors and linters can read it
+            assert all(isinstance(document, dict) for document in yaml.safe_load_all(template.read_text()))
+    assert not any("${" in path.read_text() for path in bundled.rglob("*.yaml"))

@@ -178,7 +178,7 @@ def test_health_and_reflection(server):
 
 
 def test_watchers_that_leave(server):
-    """Many watch health and leave at once, while others come."""
+    """Many watch health and leave immediately, while others arrive."""
     for _ in range(10):
         watchers = [server.channel.unary_stream(HEALTH + "Watch")(b"", timeout=60) for _ in range(20)]
         for watcher in watchers:

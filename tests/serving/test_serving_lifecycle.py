@@ -12,9 +12,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from serving_testing import Stubs, X, predict_request, publish, refusal, wait_for
 
 import serving
-from serving.elastic_pool import ElasticPool
-from serving.flag_settings import settings_of
-from serving.flags import parser
+from serving.grpc_api.elastic_pool import ElasticPool
+from serving.options.flags import parser
+from serving.options.settings_from_flags import settings_of
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -138,11 +138,11 @@ def test_a_client_that_sends_nothing_holds_up_no_other(base_path):
 def test_absurd_work_is_refused(base_path):
     with serving.Server(model_name="vae", model_base_path=base_path, port=0) as server:
         stubs = Stubs(server.port)
-        # 8 + 12 bytes a row: mean [3] and z [2] in float32.
+        # 8 + 12 bytes per row: mean [3] and z [2] in float32.
         rows = 64 * 1024 * 1024 // 20 + 1
         code, details = refusal(stubs.predict, predict_request("generate", seed=np.zeros(rows, np.int64)))
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert details.endswith(f"send at most {rows - 1} rows a request")
+        assert details.endswith(f"Send at most {rows - 1} rows per request.")
 
 
 def test_a_large_request_is_accepted(base_path):
@@ -161,11 +161,11 @@ def test_unix_socket(base_path, tmp_path):
             serving.Client(f"unix:{path}", model="vae", timeout=30) as client,
         ):
             assert client.status() == {1: "AVAILABLE"}
-            with pytest.raises(OSError, match="another server does"):
+            with pytest.raises(OSError, match="another server listens on it"):
                 serving.Server(**settings).start()
     path.unlink(missing_ok=True)
     path.write_text("a file")
-    with pytest.raises(OSError, match="something else is there"):
+    with pytest.raises(OSError, match="received one that is not a socket"):
         serving.Server(**settings).start()
     with pytest.raises(OSError, match="cannot listen on the socket"):
         serving.Server(**settings | {"grpc_socket_path": str(tmp_path / ("x" * 200))}).start()
@@ -231,15 +231,15 @@ def test_tls(base_path, keys, tmp_path):
 
 def test_flags_that_do_not_go_together(tmp_path, keys):
     for text, words in (
-        ("client_verify: true " + _ssl_config(tmp_path, keys).read_text(), "client_verify needs custom_ca"),
-        ('server_key: "path/to.key"', "must be the text of a PEM file"),
+        ("client_verify: true " + _ssl_config(tmp_path, keys).read_text(), "client_verify: expected custom_ca with it"),
+        ('server_key: "path/to.key"', "expected the contents of a PEM file"),
     ):
         (tmp_path / "wrong.config").write_text(text)
         with pytest.raises(ValueError, match=words):
             _settings(f"--ssl_config_file={tmp_path / 'wrong.config'}")
     batching = tmp_path / "batching.config"
     for text, words in (
-        ("max_batch_size { value: 0 }", "max_batch_size must be positive"),
+        ("max_batch_size { value: 0 }", "max_batch_size: expected a positive number, received 0"),
         ("allowed_batch_sizes: 4", "end with max_batch_size"),
         ("pad_variable_length_inputs: true", "pad_variable_length_inputs is not supported"),
         ("max_batch_size { value: many }", "Error parsing text-format tensorflow.serving.BatchingParameters"),
@@ -247,7 +247,7 @@ def test_flags_that_do_not_go_together(tmp_path, keys):
         batching.write_text(text)
         with pytest.raises(ValueError, match=words):
             _settings("--enable_batching", f"--batching_parameters_file={batching}")
-    with pytest.raises(ValueError, match="without --enable_batching"):
+    with pytest.raises(ValueError, match="expected --enable_batching with it"):
         _settings(f"--batching_parameters_file={batching}")
     with pytest.raises(ValueError, match="name=value"):
         _settings("--grpc_channel_arguments=grpc.max_connection_age_ms")
@@ -278,7 +278,7 @@ def test_flags_become_settings(tmp_path):
 
 
 def test_pool_adds_threads_only_while_nothing_gets_done():
-    pool = ElasticPool(2, 4)
+    pool = ElasticPool(core=2, most=4)
     assert sorted(pool.map(lambda n: n * n, range(500))) == [n * n for n in range(500)]
     assert pool.threads == 2
     go = threading.Event()

@@ -1,4 +1,4 @@
-"""What a large request took goes back to the system once it is answered."""
+"""The memory of a large request goes back to the system once it is answered."""
 
 import platform
 import subprocess
@@ -12,7 +12,7 @@ import serving
 # Freed arrays below one that stays: glibc would by default keep them for the next, all 200 MB.
 CODE = """
 import numpy as np
-from serving.memory import give_back_freed_memory
+from serving.main import give_back_freed_memory
 if {first}: give_back_freed_memory()
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
@@ -26,7 +26,7 @@ print(resident() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told how to keep memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 @pytest.mark.parametrize("first", [True, False])
 def test_freed_memory_goes_back(first):
     process = subprocess.run(

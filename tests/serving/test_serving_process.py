@@ -156,10 +156,10 @@ def test_missing_base_path(capfd, tmp_path):
 
 def test_no_version(capfd, tmp_path):
     (tmp_path / "latest").mkdir()
-    assert f"no version of model vae under {tmp_path}: a version is a directory" in _failure(capfd, tmp_path)
+    assert f"no version of model vae under {tmp_path}: expected a directory named" in _failure(capfd, tmp_path)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no protocol buffer"])
+@pytest.mark.parametrize("content", [None, b"", b"not a protocol buffer"])
 def test_unloadable(capfd, tmp_path, content):
     (tmp_path / "3").mkdir()
     if content is not None:
@@ -170,7 +170,7 @@ def test_unloadable(capfd, tmp_path, content):
 def test_port_taken(capfd, server, tmp_path, exports):
     publish(exports[1], tmp_path / "vae", 1)
     line = _failure(capfd, tmp_path / "vae", f"--port={server.port}")
-    assert line == f"serving: cannot listen on 127.0.0.1:{server.port}: is the port taken?"
+    assert line == f"serving: cannot listen on 127.0.0.1:{server.port}: is the port in use?"
 
 
 @pytest.mark.stress

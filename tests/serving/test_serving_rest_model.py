@@ -7,20 +7,10 @@ import tensorflow as tf
 from serving_rest_testing import PREDICT, ask, serve
 from serving_testing import EVENT, SEEDS, X, metadata_request, predict_request, refusal, status_request
 
-from serving.rest.handlers import Handlers
-
 
 @pytest.fixture(scope="module")
 def rest(server):
-    service = server.prediction
-    handlers = Handlers(
-        service.predict,
-        service.classify,
-        service.regress,
-        service.get_model_metadata,
-        server.model_service.get_model_status,
-    )
-    with serve(handlers) as rest:
+    with serve(server.methods) as rest:
         yield rest
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from serving_rest_testing import PREDICT, FakeModel, ask, serve
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def model():
 
 @pytest.fixture
 def rest(model):
-    with serve(model.handlers()) as rest:
+    with serve(model) as rest:
         yield rest
 
 
@@ -68,9 +68,9 @@ def test_unknown_model(rest):
         (b'{"instances": [1],}', "JSON Parse error"),
         (b'{"instances": ["\xff"]}', "JSON Parse error: Not UTF-8 at offset: 16"),
         (b"[1]", r"JSON Value: \[1\] Is not object"),
-        (b'{"inputs": 1, "inputs": 2}', 'JSON Parse error: The key "inputs" comes twice'),
+        (b'{"inputs": 1, "inputs": 2}', 'JSON Parse error: The key "inputs" occurs twice'),
         (b'{"inputs": ' + b"[" * 100_000, "JSON Parse error: Nested too deeply"),
-        (b'{"inputs": ' + b"[" * 400 + b"1" + b"]" * 400 + b"}", "makes no tensor"),
+        (b'{"inputs": ' + b"[" * 400 + b"1" + b"]" * 400 + b"}", "cannot be converted to a tensor"),
         (b'{"inputs": ' + b"9" * 5000 + b"}", "JSON Parse error"),
         (b'{"instances": [1], "inputs": [1]}', "expecting only one of 'inputs' or 'instances' keys to exist"),
         (b"{}", "Missing 'inputs' or 'instances' key"),

@@ -11,7 +11,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.core.request_error import RequestError
+from serving.core.errors import RequestError
 from serving.rest.tensor_reading import read_tensor
 from serving.rest.tensor_writing import write_floats, write_rows, write_tensor
 

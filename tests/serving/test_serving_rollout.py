@@ -107,7 +107,7 @@ class Load:
             thread.join(60)
 
     def _ask(self, port: int, number: int) -> None:
-        # Whole numbers, no two alike, so that a product tells the version and the row.
+        # Distinct integers, so that a product identifies the version and the row.
         x = np.arange(2 * ROWS, dtype=np.float32).reshape(ROWS, 2) + 1 + 100 * number
         request = predict_request(model="m", x=x)
         stubs, last, rng = Stubs(port), 0, random.Random(number)

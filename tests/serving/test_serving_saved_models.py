@@ -1,4 +1,4 @@
-"""Which SavedModel is loaded, and whatever a signature of TensorFlow 2 may be."""
+"""Which SavedModel is loaded, and all kinds of TensorFlow 2 signatures."""
 
 import shutil
 

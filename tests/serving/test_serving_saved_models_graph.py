@@ -90,9 +90,9 @@ def test_signatures_that_cannot_be_run_are_refused_and_the_others_served(odditie
     for name, words in {
         "unfed": "placeholder",
         "twice": "more than once",
-        "sparse_in": 'input "sparse" is no dense tensor but coo_sparse',
-        "sparse_out": 'output "sparse" is no dense tensor but coo_sparse',
-        "resource": 'output "resource" has dtype 20, which requests cannot carry',
+        "sparse_in": 'input "sparse": expected a dense tensor, received coo_sparse',
+        "sparse_out": 'output "sparse": expected a dense tensor, received coo_sparse',
+        "resource": 'output "resource": expected a dtype that requests can carry, received 20',
     }.items():
         code, details = run_refusal(oddities, name, x=X)
         assert code is INVALID

@@ -14,8 +14,6 @@ from serving_testing import free_port
 
 import keras_vae as kv
 import serving
-from serving.client.results import Generated
-from serving.core.batching import Batching
 
 SEEDS = np.array([0, 1, 63, 2**62, -5, 2024, 2**63 - 1, -(2**63)])
 COMPANY = 64
@@ -35,7 +33,7 @@ def server(base_path):
         yield server
 
 
-def one_by_one(port: int) -> list[Generated]:
+def one_by_one(port: int) -> list[serving.Outputs]:
     with serving.Client(f"127.0.0.1:{port}", model="digits", timeout=60) as client:
         client.wait_until_ready(60)
         return [client.generate(seeds=[seed]) for seed in SEEDS]
@@ -67,7 +65,7 @@ def test_in_one_request(server, alone):
 
 def test_in_a_batch_of_other_clients_requests(base_path, alone):
     # So long a wait that a batch runs only once it is full; the recorded requests would wait in vain.
-    batching = Batching(max_batch_size=COMPANY, batch_timeout_micros=120_000_000)
+    batching = serving.Batching(max_batch_size=COMPANY, batch_timeout_micros=120_000_000)
     settings = {"batching": batching, "enable_model_warmup": False}
     rng = np.random.default_rng(0)
     with (
@@ -79,7 +77,7 @@ def test_in_a_batch_of_other_clients_requests(base_path, alone):
             seeds = rng.permutation(np.concatenate([SEEDS, others]))
             together = threading.Barrier(COMPANY)
 
-            def generate(seed: int, together: threading.Barrier = together) -> Generated:
+            def generate(seed: int, together: threading.Barrier = together) -> serving.Outputs:
                 with serving.Client(f"127.0.0.1:{server.port}", model="digits", timeout=110) as client:
                     client.metadata()
                     together.wait(60)

@@ -1,0 +1,1 @@
+"""A server's options: command-line flags, configuration files, and the settings made from them."""

@@ -1,0 +1,27 @@
+"""What server and client share other than tensors: names in messages, size limits, and the notation of shapes."""
+
+from collections.abc import Iterable
+
+# The one metadata field that can be asked for, and the signature meant by an empty name.
+SIGNATURE_DEF = "signature_def"
+DEFAULT_SIGNATURE = "serving_default"
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+# One value may stand for a whole tensor in a message. Such a tensor may not be larger than one sent in full, or a
+# request of thirty bytes could claim all the memory there is.
+MAX_FILLED_TENSOR_BYTES = MAX_MESSAGE_BYTES
+
+
+def format_shape(shape: Iterable[int | None] | None) -> str:
+    """Writes a shape as TensorFlow does.
+
+    Args:
+        shape: The sizes, None where any size will do; None for an unknown rank.
+
+    Returns:
+        Text such as `[?,28,28]`, or `[...]` for an unknown rank.
+    """
+    if shape is None:
+        return "[...]"
+    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
