@@ -156,6 +156,7 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("train --run r --likelihood parts:", "--likelihood: expected package.module:Name, received 'parts:'"),
         ("train --run r --likelihood no_module:Poisson", "--likelihood: .*no_module cannot be imported .*No module"),
         ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow', but the module math has no 'Flow'"),
+        ("train --run r --prior math:gcd", "--prior: expected a class or a function, received math:gcd, which is <"),
         ("train --run r --prior mixture", "--prior: expected package.module:Name, received 'mixture'"),
         ("train --run r --objective math:pi --model iwae", "--objective goes with --model vae, .*--model iwae"),
         ("train --run r --hidden 4 8 --hidden 3", "Parameter --hidden specified multiple times"),
@@ -269,7 +270,7 @@ def test_a_likelihood_of_ones_own_is_passed_on_and_stored_by_name(tmp_path, monk
         raise ValueError("seen")
 
     monkeypatch.setattr("keras_vae.training.run.models.make", make)
-    images = np.zeros([4, 8, 8], np.uint8)
+    images = np.full([4, 8, 8], 250, np.uint8)
     np.savez("d.npz", x_train=images, x_test=images)
     for name in ("Mine", "make"):
         assert cli.main(["train", "--run", "run", "--data", "d.npz", "--likelihood", f"own_likelihood:{name}"]) == 1

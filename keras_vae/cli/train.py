@@ -1,10 +1,12 @@
 """`keras-vae train`."""
 
+import inspect
 import sys
 from typing import Any
 
 from keras_vae.cli.errors import UsageError
 from keras_vae.cli.options import Train
+from keras_vae.families import Family
 from keras_vae.training import Run, RunConfig, read_history, strategy
 from keras_vae.training.cluster import Cluster
 from keras_vae.utils.imports import import_object, is_import_path
@@ -32,20 +34,20 @@ def run(options: Train) -> None:
 
 
 def _check_own_parts(config: RunConfig) -> None:
-    for flag, text in (
-        ("--likelihood", config.likelihood),
-        ("--prior", config.prior),
-        ("--objective", config.objective),
-    ):
-        if text is not None and is_import_path(text):
-            try:
-                import_object(text)
-            except ValueError as error:
-                raise UsageError(f"{flag}: {error}") from error
     if config.objective is not None and config.model != "vae":
         raise UsageError(f"--objective goes with --model vae, received --model {config.model}")
     if config.objective is not None and config.num_samples is not None:
         raise UsageError(f"--samples: expected none with --objective, received {config.num_samples}")
+    own = {"--likelihood": config.likelihood, "--prior": config.prior, "--objective": config.objective}
+    for flag, text in own.items():
+        if text is None or not is_import_path(text):
+            continue
+        try:
+            found = import_object(text)
+        except ValueError as error:
+            raise UsageError(f"{flag}: {error}") from error
+        if not (inspect.isclass(found) or inspect.isfunction(found) or isinstance(found, Family)):
+            raise UsageError(f"{flag}: expected a class or a function, received {text}, which is {found!r}")
 
 
 def _strategy(options: Train) -> Any:
