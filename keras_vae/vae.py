@@ -237,7 +237,7 @@ class VAE(Composition):
         | signature | inputs | outputs |
         |---|---|---|
         | `generate` (and `serving_default`) | `seed` [batch] int64 | `mean` [batch, *event], `z` [batch, *latent] |
-        | `draw` | `seed` [batch] int64 | `draw` [batch, *event], x ~ p(x given z), and `z` |
+        | `draw` | `seed` [batch] int64 | `draw` [batch, *event], x ~ p(x given z), `mean` and `z` |
         | `encode` | `x` [batch, *event] | `mean`, `scale` [batch, *latent] |
         | `decode` | `z` [batch, *latent] | `mean` [batch, *event] and the likelihood's parameters |
         | `reconstruct` | `x` | `mean` [batch, *event] |

@@ -31,6 +31,8 @@ POSTERIORS: dict[str, Callable[[], families.Family]] = {
     "gumbel": lambda: families.GumbelSoftmax(CATEGORIES, temperature=kv.schedules.Exponential(1.0, 0.5, steps=100)),
     "bernoulli": lambda: families.Bernoulli(LATENT),
     "relaxed_bernoulli": lambda: families.RelaxedBernoulli(LATENT, temperature=0.7, straight_through=True),
+    # Of each of two groups.
+    "chain": lambda: families.Normal(LATENT),
 }
 _ELEMENTWISE = {"normal": "normal", "piecewise": "piecewise", "one_hot": "one_hot", "bernoulli": "bernoulli"}
 _SPACE = {
@@ -40,6 +42,7 @@ _SPACE = {
     "gumbel": "one_hot",
     "bernoulli": "bernoulli",
     "relaxed_bernoulli": "bernoulli",
+    "chain": "chain",
 }
 # Each takes the posterior's name and the shape of x.
 PRIORS: dict[str, Callable[[str, tuple[int, ...]], kv.priors.Prior]] = {
@@ -52,6 +55,12 @@ PRIORS: dict[str, Callable[[str, tuple[int, ...]], kv.priors.Prior]] = {
     "maf": lambda posterior, x: kv.priors.MaskedAutoregressiveFlow(LATENT, flows=2, hidden=[8]),
     "autoregressive": lambda posterior, x: kv.priors.Autoregressive(POSTERIORS[_SPACE[posterior]](), hidden=[8]),
     "conditional": lambda posterior, x: kv.ConditionalPrior(kv.networks.MLP([8]), POSTERIORS[_SPACE[posterior]]()),
+    "chain": lambda posterior, x: kv.priors.Chain(
+        {
+            "z2": kv.priors.StandardNormal(LATENT),
+            "z1": kv.Decoder(kv.networks.MLP([8]), families.Normal(LATENT)),
+        }
+    ),
 }
 LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
     "bernoulli": families.Bernoulli,
@@ -132,7 +141,8 @@ class Golden:
         closed_form = self.objective in ("elbo", "elbo_5", "free_bits", "info_vae") and self.prior in _FACTORIZED_PRIORS
         factorized = self.posterior in _FACTORIZED_POSTERIORS and self.prior in _FACTORIZED_PRIORS
         return not (
-            (self.prior in _REAL_PRIORS and not real)
+            ((self.prior == "chain") != (self.posterior == "chain"))
+            or (self.prior in _REAL_PRIORS and not real)
             or (self.prior == "uniform" and real)
             or (self.prior == "conditional" and self.condition == "none")
             or (exact_discrete and self.objective not in _SCORE)
@@ -146,8 +156,10 @@ class Golden:
         conv = self.network == "conv"
         encoder = kv.networks.ConvEncoder([4, 8], units=16) if conv else kv.networks.MLP([16])
         decoder = kv.networks.ConvDecoder((8, 8), [8, 4], units=16) if conv else kv.networks.MLP([16])
+        first = kv.Encoder(encoder, POSTERIORS[self.posterior]())
+        second = kv.Encoder(kv.networks.MLP([8]), POSTERIORS[self.posterior]())
         return kv.VAE(
-            encoder=kv.Encoder(encoder, POSTERIORS[self.posterior]()),
+            encoder=kv.ChainEncoder({"z1": first, "z2": second}) if self.posterior == "chain" else first,
             decoder=kv.Decoder(decoder, LIKELIHOODS[self.likelihood](self.image)),
             prior=PRIORS[self.prior](self.posterior, self.image),
             objective=OBJECTIVES[self.objective](),

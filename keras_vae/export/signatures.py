@@ -42,7 +42,7 @@ def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
 
     def draw(seed: tf.Tensor, *condition: tf.Tensor) -> Tensors:
         found = model.generate(seed, condition=_only(condition), draws=True)
-        return {"draw": found["draw"], **by_group(found["z"], "z", model)}
+        return {"draw": found["draw"], "mean": found["mean"], **by_group(found["z"], "z", model)}
 
     def encode(x: tf.Tensor, *condition: tf.Tensor) -> Tensors:
         found = model.encode(x, condition=_only(condition))

@@ -1,12 +1,12 @@
 """Finding the likelihood that a user means: by name, by class, by object, or by where it is defined."""
 
-import importlib
 import inspect
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from keras_vae.families import LIKELIHOODS, Family
 from keras_vae.utils.arguments import as_shape, lookup
+from keras_vae.utils.imports import import_object
 
 Likelihood: TypeAlias = str | type[Family] | Family
 
@@ -85,14 +85,10 @@ def as_likelihood(value: Any, event_shape: int | Sequence[int], **options: Any) 
 
 
 def _imported(path: str) -> type[Family] | Family:
-    module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(
-            f"likelihood: expected 'package.module:Name', a family that can be imported, received {path!r} ({error}). "
-            "Check the spelling and PYTHONPATH"
-        ) from error
+        found = import_object(path)
+    except ValueError as error:
+        raise ValueError(f"likelihood: {error}. Check the spelling and PYTHONPATH") from error
     if not _is_family(found):
         raise ValueError(
             f"likelihood: expected {path!r} to be a Family class or object, received {found!r}. "

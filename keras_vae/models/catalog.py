@@ -25,6 +25,7 @@ CATALOG: dict[str, tuple[str, str]] = {
     "cyclical-annealing": ("Fu et al. 2019", "the KL's weight rises from 0 to 1 in cycles"),
     "free-bits": ("Kingma et al. 2016", "each latent may carry 0.1 nats at no cost"),
     "iwae": ("Burda, Grosse & Salakhutdinov 2016", "the importance-weighted bound of five samples"),
+    "hierarchical": ("Burda, Grosse & Salakhutdinov 2016", "two layers of latents, the importance-weighted bound"),
     "sticking-the-landing": ("Roeder, Wu & Duvenaud 2017", "a gradient that vanishes at the exact posterior"),
     "dreg": ("Tucker et al. 2019", "the importance-weighted bound with doubly reparameterized gradients"),
     "beta-tc-vae": ("Chen et al. 2018", "the total correlation of the latents has a weight of 6"),

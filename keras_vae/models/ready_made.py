@@ -179,6 +179,8 @@ _PARTS: dict[str, Callable[[Wanted], Parts]] = {
     "cyclical-annealing": lambda w: {"objective": w.elbo(beta=Cyclical(0.0, 1.0, period=_STEPS))},
     "free-bits": lambda w: {"objective": w.elbo(free_bits=0.1)},
     "iwae": lambda w: {"objective": IWAE(w.k(5))},
+    # Half as many latents in the second layer, as in the paper: 100 and 50.
+    "hierarchical": lambda w: {"objective": IWAE(w.k(5)), "latent_size": [w.latents, max(1, w.latents // 2)]},
     "sticking-the-landing": lambda w: {"objective": w.elbo(estimator="sticking_the_landing")},
     "dreg": lambda w: {"objective": IWAE(w.k(5), estimator="doubly_reparameterized")},
     "beta-tc-vae": _beta_tc,
@@ -245,7 +247,8 @@ def make(
         classes: Number of classes, for conditional models.
         examples: Training examples as the model sees them, `[n, *event]` (pixels in [0, 1], not 0 to 255), for models
             that start from examples or need their number.
-        others: Other arguments of `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `scale`, `seed`.
+        others: Other arguments of `keras_vae.models.vae`: `likelihood`, `network`, `hidden`, `upper_hidden`, `scale`,
+            `seed`.
 
     Returns:
         An uncompiled `keras_vae.VAE`.

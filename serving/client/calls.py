@@ -2,7 +2,7 @@
 
 import operator
 import warnings
-from collections.abc import AsyncGenerator, Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, KeysView, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -22,9 +22,6 @@ _ALL_ROWS = [slice(None)]
 
 # How often a divided call is started because its version was retired; versions do not change that fast.
 _MOST_ATTEMPTS = 5
-
-# The output of `generate` that holds draws from the likelihood.
-_DRAW = "draw"
 
 
 class Outputs:
@@ -95,20 +92,18 @@ class Calls:
 
     async def generate(self, seeds: npt.ArrayLike, *, condition: Any, draws: bool, progress: bool) -> Outputs:
         """Generates from seeds."""
-        without = () if draws else (_DRAW,)
-        arrays = await self.predict("generate", {"seed": seeds}, None, condition, progress, without)
-        if not draws:
-            arrays.pop(_DRAW, None)  # of a version newer than the one known
-        elif _DRAW not in arrays:
-            raise ValueError(
-                f"{self.connection.target}, signature 'generate': expected an output {_DRAW!r}, received"
-                f" {sorted(arrays)}. Serve a version whose signature draws from the likelihood, or pass draws=False."
-            )
-        return _ordered(arrays, ("mean", "z"))
+        # A signature of its own, so that nobody waits for draws who has not asked for them.
+        signature = "draw" if draws else "generate"
+        return _ordered(await self.predict(signature, {"seed": seeds}, None, condition, progress), ("mean", "z"))
 
     async def encode(self, x: npt.ArrayLike, condition: Any, progress: bool) -> Outputs:
         """Encodes a batch."""
         return _ordered(await self.predict("encode", {"x": x}, None, condition, progress), ("mean", "scale"))
+
+    async def decode(self, z: Any, condition: Any, progress: bool) -> np.ndarray:
+        """Decodes latents, bare or by group."""
+        inputs = {f"z/{group}": value for group, value in z.items()} if isinstance(z, Mapping) else {"z": z}
+        return await self.mean("decode", inputs, condition, progress)
 
     async def mean(self, signature: str, inputs: Mapping[str, Any], condition: Any, progress: bool) -> np.ndarray:
         """Returns a signature's output `mean`."""
@@ -129,15 +124,11 @@ class Calls:
         outputs: Sequence[str] | None,
         condition: Any,
         progress: bool,
-        without: Iterable[str] = (),
     ) -> dict[str, np.ndarray]:
-        """Runs a signature, in parts if it is large, and joins their answers.
-
-        All outputs are asked for if none is named, except those in `without`.
-        """
+        """Runs a signature, in parts if it is large, and joins their answers."""
         attempts = 0
         while True:
-            plan = await self._plan(signature, inputs, outputs or (), condition, without)
+            plan = await self._plan(signature, inputs, outputs or (), condition)
             attempts += 1
             try:
                 return _joined([answer async for answer in self._answers(signature, plan, progress)])
@@ -173,14 +164,13 @@ class Calls:
         inputs: Mapping[str, Any],
         outputs: Sequence[str],
         condition: Any,
-        without: Iterable[str] = (),
     ) -> _Plan:
         asked = f"{self.connection.target}, signature {signature!r}"
         known = self._known
         if known is not None and signature in known[0]:
             spec = known[0][signature]
             try:
-                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, without)
+                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
             except ValueError:
                 pass  # a newer version may accept them: ask before refusing
         signatures = await self.metadata()
@@ -189,7 +179,7 @@ class Calls:
             expected = f"one of the signatures {', '.join(sorted(signatures))}"
             return _Plan(unfitted(inputs, condition, asked), outputs, _ALL_ROWS, expected)
         spec = signatures[signature]
-        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, without)
+        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
 
     def _divided(
         self,
@@ -197,10 +187,7 @@ class Calls:
         arrays: dict[str, np.ndarray],
         outputs: Sequence[str],
         spec: SignatureSpec,
-        without: Iterable[str],
     ) -> _Plan:
-        if spec.outputs.keys() & set(without):
-            outputs = outputs or sorted(spec.outputs.keys() - set(without))
         parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
         return _Plan(arrays, outputs, parts, spec.takes())
 

@@ -78,17 +78,16 @@ class Client:
             n: How many to generate from consecutive seeds, instead of `seeds`.
             seed: The first of the `n` seeds; 0 by default.
             condition: For a conditional model, such as the label 7: one for all, or one per seed.
-            draws: Whether to return draws from the likelihood too, in an output `draw`.
+            draws: Whether to ask the signature `draw`, which also returns `draw`, x ~ p(x|z), `[batch, *event]`.
             progress: Whether to show a progress bar.
 
         Returns:
-            The signature's outputs: the decoder's `mean`, `[batch, *event]`, and the latent points `z`,
-            `[batch, *latent]`, and any others it has.
+            The signature's outputs: the decoder's `mean`, `[batch, *event]`, the latents `z`, `[batch, *latent]`, or
+            `z/<group>` for each of several groups, and any others it has.
 
         Raises:
-            ValueError: If not exactly one of `seeds` and `n` is given, a seed does not fit in 64 bits, or the model
-                does not serve draws.
-            ServingError: If the server does not answer.
+            ValueError: If not exactly one of `seeds` and `n` is given, or a seed does not fit in 64 bits.
+            ServingError: If the server does not answer, or does not serve draws.
         """
         seeds = seeds_to_send(seeds, n, seed)
         return finish(self._calls.generate(seeds, condition=condition, draws=draws, progress=progress))
@@ -110,11 +109,17 @@ class Client:
         """
         return finish(self._calls.encode(x, condition, progress))
 
-    def decode(self, z: npt.ArrayLike, *, condition: npt.ArrayLike | None = None, progress: bool = False) -> np.ndarray:
+    def decode(
+        self,
+        z: npt.ArrayLike | Mapping[str, npt.ArrayLike],
+        *,
+        condition: npt.ArrayLike | None = None,
+        progress: bool = False,
+    ) -> np.ndarray:
         """Decodes latent points.
 
         Args:
-            z: The points, `[batch, *latent]`.
+            z: The latents, `[batch, *latent]`; for several groups a dict of them by group.
             condition: For a conditional model: one for all, or one per row.
             progress: Whether to show a progress bar.
 
@@ -125,7 +130,7 @@ class Client:
             ValueError: If `z` does not fit the model.
             ServingError: If the server does not answer.
         """
-        return finish(self._calls.mean("decode", {"z": z}, condition, progress))
+        return finish(self._calls.decode(z, condition, progress))
 
     def reconstruct(
         self, x: npt.ArrayLike, *, condition: npt.ArrayLike | None = None, progress: bool = False
