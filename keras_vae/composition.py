@@ -11,7 +11,8 @@ from keras_vae.conditions import Condition
 from keras_vae.encoder_decoder import Decoder, LatentEncoder
 from keras_vae.families import Family
 from keras_vae.inference import Inference, LatentGroups
-from keras_vae.inference.inference import begin_prior, sample_prior
+from keras_vae.inference.densities import begin_prior
+from keras_vae.inference.inference import sample_prior
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
 from keras_vae.trainer.objective_trainer import ObjectiveTrainer

@@ -3,15 +3,57 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.encoder_decoder import Decoder, LatentEncoder
+from keras_vae.inference.groups import LatentGroups
 from keras_vae.inference.kl import closed_form_kl, kl_per_latent
+from keras_vae.priors.base import Prior
+from keras_vae.utils import replicas
 
-if TYPE_CHECKING:
-    from keras_vae.inference.inference import Inference
+
+class Parts(Protocol):
+    """The three distributions that a model is composed of."""
+
+    encoder: LatentEncoder
+    decoder: Decoder
+    prior: Prior
+
+
+@dataclass(frozen=True, eq=False)
+class ModelAtBatch:
+    """A model at a batch of x: what densities are computed from.
+
+    Attributes:
+        model: Encoder, decoder and prior.
+        x: The batch, `[batch, *event]`.
+        condition: y as the networks see it, `[batch, size]`, or None.
+        evidence: What the encoder read of x, a nest of tensors, each `[batch, ...]`.
+        step: Training steps taken, a scalar.
+        training: Passed on to networks.
+        rows: Where the batch lies in the global batch; None if there is one replica.
+    """
+
+    model: Parts
+    x: tf.Tensor
+    condition: tf.Tensor | None
+    evidence: Any
+    step: tf.Tensor
+    training: bool | None = None
+    rows: replicas.Rows | None = None
+
+    @functools.cached_property
+    def groups(self) -> LatentGroups:
+        """Names and shapes of the groups of latents."""
+        return LatentGroups({name: family.event_shape for name, family in self.model.encoder.families.items()})
+
+    @functools.cached_property
+    def prior_path(self) -> Any:
+        """The prior before its first group."""
+        return begin_prior(self.model, self.condition, self.training)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +82,7 @@ class Densities:
         draws: The latents, by group.
     """
 
-    def __init__(self, inference: "Inference", draws: Draws) -> None:
+    def __init__(self, inference: ModelAtBatch, draws: Draws) -> None:
         self.inference = inference
         self.z = draws.z
         self._draws = draws
@@ -166,3 +208,13 @@ def total(values: Any) -> tf.Tensor:
 def _prefixes(names: Any) -> list[set[str]]:
     listed = list(names)
     return [set(listed[:count]) for count in range(len(listed))]
+
+
+def begin_prior(model: Parts, condition: tf.Tensor | None, training: bool | None = None) -> Any:
+    """Return the prior's path before its first group, given y as the networks see it."""
+
+    def posterior(x: tf.Tensor) -> tfd.Distribution:
+        of_each = None if condition is None else condition[..., None, :]
+        return model.encoder.distribution(x, of_each, training=training)
+
+    return model.prior.begin(condition, posterior, training)

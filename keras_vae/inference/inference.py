@@ -4,42 +4,23 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.encoder_decoder import Decoder, LatentEncoder
 from keras_vae.families.base import Family, Parameters
-from keras_vae.inference.densities import Densities, Draws
-from keras_vae.inference.groups import LatentGroups
+from keras_vae.inference.densities import Densities, Draws, ModelAtBatch, begin_prior
 from keras_vae.priors.base import Prior
 from keras_vae.utils import replicas
 from keras_vae.utils.seeds import stateless
 
 
-class Parts(Protocol):
-    """The three distributions that a model is composed of."""
-
-    encoder: LatentEncoder
-    decoder: Decoder
-    prior: Prior
-
-
 @dataclass(frozen=True, eq=False)
-class Inference:
+class Inference(ModelAtBatch):
     """q(z|x), p(z) and p(x|z) at a batch of x. Made by `keras_vae.VAE.infer`.
 
     Where a model has one group of latents, z is a tensor; where it has several, z is a dict of them.
-
-    Attributes:
-        model: Encoder, decoder and prior.
-        x: The batch, `[batch, *event]`.
-        condition: y as the networks see it, `[batch, size]`, or None.
-        evidence: What the encoder read of x, a nest of tensors, each `[batch, ...]`.
-        step: Training steps taken, a scalar.
-        training: Passed on to networks.
-        rows: Where the batch lies in the global batch; None if there is one replica.
 
     Example:
         >>> import numpy as np
@@ -50,24 +31,6 @@ class Inference:
         >>> densities.log_likelihood.shape, densities.log_weights.shape
         (TensorShape([3, 5]), TensorShape([3, 5]))
     """
-
-    model: Parts
-    x: tf.Tensor
-    condition: tf.Tensor | None
-    evidence: Any
-    step: tf.Tensor
-    training: bool | None = None
-    rows: replicas.Rows | None = None
-
-    @functools.cached_property
-    def groups(self) -> LatentGroups:
-        """Names and shapes of the groups of latents."""
-        return LatentGroups({name: family.event_shape for name, family in self.model.encoder.families.items()})
-
-    @functools.cached_property
-    def prior_path(self) -> Any:
-        """The prior before its first group."""
-        return begin_prior(self.model, self.condition, self.training)
 
     # Of a model with one group of latents.
 
@@ -228,16 +191,6 @@ class Walk:
         if self._inference.model.encoder.shares_path:
             self.paths[name] = self._path
             self._path = self._inference.model.prior.extend(name, self._path, z, self._inference.training)
-
-
-def begin_prior(model: Parts, condition: tf.Tensor | None, training: bool | None = None) -> Any:
-    """Return the prior's path before its first group, given y as the networks see it."""
-
-    def posterior(x: tf.Tensor) -> tfd.Distribution:
-        of_each = None if condition is None else condition[..., None, :]
-        return model.encoder.distribution(x, of_each, training=training)
-
-    return model.prior.begin(condition, posterior, training)
 
 
 def sample_prior(

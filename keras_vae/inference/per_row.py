@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_vae.families.base import Family, Parameters
-from keras_vae.inference.densities import total
-from keras_vae.inference.inference import Inference, Parts, Walk, begin_prior, group_seed
+from keras_vae.inference.densities import Parts, begin_prior, total
+from keras_vae.inference.inference import Inference, Walk, group_seed
 from keras_vae.utils import seeds as streams
 
 
