@@ -129,7 +129,7 @@ class Composition(ObjectiveTrainer):
             >>> inference.log_weights(inference.sample(3, seed=0)).shape  # log p(x, z) − log q(z|x)
             TensorShape([3, 5])
         """
-        x = tf.convert_to_tensor(x)
+        x = tf.cast(x, self.observed_family.variable_dtype)
         encoded = self._encoded(condition, x, self.event_shape)
         evidence = self.encoder.read(x, encoded, training)
         return Inference(

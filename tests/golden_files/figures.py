@@ -32,6 +32,8 @@ def ask(vae: kv.VAE, asked: Figures) -> Figures:
     x, z = asked["x"], asked["z"]
     y = asked.get("y")
     given: dict[str, Any] = {} if y is None else {"condition": y}
+    if vae.latents.several:
+        z = vae.latents.unflatten(tf.constant(z))
     vae.run_eagerly = True  # one batch each: tracing would take longer
     answers = {
         "log_weights": vae.log_weights(x, _WEIGHT_SAMPLES, seed=tf.constant(_NOISE), **given),
@@ -82,7 +84,10 @@ def read(path: Path) -> Figures:
 
 
 def _named(question: str, answers: dict[str, Any]) -> dict[str, Any]:
-    return {f"{question}/{name}": value for name, value in answers.items()}
+    found = {}
+    for name, value in answers.items():
+        found |= _named(f"{question}/{name}", value) if isinstance(value, dict) else {f"{question}/{name}": value}
+    return found
 
 
 def _registered_names(config: Any) -> set[str]:

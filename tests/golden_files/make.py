@@ -3,7 +3,8 @@
 Run at commit 666c27d with TensorFlow 2.21.0, TensorFlow Probability 0.25.0, Keras 3.15.1 and NumPy 2.4.6 on a CPU.
 Later versions must read these files, also when classes, modules and settings have new names, and give the same figures.
 So old files are NEVER made again: `python -m tests.golden_files.make` leaves a file that exists alone, and only adds
-new ones. An entry below whose file exists is a record of how it was made; it may use names that are gone.
+new ones (`two_layers_iwae` came with groups of latents). An entry below whose file exists is a record of how it was
+made; it may use names that are gone.
 """
 
 import json
@@ -41,13 +42,20 @@ class Golden:
     conv: bool = False
     optimizer: Callable[[], Any] = lambda: keras.optimizers.Adam(1e-2)
     policy: str = "float32"
+    # A second group of latents, read off the first.
+    upper: Callable[[], Any] | None = None
 
     def build(self) -> kv.VAE:
         """Compose and compile the model."""
         encoder = kv.networks.ConvEncoder([4], units=8) if self.conv else kv.networks.MLP([8])
-        decoder = kv.networks.ConvDecoder((4, 4), [4], units=8) if self.conv else kv.networks.MLP([8], "tanh")
+        decoder = (
+            kv.networks.ConvDecoder((4, 4), [4], units=8) if self.conv else kv.networks.MLP([8], activation="tanh")
+        )
+        lower = kv.Encoder(encoder, self.posterior())
         vae = kv.VAE(
-            encoder=kv.Encoder(encoder, self.posterior()),
+            encoder=lower
+            if self.upper is None
+            else kv.ChainEncoder({"z1": lower, "z2": kv.Encoder(kv.networks.MLP([4]), self.upper())}),
             decoder=kv.Decoder(decoder, self.likelihood()),
             prior=self.prior(),
             objective=self.objective(),
@@ -188,6 +196,15 @@ MODELS: dict[str, Golden] = {
         values="real",
         policy="float64",
     ),
+    "two_layers_iwae": Golden(
+        posterior=lambda: families.Normal(3),
+        likelihood=lambda: families.Bernoulli(VECTOR),
+        prior=lambda: priors.Chain(
+            {"z2": priors.StandardNormal(2), "z1": kv.Decoder(kv.networks.MLP([4]), families.Normal(3))}
+        ),
+        objective=lambda: objectives.IWAE(3),
+        upper=lambda: families.Normal(2),
+    ),
 }
 EXPORTED = "conv_label"
 _RUN = ["--data", "digits.npz", "--batch-size", "8", "--seed", "5", "--epochs", "2", "--latent", "2"]
@@ -210,7 +227,10 @@ def make_model(name: str) -> None:
     vae.fit(x, y, batch_size=8, epochs=4, verbose=0)
     path = HERE / f"{name}.keras"
     vae.save(path)
-    z = vae.generate(np.arange(100, 100 + ASKED), *([] if y is None else [y[:ASKED]]))["z"]
+    given = {} if y is None else {"condition": y[:ASKED]}
+    z = vae.generate(np.arange(100, 100 + ASKED), **given)["z"]
+    if vae.latents.several:
+        z = vae.latents.flatten(z)
     asked = {"x": x[:ASKED], "z": np.array(z, np.float32), **({} if y is None else {"y": y[:ASKED]})}
     _write(f"{name}.npz", {**asked, **ask(vae, asked)})
 
