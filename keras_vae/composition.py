@@ -61,8 +61,7 @@ class Composition(ObjectiveTrainer):
         condition = None if self.condition is None else (None, self.condition.size)
         if not self.encoder.built:
             self.encoder.build(tuple(input_shape), condition)
-        own = self.prior.conditional or not self.prior.built
-        self.prior.build(condition if own else (None, *self.prior.decoder_input_shape))
+        self.prior.build(condition)
         if not self.decoder.built:
             self.decoder.build((None, *self.prior.decoder_input_shape), condition)
         for layer in self.objective_layers:
@@ -137,6 +136,7 @@ class Composition(ObjectiveTrainer):
             x=x,
             condition=encoded,
             evidence=evidence,
+            prior_path=begin_prior(self, encoded, training),
             step=tf.convert_to_tensor(self._steps),
             training=training,
             rows=replicas.rows(tf.nest.flatten(evidence)[0]),

@@ -58,4 +58,4 @@ class StubModel:
         self.prior, self.decoder = StubPrior(prior), StubDecoder(likelihood)
 
     def infer(self, x, *, condition=None, training=None):
-        return Inference(self, x, None, self.encoder.read(x), tf.constant(0), training)
+        return Inference(self, x, None, self.encoder.read(x), self.prior.begin(), tf.constant(0), training)

@@ -32,6 +32,7 @@ class ModelAtBatch:
         x: The batch, `[batch, *event]`.
         condition: y as the networks see it, `[batch, size]`, or None.
         evidence: What the encoder read of x, a nest of tensors, each `[batch, ...]`.
+        prior_path: The prior's path before its first group.
         step: Training steps taken, a scalar.
         training: Passed on to networks.
         rows: Where the batch lies in the global batch; None if there is one replica.
@@ -41,6 +42,7 @@ class ModelAtBatch:
     x: tf.Tensor
     condition: tf.Tensor | None
     evidence: Any
+    prior_path: Any
     step: tf.Tensor
     training: bool | None = None
     rows: replicas.Rows | None = None
@@ -49,11 +51,6 @@ class ModelAtBatch:
     def groups(self) -> LatentGroups:
         """Names and shapes of the groups of latents."""
         return LatentGroups({name: family.event_shape for name, family in self.model.encoder.families.items()})
-
-    @functools.cached_property
-    def prior_path(self) -> Any:
-        """The prior before its first group."""
-        return begin_prior(self.model, self.condition, self.training)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """What a model says of a batch: samples of q(z|x), and the densities of any latents."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,18 +39,18 @@ class Inference(ModelAtBatch):
         (family,) = self._only(self.model.encoder.families.values())
         return family
 
-    @functools.cached_property
+    @property
     def parameters(self) -> Parameters:
         """The only group's parameters, each `[batch, ...]`."""
         (name,) = self._only(self.model.encoder.families)
         return self._parameters(name, self.evidence, {}, None)[0]
 
-    @functools.cached_property
+    @property
     def posterior(self) -> tfd.Distribution:
         """q(z|x) of the only group, batch shape `[batch]`."""
         return self.family.distribution(self.parameters)
 
-    @functools.cached_property
+    @property
     def prior(self) -> tfd.Distribution:
         """p(z) of the only group: batch shape `[]`, or `[batch]` if it depends on the condition."""
         (name,) = self._only(self.model.prior.groups)
@@ -162,7 +161,8 @@ class Inference(ModelAtBatch):
 
     def at(self, evidence: Any, condition: tf.Tensor | None) -> "Inference":
         """Return the inference at other rows: their evidence and their condition."""
-        return dataclasses.replace(self, evidence=evidence, condition=condition, rows=None)
+        path = begin_prior(self.model, condition, self.training)
+        return dataclasses.replace(self, evidence=evidence, condition=condition, prior_path=path, rows=None)
 
 
 class Walk:

@@ -37,7 +37,7 @@ class Prior(keras.layers.Layer):
         self.built = True
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        """Create nothing: the constructor made the weights. Keras notes the shape for `summary`."""
+        """Create nothing: the constructor made the weights. A prior that depends on y creates them here."""
 
     def distribution(
         self,

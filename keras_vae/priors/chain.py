@@ -88,10 +88,12 @@ class Chain(Prior):
         return self.shapes[self.groups[-1]]
 
     def build(self, condition_shape: Sequence[int | None] | None = None) -> None:
-        """Create the weights of all links."""
+        """Create the weights of all links, for conditions of this shape, `[batch, size]`."""
+        if self.built:
+            return
         first, *others = self.links.values()
+        first.build(condition_shape)
         shape = (None, *first.event_shape)
-        first.build(condition_shape if first.conditional else shape)
         for link in others:
             link.build(shape, condition_shape)
             shape = (None, *link.family.event_shape)
