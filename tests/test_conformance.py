@@ -311,5 +311,5 @@ def test_bad_input_is_refused(name, binary_images):
             vae.fit(x, verbose=0)
         with pytest.raises(ValueError, match="y: expected"):
             vae.fit(x, np.full_like(y, -1) if y.ndim == 1 else y * np.nan, verbose=0)
-        with pytest.raises(ValueError, match="the model has a condition"):
+        with pytest.raises(ValueError, match="Pass condition=y"):
             vae.sample(2)

@@ -49,7 +49,7 @@ def test_gray_pixels_under_bernoulli_point_to_the_cure(vae):
     ("x", "message"),
     [
         (ZEROS[..., 0], r"x: expected shape \(batch, 4, 4, 1\), received \(20, 4, 4\). Add the channel axis"),
-        (ZEROS[0], r"shape \(4, 4, 1\)"),
+        (ZEROS[0], r"received \(4, 4, 1\)"),
         (ZEROS.astype(complex), "expected numbers, received dtype complex128"),
         (np.full(ZEROS.shape, "a"), "expected numbers, received dtype string"),
         (ZEROS[:0], "expected at least one example"),

@@ -62,7 +62,7 @@ def score_function(log_weight: LogWeight, aggregate: Aggregate, signal: tf.Tenso
 def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:
     """Refuse a relaxed family: the score function needs no relaxation."""
     if family.relaxed:
-        exact = type(family).__mro__[1].__name__
+        exact = type(family).__bases__[-1].__name__
         raise ValueError(
             f"{owner}: {type(estimator).__name__} draws exact samples, and {type(family).__name__} is there for "
             f"relaxed ones; wanted keras_vae.families.{exact}, or ELBO with estimator='reparameterized'"

@@ -195,9 +195,12 @@ def check_nan_is_refused(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -
 
 
 def copied(vae: VAE, *, keep_precision: bool = True) -> VAE:
-    """Return a model of the same parts with weights of its own; under the current dtype policy unless kept."""
-    config = vae.get_config()
-    return type(vae).from_config(config if keep_precision else _without_dtypes(config))
+    """Return a copy with the same weights; or, under the current dtype policy, one with new weights."""
+    if not keep_precision:
+        return type(vae).from_config(_without_dtypes(vae.get_config()))
+    copy = type(vae).from_config(vae.get_config())
+    copy.set_weights(vae.get_weights())
+    return copy
 
 
 def _without_dtypes(config: Any) -> Any:

@@ -221,7 +221,7 @@ def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, name: str, 
     return tf.strings.join(
         [
             f"{_MARK}{name}: expected {support.expected} for {owner}, received ",
-            tf.strings.as_string(outside[0]),
+            tf.strings.as_string(outside[0], shortest=outside.dtype.is_floating),
             f". {support.advice}",
         ]
     )

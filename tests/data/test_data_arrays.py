@@ -32,11 +32,11 @@ def test_color_and_examples_pass_through():
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros([0, 4, 4], np.uint8), r"empty.*\(0, 4, 4, 1\)"),
+        (np.zeros([0, 4, 4], np.uint8), r"at least one image.*\(0, 4, 4, 1\)"),
         (np.zeros([3, 0, 4], np.uint8), "expected at least one"),
         (np.zeros([3, 16], np.uint8), r"\(3, 16\).*reshape"),
         (np.zeros([1, 3, 4, 4, 1], np.uint8), r"\(1, 3, 4, 4, 1\)"),
-        (IMAGES.reshape(1, 5, 6, 7), "7 channels.*last"),
+        (IMAGES.reshape(1, 5, 6, 7), r"1 to 4 channels.*\(1, 5, 6, 7\).*last"),
         (IMAGES.astype(np.uint16), "expected dtype uint8.*received uint16"),
         (IMAGES.astype(np.int64), "expected dtype uint8.*received int64"),
         (IMAGES.astype(complex), "expected dtype uint8.*received complex128"),

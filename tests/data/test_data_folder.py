@@ -117,7 +117,7 @@ def test_resizing_keeps_flat_gray(tmp_path):
 @pytest.mark.parametrize("image_size", [(0, 4), (4,), 4, (4.0, 4)])
 def test_bad_image_size(tmp_path, image_size):
     draw(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=r"image_size=.*two positive integers"):
+    with pytest.raises(ValueError, match=r"image_size: expected two positive integers"):
         data.read(tmp_path, "all", image_size=image_size)
 
 

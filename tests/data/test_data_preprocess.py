@@ -147,8 +147,8 @@ def test_only_8_bit_pixels_can_be_dequantized(dtype):
 def test_unknown_names():
     with pytest.raises(ValueError, match=r"'bernouli'.*Did you mean 'bernoulli'"):
         data.load(LEVELS, likelihood="bernouli")
-    with pytest.raises(ValueError, match=r"'dequantized'.*Did you mean 'dequantized'"):
-        data.load(LEVELS, likelihood="normal", preprocess="dequantized")
+    with pytest.raises(ValueError, match=r"'dequantize'.*Did you mean 'dequantized'"):
+        data.load(LEVELS, likelihood="normal", preprocess="dequantize")
 
 
 def test_the_global_seed_has_no_say():

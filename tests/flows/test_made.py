@@ -108,7 +108,7 @@ def test_bad_arguments_are_refused(arguments, message):
 
 
 def test_missing_and_unwanted_context_is_refused():
-    with pytest.raises(ValueError, match="wanted a context"):
+    with pytest.raises(ValueError, match="expected a context"):
         MADE(3, outputs_per_site=2, context_size=2)(tf.zeros([1, 3]))
-    with pytest.raises(ValueError, match="wanted no context"):
+    with pytest.raises(ValueError, match="expected no context"):
         MADE(3, outputs_per_site=2)(tf.zeros([1, 3]), tf.zeros([1, 2]))

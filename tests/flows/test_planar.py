@@ -8,7 +8,7 @@ from tests.flow_checks import differences, jacobian
 
 
 def planar(u, w, b, dtype=tf.float64):
-    return Planar(*(tf.constant(p, dtype) for p in (u, w, b)))
+    return Planar(tf.constant(u, dtype), w=tf.constant(w, dtype), b=tf.constant(b, dtype))
 
 
 def random_parameters(seed, size=3, scale=1.5):
@@ -135,7 +135,7 @@ def test_broadcasts_and_compiles():
 
     eager = run(tf.constant(z))
     assert [tuple(t.shape) for t in eager] == [(5, 4, 6, 2), (5, 4, 6, 2), (5, 4, 6)]
-    one = Planar(*(tf.constant(p[3]) for p in (u, w, b))).inverse(tf.constant(z[2, 1, 0]))
+    one = Planar(tf.constant(u[3]), w=tf.constant(w[3]), b=tf.constant(b[3])).inverse(tf.constant(z[2, 1, 0]))
     np.testing.assert_allclose(eager[1][2, 1, 3], one, rtol=1e-5, atol=1e-6)
     for found, wanted in zip(tf.function(run, jit_compile=True)(tf.constant(z)), eager, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
