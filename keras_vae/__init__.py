@@ -1,7 +1,7 @@
 """Variational autoencoders for Keras 3 on TensorFlow.
 
-Importing this imports neither TensorFlow nor Keras: each part follows when it is first used. Keras can load models from
-files all the same, as it finds the classes through `register_lazily`.
+Importing this package does not import TensorFlow or Keras: each part is imported on first use. Keras can still load
+saved models, because `register_lazily` registers the classes.
 """
 
 from typing import TYPE_CHECKING
@@ -69,7 +69,7 @@ _HOMES = {
     "NotFiniteError": "keras_vae.trainer.finite_check",
 }
 
-# All names that a `.keras` file may hold, those of version 0.1 in the last line; a test compares them with the classes.
+# All names in `.keras` files, with those of version 0.1 in the last line. A test compares them with the classes.
 _REGISTERED = (
     *("VAE", "Encoder", "ChainEncoder", "Decoder", "Label", "Vector", "MLP", "ConvEncoder", "ConvDecoder"),
     *("Bernoulli", "Beta", "ContinuousBernoulli", "DiscretizedLogisticMixture", "FullNormal", "GrayLevels"),
@@ -83,10 +83,10 @@ _REGISTERED = (
 )
 
 __getattr__ = lazy_names(__name__, _HOMES, globals())
-# The ready-made models import every part that has a class of its own.
+# The ready-made models import all classes.
 register_lazily("keras_vae", _REGISTERED, ("keras_vae.models.ready_made",))
 
 
 def __dir__() -> list[str]:
-    """Names the parts, imported or not."""
+    """Return all public names, imported or not."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Composing a model of encoder, decoder, prior and objective, and its distributions."""
+"""A model composed of encoder, decoder, prior and objective, and its distributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,9 +23,9 @@ _PARTS = ("encoder", "decoder", "prior", "objective", "condition")
 
 
 class Composition(ObjectiveTrainer):
-    """Four parts that make a model, checked against each other; `keras_vae.VAE` adds what users do with it.
+    """A model made of compatible parts; `keras_vae.VAE` adds encoding, sampling, scoring, saving and exporting.
 
-    Args and errors: see `keras_vae.VAE`.
+    Arguments and errors: see `keras_vae.VAE`.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Composition(ObjectiveTrainer):
             prior = StandardNormal(family.event_shape)
         if prior is None:
             raise ValueError(
-                f"VAE: the encoder has the groups of latents {', '.join(encoder.families)}, and no prior is given. Use "
-                "a prior over the same groups, such as keras_vae.priors.Chain."
+                f"VAE: prior: expected one over the groups of latents {', '.join(encoder.families)}, received None. "
+                "Use keras_vae.priors.Chain, for example."
             )
         _check_latents(encoder, prior, condition)
         super().__init__(ELBO() if objective is None else objective, seed, **kwargs)
@@ -57,7 +57,7 @@ class Composition(ObjectiveTrainer):
         self.check_objective()
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Create all weights; the parts know their shapes, so the constructor calls it."""
+        """Create all weights. The constructor calls it, since the parts know their shapes."""
         condition = None if self.condition is None else (None, self.condition.size)
         if not self.encoder.built:
             self.encoder.build(tuple(input_shape), condition)
@@ -67,7 +67,8 @@ class Composition(ObjectiveTrainer):
         for layer in self.objective_layers:
             if layer.built:
                 raise ValueError(
-                    "VAE: the objective's baseline already belongs to another model. Give this one its own objective."
+                    "VAE: objective: expected one with a new baseline, received one that another model trains. Create "
+                    "an objective for each model."
                 )
             layer.build(tuple(input_shape))
         self.built = True
@@ -92,7 +93,7 @@ class Composition(ObjectiveTrainer):
         """The likelihood's family."""
         return self.decoder.family
 
-    # Distributions. In all of them, `condition` is y, for a model that has one.
+    # Distributions. `condition` is y, for conditional models only.
 
     def posterior(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> tfd.Distribution:
         """Return q(z|x), batch shape `[batch]`, for x `[batch, *event]` and one group of latents; see `infer`."""
@@ -113,12 +114,12 @@ class Composition(ObjectiveTrainer):
         return begin_prior(self, self._encoded(condition), training)
 
     def infer(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
-        """Return the model at a batch of x: samples of q(z|x), and the densities that every bound is made of.
+        """Return the model's inference for a batch of x: samples of q(z|x), and the densities that make up every bound.
 
         Args:
             x: `[batch, *event]`.
             condition: y, `[batch, ...]`.
-            training: Passed on to the networks.
+            training: Passed to the networks.
 
         Example:
             >>> import numpy as np
@@ -158,20 +159,20 @@ class Composition(ObjectiveTrainer):
 
         Args:
             x: `[batch, *event]`.
-            num_samples: How many z for each x.
-            seed: Integer. Derived from the model's own by default, so that the result repeats.
+            num_samples: Number of z per x.
+            seed: Integer. Derived from the model's seed by default, so that the result is reproducible.
             condition: y, `[batch, ...]`.
-            training: Passed on to the networks.
+            training: Passed to the networks.
         """
         inference = self.infer(x, condition=condition, training=training)
         noise = streams.fold(self.seed, streams.EVALUATE) if seed is None else seed
         return inference.log_weights(inference.sample(num_samples, noise))
 
     def sample_prior(self, count: int | tf.Tensor, *, seed: int | tf.Tensor, condition: Any = None) -> Any:
-        """Draw z ~ p(z), `[count, *latent]`, bare or by group.
+        """Draw z ~ p(z), `[count, *latent]`: a tensor, or a dict with one tensor per group.
 
         Args:
-            count: How many; for a prior that depends on the condition, as many as y has rows.
+            count: Number of samples; for a prior that depends on the condition, the number of rows of y.
             seed: Integer.
             condition: y, `[count, ...]`.
         """
@@ -179,14 +180,17 @@ class Composition(ObjectiveTrainer):
         return self.latents.pack(sample_prior(self.prior, path, [], count, streams.stateless(seed)))
 
     def _encoded(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
-        """Return y as the networks see it, checked against the batch axis of x or z, if that is given."""
+        """Return the encoded y, after checking it against the batch axis of x or z, if given."""
         if self.condition is None:
             if condition is not None:
-                raise ValueError("VAE: received a condition, but the model has none. Build it with VAE(condition=...).")
+                raise ValueError(
+                    "VAE: condition: expected None for an unconditional model, received a value. Build the model with "
+                    "VAE(condition=...)."
+                )
             return None
         if condition is None:
-            expected = f"condition=y, {self.condition.support.expected}"
-            raise ValueError(f"VAE: the model has a condition: expected {expected}, received None.")
+            expected = self.condition.support.expected
+            raise ValueError(f"VAE: condition: expected {expected}, received None. Pass condition=y.")
         if given is None:
             return self.condition.encode(self.condition.checked(condition, None))
         given = tf.convert_to_tensor(given)
@@ -195,7 +199,7 @@ class Composition(ObjectiveTrainer):
         return self.condition.encode(self.condition.checked(condition, rows))
 
     def _decoder_input(self, z: Any, condition: Any, training: bool | None = None) -> tuple[Any, tf.Tensor | None]:
-        """Return what the decoder is given at z, and y as it sees it."""
+        """Return the decoder's input for z, and the encoded y."""
         by_group = self.latents.unpack(z)
         name, value = next(iter(by_group.items()))
         encoded = self._encoded(condition, value, self.latents.shapes[name])
@@ -220,7 +224,12 @@ class Composition(ObjectiveTrainer):
             for name in _PARTS
             if name in config
         }
-        return cls(**{**config, **parts})
+        seed = config.get("seed")
+        if seed is None or seed >= 0:
+            return cls(**{**config, **parts})
+        model = cls(**{**config, **parts, "seed": 0})
+        model.seed = seed  # version 0.1 allowed negative seeds
+        return model
 
 
 def _check_kinds(encoder: Any, decoder: Any, prior: Any, objective: Any, condition: Any) -> None:
@@ -233,7 +242,7 @@ def _check_kinds(encoder: Any, decoder: Any, prior: Any, objective: Any, conditi
     ):
         if not isinstance(part, kind):
             expected = getattr(kind, "__name__", str(kind).replace("keras_vae.", ""))
-            raise TypeError(f"VAE: {name} has the wrong type: expected a keras_vae {expected}, received {part!r}.")
+            raise TypeError(f"VAE: {name}: expected a keras_vae {expected}, received {part!r}. Pass parts by keyword.")
 
 
 def _check_latents(encoder: LatentEncoder, prior: Prior, condition: Condition | None) -> None:
@@ -242,34 +251,34 @@ def _check_latents(encoder: LatentEncoder, prior: Prior, condition: Condition | 
     several = len(shapes) > 1 or len(prior.groups) > 1
     if several and set(shapes) != set(prior.groups):
         raise ValueError(
-            f"VAE: encoder and prior have different groups of latents: the encoder {sorted(shapes)}, the prior "
-            f"{sorted(prior.groups)}. Give both the same groups."
+            f"VAE: prior: expected the encoder's groups of latents {sorted(shapes)}, received {sorted(prior.groups)}. "
+            "Use the same groups in both."
         )
     if encoder.shares_path and list(shapes) != list(prior.groups):
         raise ValueError(
-            f"VAE: the encoder shares the prior's path: expected its groups in the prior's order, "
-            f"{list(prior.groups)}, received {list(shapes)}."
+            f"VAE: encoder: expected its groups in the order of the prior, {list(prior.groups)}, since it shares the "
+            f"prior's path, received {list(shapes)}. Reorder them."
         )
     for name, family in families.items():
-        of_group = f" of the group {name!r}" if several else ""
+        of_group = f" of group {name!r}" if several else ""
         if prior.shapes[name] != shapes[name]:
             raise ValueError(
-                f"VAE: the posterior's latent{of_group} has shape {shapes[name]}, but the prior's has "
-                f"{prior.shapes[name]}. Give both the same event_shape."
+                f"VAE: prior: expected the shape of the posterior's latents{of_group}, {shapes[name]}, received "
+                f"{prior.shapes[name]}. Use the same event_shape in both."
             )
         if prior.supports[name] is not family.support:
             raise ValueError(
-                f"VAE: the posterior {type(family).__name__}{of_group} has {family.support.name} latents, but the "
-                f"prior {type(prior).__name__} is over {prior.supports[name].name} ones. Use a prior over the same "
-                f"values, such as {'StandardNormal' if family.support.name == 'real' else 'Uniform'} or Learned."
+                f"VAE: prior: expected one over {family.support.name} latents, as those of the posterior "
+                f"{type(family).__name__}{of_group}, received {type(prior).__name__} over {prior.supports[name].name} "
+                f"ones. Use {'StandardNormal' if family.support.name == 'real' else 'Uniform'} or Learned, for example."
             )
     if prior.made_of_posteriors and several:
         raise ValueError(
-            f"VAE: {type(prior).__name__} is made of posteriors of one group of latents, received the groups "
+            f"VAE: prior {type(prior).__name__}: expected an encoder with one group of latents, received the groups "
             f"{sorted(shapes)}. Use keras_vae.priors.Chain."
         )
     if prior.conditional and condition is None:
         raise ValueError(
-            f"VAE: the prior {type(prior).__name__} depends on a condition, and the model has none. Use "
+            f"VAE: condition: expected one, since the prior {type(prior).__name__} depends on it, received None. Use "
             "VAE(condition=keras_vae.conditions.Label(10)), for example."
         )

@@ -1,4 +1,4 @@
-"""Conditional distributions: a network and a family."""
+"""Encoders and decoders: conditional distributions, each a network and a family."""
 
 import inspect
 import math
@@ -12,45 +12,45 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family, Parameters
 from keras_vae.utils import replicas
 
-# The name of the only group of latents of a model that has one; it shows in no result.
+# The name of the group in models with one group of latents; it appears in no result.
 ONLY = "z"
 
 
 class Conditional(keras.layers.Layer):
     """A distribution over events given inputs, p(event | inputs).
 
-    The network makes features of the inputs, an output layer makes the family's unconstrained values of the
-    features, and the family makes a distribution of these. Any Keras model that takes `[batch, *input]` can
-    be the network. If its features are a map of the event's height and width, the output layer is a 3×3
-    convolution, otherwise it is dense.
+    The network maps the inputs to features, an output layer maps these to the family's unconstrained values, and the
+    family turns these into a distribution. The network can be any Keras model that takes `[batch, *input]`. If its
+    features have the event's height and width, the output layer is a 3×3 convolution; otherwise it is dense.
 
-    A condition goes to the network as its argument `condition`, `[batch, size]`, if it has one. Otherwise it is
-    appended to the input: to a vector's values, or to an image as constant channels.
+    A condition, `[batch, size]`, is passed as the network's argument `condition`, if there is one. Otherwise it is
+    appended to the input: to the values of a vector, or to an image as constant channels.
 
     Args:
         network: A Keras model or layer.
-        family: What the distribution is.
+        family: The family of the distribution.
 
     Call arguments:
-        inputs: `[..., *input]`; any number of leading axes, all flattened into one large batch.
-        condition: What to condition on, `[..., size]`, its leading axes broadcast against those of the inputs;
-            for a model with a condition.
+        inputs: `[..., *input]`, with any number of leading axes.
+        condition: The encoded condition, `[..., size]`, for a conditional model. Its leading axes are broadcast with
+            those of the inputs.
 
     Returns:
         The family's named parameters, each `[..., *event]`, as a dict of float32 tensors.
 
     Raises:
-        ValueError: If the inputs have another shape.
+        ValueError: If the inputs have the wrong shape, or a condition is missing or unexpected.
     """
 
     def __init__(self, network: keras.layers.Layer, family: Family, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for part, wanted in ((network, keras.layers.Layer), (family, Family)):
-            if not isinstance(part, wanted):
+        for name, part, kind, expected in (
+            ("network", network, keras.layers.Layer, "a Keras model, such as keras_vae.networks.MLP([400])"),
+            ("family", family, Family, "a keras_vae.families.Family, such as keras_vae.families.Normal(20)"),
+        ):
+            if not isinstance(part, kind):
                 raise TypeError(
-                    f"{type(self).__name__} takes (network, family): a Keras model such as "
-                    "keras_vae.networks.MLP([400]) and a keras_vae.families.Family such as "
-                    f"keras_vae.families.Normal(20); received {part!r}"
+                    f"{type(self).__name__}: {name}: expected {expected}, received {part!r}. Pass (network, family)."
                 )
         self.network = network
         self.family = family
@@ -77,7 +77,7 @@ class Conditional(keras.layers.Layer):
             self.head = keras.layers.Dense(math.prod(values), dtype=self.dtype_policy, name="head")
             self.head.build((None, math.prod(features.shape[1:])))
 
-    # What `keras.Model.summary` reads.
+    # Read by `keras.Model.summary`.
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
@@ -96,18 +96,19 @@ class Conditional(keras.layers.Layer):
     def unconstrained(
         self, inputs: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None
     ) -> tf.Tensor:
-        """Return the values that the family makes its parameters of, `[..., *parameters]`; arguments as in a call."""
+        """Return the unconstrained values that the family transforms, `[..., *parameters]`; arguments as in `call`."""
         event_rank = len(self.input_event_shape)
         inputs = tf.convert_to_tensor(inputs)
         if not inputs.shape[-event_rank:].is_compatible_with(self.input_event_shape):
             raise ValueError(
-                f"{type(self).__name__}: received inputs of shape {tuple(inputs.shape)}; wanted "
-                f"(..., {', '.join(map(str, self.input_event_shape))})"
+                f"{type(self).__name__}: inputs: expected shape (..., {', '.join(map(str, self.input_event_shape))}), "
+                f"received {tuple(inputs.shape)}. Reshape the inputs."
             )
         if (condition is None) != (self.condition_size is None):
+            expected, received = ("one", "None") if condition is None else ("None", "one")
             raise ValueError(
-                f"{type(self).__name__}: "
-                + ("wanted a condition and received none" if condition is None else "received a condition; wanted none")
+                f"{type(self).__name__}: condition: expected {expected}, received {received}. Pass it to conditional "
+                "models only."
             )
         leading = tf.shape(inputs)[: inputs.shape.rank - event_rank]
         static = inputs.shape[: inputs.shape.rank - event_rank]
@@ -121,7 +122,7 @@ class Conditional(keras.layers.Layer):
         rows = tf.reshape(inputs, [-1, *self.input_event_shape])
         count = tf.shape(rows)[0]
         if rows.shape[0] is None and replicas.replica_id():
-            # A small last batch leaves a replica without a row, and oneDNN's convolutions fail without one.
+            # A small last batch can leave a replica without rows, on which oneDNN's convolutions fail.
             rows, condition = (replicas.at_least_one(part) for part in (rows, condition))
         features = self._features(rows, condition, training=training)
         if isinstance(self.head, keras.layers.Dense):
@@ -166,9 +167,9 @@ class Conditional(keras.layers.Layer):
 
 
 class LatentEncoder(keras.layers.Layer):
-    """What a model asks of its encoder: q of each group of latents, given x and the groups drawn before it.
+    """Base class of encoders: q of each group of latents, given x and the groups drawn before it.
 
-    `Encoder` has one group, `ChainEncoder` a chain of them; for another structure, subclass this.
+    `Encoder` has one group and `ChainEncoder` a chain of groups. Subclass this for other structures.
 
     Attributes:
         families: The family of each group by name, in the order in which the groups are drawn.
@@ -180,12 +181,12 @@ class LatentEncoder(keras.layers.Layer):
     shares_path: bool = False
 
     def read(self, x: tf.Tensor, condition: tf.Tensor | None = None, training: bool | None = None) -> Any:
-        """Return what the groups need of x: a nest of tensors, each `[batch, ...]`.
+        """Return the evidence, what the groups need from x: a nest of tensors, each `[batch, ...]`.
 
         Args:
             x: `[batch, *event]`.
-            condition: y as the networks see it, `[batch, size]`.
-            training: Passed on to networks.
+            condition: The encoded y, `[batch, size]`.
+            training: Passed to the networks.
         """
         raise NotImplementedError
 
@@ -202,15 +203,15 @@ class LatentEncoder(keras.layers.Layer):
 
         Args:
             name: The group.
-            evidence: What `read` returned, or, if the encoder has a recurrent state, this method for the group before.
+            evidence: From `read`, or, if the encoder has a recurrent state, from this method for the previous group.
             earlier: z of the groups drawn before, each `[samples, batch, *latent]`, or `[batch, *latent]`.
             path: The prior's path before the group, if `shares_path`; otherwise None.
-            condition: y as the networks see it, `[batch, size]`.
-            training: Passed on to networks.
+            condition: The encoded y, `[batch, size]`.
+            training: Passed to the networks.
 
         Returns:
             The family's parameters, each `[batch, ...]` for the first group and with the leading axes of `earlier` for
-            others; and the evidence, which an encoder without a state returns as it was.
+            the others; and the evidence, which an encoder without a state returns unchanged.
         """
         raise NotImplementedError
 
@@ -259,11 +260,11 @@ class ChainEncoder(LatentEncoder):
     """A chain of encoders, q(z1|x) q(z2|z1) and so on (Burda, Grosse & Salakhutdinov 2016, equation 4).
 
     Args:
-        links: An `Encoder` for each group, by the group's name, in the order in which they are drawn. The first reads
-            x, each other the group before it.
+        links: A dict with one `Encoder` per group, in the order in which the groups are drawn. The first takes x, the
+            others take the group before them.
 
     Raises:
-        TypeError: If a link is no `Encoder`.
+        TypeError: If a link is not an `Encoder`.
         ValueError: If there are no links.
 
     Example:
@@ -283,10 +284,11 @@ class ChainEncoder(LatentEncoder):
         for name, link in links.items():
             if not isinstance(link, Encoder):
                 raise TypeError(
-                    f"ChainEncoder: link {name!r} has the wrong type: expected a keras_vae.Encoder, received {link!r}."
+                    f"ChainEncoder: link {name!r}: expected a keras_vae.Encoder, received {link!r}. Pass "
+                    "keras_vae.Encoder(network, family)."
                 )
         if not links:
-            raise ValueError("ChainEncoder: links is empty: expected an Encoder for each group of latents.")
+            raise ValueError("ChainEncoder: links: expected one keras_vae.Encoder per group, received none. Add links.")
         self.links = dict(links)
 
     @property

@@ -1,4 +1,4 @@
-"""The variational autoencoder: what a user does with a composition of encoder, decoder, prior and objective."""
+"""The variational autoencoder, `keras_vae.VAE`."""
 
 import functools
 import math
@@ -16,28 +16,29 @@ from keras_vae.inference import per_row
 from keras_vae.trainer import input_checks
 from keras_vae.utils import files
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import positive_integer, seed_number
 
 
 @keras.saving.register_keras_serializable("keras_vae")
 class VAE(Composition):
     """A variational autoencoder (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014).
 
-    A Keras model like any other: `compile`, `fit`, `evaluate`, `predict`, `save`. `fit` takes x alone, as an array
-    `[n, *event]` or a batched `tf.data.Dataset` of x or (x, y); y is ignored unless the model has a condition. The loss
-    and the metrics come from the objective, in nats per example; `compile` takes no `loss`.
+    It works like any Keras model: `compile`, `fit`, `evaluate`, `predict`, `save`. `fit` takes an array `[n, *event]`
+    or a batched `tf.data.Dataset` of x or (x, y); y is ignored unless the model has a condition. The loss and the
+    metrics come from the objective, in nats per example; `compile` takes no `loss`.
 
-    The latents z are one tensor, or, if encoder and prior have several groups, a dict with a tensor for each group.
+    The latents z are a tensor or, if encoder and prior have several groups, a dict with one tensor per group.
 
     Args:
         encoder: q(z|x), a `keras_vae.Encoder`, or a `keras_vae.ChainEncoder` for several groups of latents.
         decoder: p(x|z), a `keras_vae.Decoder`.
-        prior: p(z). Defaults to a standard normal; required for several groups, such as `keras_vae.priors.Chain`.
+        prior: p(z). Defaults to a standard normal. Required for several groups; use `keras_vae.priors.Chain`, for
+            example.
         objective: The bound to maximize. Defaults to the ELBO.
         condition: `keras_vae.conditions.Label(10)` or `Vector(5)` for a conditional model: `fit` then takes (x, y), and
             `encode`, `decode`, `sample` and so on take `condition=y`. Defaults to None.
-        seed: Integer, the seed of all noise in training and evaluation. Drawn from NumPy's generator by default, which
-            `keras.utils.set_random_seed` controls.
+        seed: Integer from 0 to 2³¹ − 1, the seed of all noise in training and evaluation. By default drawn from NumPy's
+            generator, which `keras.utils.set_random_seed` controls.
 
     Call arguments:
         inputs: x, `[batch, *event]`; for a conditional model (x, y).
@@ -48,8 +49,8 @@ class VAE(Composition):
 
     Raises:
         TypeError: If a part has the wrong type.
-        ValueError: If the parts do not go together: prior and posterior disagree on the latents' groups, shapes or
-            values, or the objective's gradient estimator is wrong for the posterior.
+        ValueError: If the parts are incompatible: prior and posterior have latents of different groups, shapes or
+            supports, or the objective's gradient estimator is not valid for the posterior.
 
     Example:
         >>> import keras, numpy as np
@@ -77,10 +78,10 @@ class VAE(Composition):
     def encode(self, x: tf.Tensor, *, condition: Any = None) -> dict[str, Any]:
         """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`.
 
-        With several groups both are dicts, and those of a group are given the points of the groups before it.
+        With several groups, both are dicts, and each group is conditioned on the points of the groups before it.
 
         Raises:
-            ValueError: If x lies outside the likelihood's support; served, the request is refused.
+            ValueError: If x is outside the likelihood's support. A server rejects the request.
         """
         x = input_checks.checked(x, self.observed_family)
         parameters, _ = self.infer(x, condition=condition).points()
@@ -101,22 +102,26 @@ class VAE(Composition):
             ValueError: As `encode`.
         """
         x = input_checks.checked(x, self.observed_family)
+        self._encoded(condition, x, self.event_shape)  # checks it; Keras would wrap the error of a call
         return self(x if condition is None else (x, tf.convert_to_tensor(condition)))
 
     def generate(self, seeds: tf.Tensor, *, condition: Any = None, draws: bool = False) -> dict[str, Any]:
-        """Return one z from the prior for each seed, and the likelihood there.
+        """Return one z ~ p(z) per seed, and the likelihood's mean at z.
 
         Args:
-            seeds: `[batch]` integers. The same seed gives the same z to the last bit, in any batch.
+            seeds: `[batch]` integers of up to 64 bits. The same seed gives the same z, bit for bit, in any batch.
             condition: y, `[batch, ...]`.
-            draws: Whether to draw an observation for each seed as well.
+            draws: Whether to also draw an observation per seed.
 
         Returns:
-            `z`, `[batch, *latent]`; `mean`, the likelihood's mean there, `[batch, *event]`; and with `draws` also
+            `z`, `[batch, *latent]`; `mean`, the likelihood's mean at z, `[batch, *event]`; and with `draws` also
             `draw`, x ~ p(x|z), `[batch, *event]`.
+
+        Raises:
+            ValueError: If seeds are not integers, or the condition is invalid for this model.
         """
-        given = [tf.cast(seeds, tf.int64)]
-        self._encoded(condition, given[0])  # says what is wrong
+        given = [streams.for_rows(seeds, "VAE.generate")]
+        self._encoded(condition, given[0])  # checks it
         if self.condition is not None:
             given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
         compiled = self._compiled_draws if draws else self._compiled_generate
@@ -136,7 +141,7 @@ class VAE(Composition):
         signature = [tf.TensorSpec([None], tf.int64)]
         if self.condition is not None:
             signature.append(tf.TensorSpec([None, *self.condition.shape], self.condition.dtype))
-        # Concrete: TensorFlow warns of "frequent retracing" where several models are sampled in one program.
+        # Concrete, because TensorFlow warns of "frequent retracing" if one program samples several models.
         return tf.function(functools.partial(self._generate, draws=draws)).get_concrete_function(*signature)
 
     def _generate(self, seeds: tf.Tensor, condition: tf.Tensor | None = None, *, draws: bool) -> dict[str, Any]:
@@ -153,71 +158,71 @@ class VAE(Composition):
         """Return samples of the model, `[num_samples, *event]`: by default the likelihood's means at z ~ p(z).
 
         Args:
-            num_samples: How many.
-            seed: Integer, the first of `num_samples` consecutive seeds of `generate`. Drawn at random by default.
-            condition: y for all, such as the label 7, or one for each, `[num_samples, ...]`.
+            num_samples: Number of samples.
+            seed: Integer of up to 64 bits, the first of `num_samples` consecutive seeds of `generate`. Random by
+                default.
+            condition: One y for all samples, such as the label 7, or one per sample, `[num_samples, ...]`.
             draws: Whether to return observations, x ~ p(x|z), instead of means.
 
         Raises:
-            ValueError: If `num_samples` is not a positive integer, a seed has more than 64 bits, or the condition is
-                not one of the model's.
+            ValueError: If `num_samples` is not a positive integer, a seed is not an integer of up to 64 bits, or the
+                condition is invalid for this model.
         """
         num_samples = positive_integer(num_samples, "VAE.sample: num_samples")
-        first = streams.draw() if seed is None else int(seed)
-        if not -(2**63) <= first <= 2**63 - num_samples:
-            raise ValueError(
-                f"VAE.sample: expected seeds of 64 bits, received seed={seed} and num_samples={num_samples}. "
-                "Use a smaller seed."
-            )
+        first = streams.draw() if seed is None else seed
+        first = seed_number(first, "VAE.sample", smallest=-(2**63), largest=2**63 - num_samples)
         if self.condition is not None:
             condition = self.condition.rows(condition, num_samples)
         seeds = np.arange(first, first + num_samples, dtype=np.int64)
         return self.generate(seeds, condition=condition, draws=draws)["draw" if draws else "mean"]
 
     def score(self, x: tf.Tensor, *, seeds: tf.Tensor, num_samples: int = 64, condition: Any = None) -> tf.Tensor:
-        """Return the importance-weighted bound on log p(x), `[batch]`, in nats; each row repeats with its seed.
+        """Return the importance-weighted bound on log p(x), `[batch]`, in nats; a row is reproducible by its seed.
 
         Args:
             x: `[batch, *event]`.
-            seeds: `[batch]` integers, each the seed of its row's noise.
-            num_samples: How many z for each x; more bring it nearer to log p(x), from below on average.
+            seeds: `[batch]` integers of up to 64 bits, one seed of noise per row.
+            num_samples: Number of z per x. More samples give a tighter bound.
             condition: y, `[batch, ...]`; the bound is then on log p(x|y).
 
         Raises:
-            ValueError: As `encode`.
+            ValueError: As `encode`, and if `seeds` are not integers.
         """
+        seeds = streams.for_rows(seeds, "VAE.score")
         inference = self.infer(input_checks.checked(x, self.observed_family), condition=condition)
-        z, log_posterior = per_row.sample_posterior(inference, tf.cast(seeds, tf.int64), num_samples)
+        z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
         log_weights = inference.densities(z).log_joint - log_posterior
         return tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
 
     # Files.
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """Save as `keras.Model.save`; the file appears whole or not at all.
+        """Save like `keras.Model.save`, atomically: the file appears complete or not at all.
 
         Raises:
             ValueError: If the name does not end in `.keras`.
             FileExistsError: If the file exists and `overwrite` is false.
         """
         if Path(filepath).suffix != ".keras":
-            raise ValueError(f"VAE.save: the name must end in .keras; received {filepath}")
+            raise ValueError(
+                f"VAE.save: filepath: expected a name that ends in .keras, received {filepath}. Rename it."
+            )
         with files.whole(filepath, overwrite=overwrite) as unfinished:
             super().save(unfinished, **kwargs)
 
     def summary(self, expand_nested: bool = True, **kwargs: Any) -> None:
-        """Print the parts, their shapes and their networks; arguments as in `keras.Model.summary`.
+        """Print the parts with their shapes and networks.
 
         Args:
             expand_nested: Whether to show the networks inside encoder, decoder and prior. Defaults to True.
-            **kwargs: As in `keras.Model.summary`.
+            **kwargs: Other arguments of `keras.Model.summary`.
         """
         super().summary(expand_nested=expand_nested, **kwargs)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> keras.layers.Layer:
-        """Return a layer by name or index, as `keras.Model.get_layer`.
+        """Return a layer by name or index, like `keras.Model.get_layer`.
 
-        The names `"encoder"`, `"decoder"` and `"prior"` stand for the model's parts, whatever names Keras gave them.
+        The names `"encoder"`, `"decoder"` and `"prior"` always refer to the model's parts.
         """
         if index is None and name in ("encoder", "decoder", "prior"):
             return getattr(self, name)
@@ -243,37 +248,36 @@ class VAE(Composition):
         | `reconstruct` | `x` | `mean` [batch, *event] |
         | `score` | `x`, `seed` | `log_likelihood_bound` [batch], in nats |
 
-        Those of a conditional model take `condition` as well: [batch] int64 labels, or [batch, size] vectors. With
-        several groups of latents, `z`, `mean` and `scale` are one tensor for each group: `z/<group>` and so on.
+        The signatures of a conditional model also take `condition`: [batch] int64 labels, or [batch, size] vectors.
+        With several groups of latents, there is one `z`, `mean` and `scale` per group: `z/<group>` and so on.
 
-        Row i of an answer depends on row i of the request alone. The directory appears whole or not at all, after it
-        has been loaded back and compared with this model; warm-up requests are written with it.
+        Row i of a response depends only on row i of the request. The directory appears complete or not at all, after it
+        has been loaded and compared with this model. It includes warm-up requests.
 
         Args:
             filepath: `<base path>/<version>`, such as `"models/digits/1"`.
-            format: `"tf_saved_model"`, the only one.
+            format: Must be `"tf_saved_model"`.
             verbose: Whether to print the path and the signatures. Defaults to False.
-            input_signature: Must be None. Keras traces `call` with it; the signatures here are several, and each has
-                its inputs and a batch of any size.
-            score_samples: Importance samples behind `score`.
+            input_signature: Must be None. Keras traces `call` with it, but this export has several signatures, each
+                with its own inputs and any batch size.
+            score_samples: Number of importance samples of `score`.
 
         Returns:
-            The path written.
+            The path of the export.
 
         Raises:
-            ValueError: If the path does not end in a version, or an argument is unknown.
-            FileExistsError: If the version exists: it is never overwritten.
-            keras_vae.export.ExportMismatchError: If the export does not answer as this model does.
+            ValueError: If the path does not end in a version, or an argument is invalid.
+            FileExistsError: If the version exists. Versions are never overwritten.
+            keras_vae.export.ExportMismatchError: If the export gives other results than this model.
         """
         if format != "tf_saved_model":
             raise ValueError(
-                f"VAE.export: unknown format: expected 'tf_saved_model', received {format!r}. For the model alone, use "
-                "VAE.save."
+                f"VAE.export: format: expected 'tf_saved_model', received {format!r}. Use VAE.save for a .keras file."
             )
         if input_signature is not None:
             raise ValueError(
-                f"VAE.export: expected input_signature=None, received {input_signature!r}: every signature has its own "
-                "inputs, with a batch of any size. To export `call` alone, use keras.export.ExportArchive."
+                f"VAE.export: input_signature: expected None, since every signature has its own inputs, received "
+                f"{input_signature!r}. Use keras.export.ExportArchive to export `call` alone."
             )
         written = export_saved_model(self, filepath, score_samples)
         if verbose:

@@ -100,7 +100,7 @@ def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
         assert np.any(np.load(tmp_path / "s.npy") != np.load(tmp_path / "g.npy"))
         capsys.readouterr()
         assert cli.main(generate) == 2
-        assert "--condition: the served model is conditional, expected" in capsys.readouterr().err
+        assert "for this conditional model, received none" in capsys.readouterr().err
     assert cli.main([*sample, "--condition", "3"]) == 1
     assert "expected every label an integer from 0 to 2" in capsys.readouterr().err
     assert cli.main(sample) == 0  # the classes in turn
@@ -116,9 +116,9 @@ def test_train_again_continues(run, digits, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate", "nowhere"], "nowhere does not exist: expected a run directory or a .keras file"),
-        (["export", "{run}", "{run}/digits"], "must end in a version"),
-        (["train", "--run", "{run}", "--data", "mnist_6k"], "other settings"),
+        (["evaluate", "nowhere"], "nowhere: expected a run directory or a .keras file, received none"),
+        (["export", "{run}", "{run}/digits"], "expected a path that ends in a version"),
+        (["train", "--run", "{run}", "--data", "mnist_6k"], "expected the settings of this run, received others"),
         (["train", "--run", "{run}2", "--data", "mnist_6k"], "mnist_6k"),
         (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "gray"], "--preprocess"),
         (["train", "--run", "{run}2", "--data", "{images}"], "--image-size"),
@@ -155,16 +155,16 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("train --run r --likelihood poisson", "--likelihood: expected one of .*, received 'poisson'"),
         ("train --run r --likelihood parts:", "--likelihood: expected package.module:Name, received 'parts:'"),
         ("train --run r --likelihood no_module:Poisson", "--likelihood: .*no_module cannot be imported .*No module"),
-        ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow', but the module math has no 'Flow'"),
+        ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow': math has no attribute 'Flow'"),
         ("train --run r --prior math:gcd", "--prior: expected a class or a function, received math:gcd, which is <"),
         ("train --run r --prior mixture", "--prior: expected package.module:Name, received 'mixture'"),
-        ("train --run r --objective math:pi --model iwae", "--objective goes with --model vae, .*--model iwae"),
+        ("train --run r --objective math:pi --model iwae", "--objective: expected --model vae, received --model iwae"),
         ("train --run r --hidden 4 8 --hidden 3", "Parameter --hidden specified multiple times"),
         ("train --run r --latnt 3", "Unknown option: --latnt. Did you mean --latent"),
-        ("sample {run} --condition 1", "--condition: the model has no condition, expected none, received 1"),
+        ("sample {run} --condition 1", "--condition: expected none for an unconditional model, received 1"),
         ("sample {run} --out x.gif", "--out: expected a name that ends in .png or .npy, received x.gif"),
-        ("sample {run} --out {run}/no/x.png", "--out: expected an existing folder, received .*Make .* first"),
-        ("demo --out {run}", "--out: expected an empty or new folder"),
+        ("sample {run} --out {run}/no/x.png", "--out: expected an existing folder, received .*Create .* first"),
+        ("demo --out {run}", "--out: expected a new or empty folder"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):

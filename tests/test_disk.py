@@ -202,7 +202,7 @@ def test_a_damaged_model_is_named_and_training_again_mends_it(run, template, tmp
         assert f"{run.model_path} is damaged" in line
         assert "Run keras-vae train again" in line
     assert cli.main([*sample[:1], str(run.model_path), *sample[2:]]) == 1
-    assert "Put back a copy of it" in capsys.readouterr().err
+    assert "Restore a copy of it" in capsys.readouterr().err
     assert cli.main([*_words(run, template), "--epochs", "2"]) == 0
     assert cli.main(sample) == 0
 

@@ -108,5 +108,5 @@ def test_kl_by_monte_carlo_where_there_is_no_closed_form():
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1"])
 def test_bad_number_of_samples_is_refused(value):
-    with pytest.raises(ValueError, match="num_samples must be a positive integer"):
+    with pytest.raises(ValueError, match="num_samples: expected a positive integer"):
         kv.objectives.ELBO(value)

@@ -103,7 +103,7 @@ def test_a_version_is_never_overwritten(exported, vae):
 
 @pytest.mark.parametrize("name", ["digits", "01", "0", "-1", "1.5", "v1"])
 def test_a_path_without_a_version_is_refused(vae, tmp_path, name):
-    with pytest.raises(ValueError, match="must end in a version"):
+    with pytest.raises(ValueError, match="expected a path that ends in a version"):
         vae.export(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -251,7 +251,7 @@ def test_bounded_and_binary_latents_stay_what_they_are():
         (lambda m, x: interpolate(m, x[0], x[1][:3]), r"received \(3,\)"),
         (lambda m, x: interpolate_latents([1, 2], [1]), "two finite vectors of the same length"),
         (lambda m, x: interpolate_latents([1, 2], [1, np.inf]), "two finite vectors of the same length"),
-        (lambda m, x: manifold(m, 0), "size must be a positive integer"),
+        (lambda m, x: manifold(m, 0), "size: expected a positive integer"),
         (lambda m, x: manifold(m, 3, low=0.5, high=0.5), "low=0.5, high=0.5"),
         (lambda m, x: manifold(m, 3, low=0), "0 < low"),
         (lambda m, x: edit(m, x[0], {0: 1}), r"received \(5,\).*x\[None\]"),

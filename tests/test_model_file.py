@@ -48,6 +48,6 @@ def test_a_changed_or_cut_file_is_refused_or_loads_as_it_was(saved, tmp_path):
         else:
             for mine, theirs in zip(found, wanted, strict=True):
                 np.testing.assert_array_equal(mine, theirs)
-    assert all(message.startswith(f"{copy} is damaged, or no model of Keras: ") for message in messages)
+    assert all(message.startswith(f"{copy} is damaged or not a Keras model: ") for message in messages)
     assert len(set(refused) & set(anywhere)) > 290  # almost all bytes are weights and configuration
     assert set(cut) <= set(refused)

@@ -64,9 +64,9 @@ def test_factor_analysis_has_the_marginal_it_is_known_for():
         (lambda: kv.models.make("info-vae", (8,), num_samples=10), "expected num_samples=1, .* received 10"),
         (
             lambda: kv.priors.VampPrior(kv.families.Normal(2), (8,), 3, initial=np.full([3, 8], 255)),
-            "values from 255 to 255; wanted values in",
+            r"expected values in \[0, 1\], received values from 255 to 255",
         ),
-        (lambda: kv.models.make("vae", (8, 8, 1), latent_size=0), "latent_size must be a positive integer"),
+        (lambda: kv.models.make("vae", (8, 8, 1), latent_size=0), "latent_size: expected a positive integer"),
         (lambda: kv.models.vae((8, 8, 1), likelihood="bernouli"), "Did you mean 'bernoulli'"),
     ],
 )

@@ -234,7 +234,7 @@ def test_conditional_models_are_measured_under_their_conditions():
     [
         ({"x": np.zeros([1, 5])}, r"two or more examples.*received \(1, 5\)"),
         ({"x": np.zeros([5])}, "two or more examples"),
-        ({"x": np.zeros([3, 5]), "every": 0}, "every must be a positive integer"),
+        ({"x": np.zeros([3, 5]), "every": 0}, "every: expected a positive integer"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -41,7 +41,7 @@ def test_fewer_epochs_than_trained_change_nothing_and_are_told(digits, tmp_path,
     run = Run(tmp_path / "run")
     trained = run.train(config(digits), epochs=3)
     again = run.train(config(digits), epochs=2)
-    assert "Trained already, for 3 epochs; 2 were asked for" in capsys.readouterr().err
+    assert "Trained already, for 3 epochs; 2 were requested" in capsys.readouterr().err
     for mine, theirs in zip(kill.state(again), kill.state(trained), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert [p.name for p in checkpoints(run.checkpoint_dir)] == ["epoch-00003.keras", "epoch-00002.keras"]

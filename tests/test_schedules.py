@@ -108,17 +108,17 @@ def test_what_is_neither_number_nor_schedule_is_refused(value):
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, "10", True, None])
 def test_bad_steps_are_refused(steps):
-    with pytest.raises(ValueError, match="Linear: steps must be a positive integer"):
+    with pytest.raises(ValueError, match="Linear: steps: expected a positive integer"):
         Linear(0.0, 1.0, steps=steps)
-    with pytest.raises(ValueError, match="Exponential: steps must be a positive integer"):
+    with pytest.raises(ValueError, match="Exponential: steps: expected a positive integer"):
         Exponential(1.0, 0.5, steps=steps)
-    with pytest.raises(ValueError, match="Cyclical: period must be a positive integer"):
+    with pytest.raises(ValueError, match="Cyclical: period: expected a positive integer"):
         Cyclical(period=steps)
 
 
 @pytest.mark.parametrize("rising", [0, 1.01, 2])
 def test_a_part_of_the_period_that_is_none_is_refused(rising):
-    with pytest.raises(ValueError, match=r"rising: expected a part of the period, in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"rising: expected a fraction of the period, in \(0, 1\]"):
         Cyclical(period=10, rising=rising)
 
 

@@ -20,7 +20,7 @@ from keras_vae.cli.app import app
 from keras_vae.training import Run, read_history, strategy
 from keras_vae.training.checkpoint import checkpoints
 from keras_vae.training.cluster import Cluster
-from keras_vae.training.strategy import WorkerLostError, agree, loss_told
+from keras_vae.training.strategy import WorkerLostError, agree, lost_worker_errors
 
 TREE = Path(__file__).parent.parent
 FILES = TREE / "docs" / "distributed"
@@ -47,16 +47,25 @@ def test_clusters_in_tf_config(environment, wanted):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not JSON"),
+        ("{", "Set it to valid JSON"),
         ("[]", "expected {"),
-        ('{"cluster": {"worker": "a:1"}}', "lists of addresses"),
-        ('{"cluster": {"worker": ["a:1"]}}', "task of this worker is missing"),
-        (tf_config({"worker": ["a:1"]}, index=1)["TF_CONFIG"], "one of 1 worker addresses, not 1"),
-        (tf_config({"worker": ["a:1"]}, index=-1)["TF_CONFIG"], "not -1"),
+        ('{"cluster": {"worker": "a:1"}}', "expected lists of addresses"),
+        ('{"cluster": {"worker": ["a:1"]}}', "task: expected {"),
+        (tf_config({"worker": ["a:1"]}, index=1)["TF_CONFIG"], "one of 1 worker addresses, received 1"),
+        (tf_config({"worker": ["a:1"]}, index=-1)["TF_CONFIG"], "received -1"),
         (tf_config({"worker": ["a:1"]}, "chief")["TF_CONFIG"], "one of 0 chief addresses"),
-        (tf_config({"worker": ["a:1"], "ps": ["b:2"]})["TF_CONFIG"], "it has the job 'ps'"),
-        (tf_config({"worker": ["a:1"]}, "evaluator")["TF_CONFIG"], "it has the job 'evaluator'"),
-        (tf_config({"worker": ["a:1"], "chief": ["b:2", "c:3"]})["TF_CONFIG"], "2 chiefs"),
+        (
+            tf_config({"worker": ["a:1"], "ps": ["b:2"]})["TF_CONFIG"],
+            "job: expected 'worker' or 'chief', received 'ps'",
+        ),
+        (
+            tf_config({"worker": ["a:1"]}, "evaluator")["TF_CONFIG"],
+            "job: expected 'worker' or 'chief', received 'evaluator'",
+        ),
+        (
+            tf_config({"worker": ["a:1"], "chief": ["b:2", "c:3"]})["TF_CONFIG"],
+            "chief: expected at most one address, received 2",
+        ),
         (tf_config({"worker": ["a"]})["TF_CONFIG"], "received 'a'"),
         (tf_config({"worker": ["a:70000"]})["TF_CONFIG"], "received 'a:70000'"),
         (tf_config({"worker": ["a:1", "a:1"]})["TF_CONFIG"], "twice"),
@@ -76,20 +85,24 @@ def test_strategies_of_one_process(monkeypatch):
     assert mirrored.num_replicas_in_sync == len(tf.config.list_logical_devices("CPU"))
     assert strategy.is_chief(mirrored)
     agree(mirrored, {"fact": "1"}, "")  # alone, it waits for nobody
-    with pytest.raises(tf.errors.InternalError), loss_told(mirrored, str):
+    with pytest.raises(tf.errors.InternalError), lost_worker_errors(mirrored, str):
         raise tf.errors.InternalError(None, None, "a fault of its own")
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ("--strategy multi-worker", 1, "has no workers"),
+        ("--strategy multi-worker", 1, "expected a cluster of workers, received none"),
         ("--strategy tpu", 1, "received CPU:0"),
-        ("--workers a:1,b:2", 2, "go together"),
-        ("--worker-index 0", 2, "go together"),
-        ("--workers a:1,b:2 --worker-index 2", 1, "expected 0 to 1"),
-        ("--workers a:1,b:2 --worker-index 0 --strategy one", 2, "goes with --strategy multi-worker"),
-        ("--tpu local --strategy mirrored", 2, "goes with --strategy tpu"),
+        ("--workers a:1,b:2", 2, "expected both or neither, received --workers"),
+        ("--worker-index 0", 2, "expected both or neither, received --worker-index"),
+        ("--workers a:1,b:2 --worker-index 2", 1, "expected an integer from 0 to 1, received 2"),
+        (
+            "--workers a:1,b:2 --worker-index 0 --strategy one",
+            2,
+            "--workers: expected --strategy multi-worker, received --strategy one",
+        ),
+        ("--tpu local --strategy mirrored", 2, "--tpu: expected --strategy tpu, received --strategy mirrored"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(words, code, message, tmp_path, capsys, monkeypatch):
@@ -295,10 +308,10 @@ def test_a_lost_worker_is_told_in_one_line(monkeypatch):
         "Detected at node X\nCollective ops is aborted by: Error reported from /job:worker/task:1: The tasks have "
         "stopped sending heartbeats\n/job:worker/replica:0/task:1\nRestart your program."
     )
-    with pytest.raises(WorkerLostError) as caught, loss_told(Workers(), lambda: "from epoch 7"):
+    with pytest.raises(WorkerLostError) as caught, lost_worker_errors(Workers(), lambda: "from epoch 7"):
         raise tf.errors.UnavailableError(None, None, message)
     assert str(caught.value).startswith("a worker was lost (b:2: Error reported from /job:worker/task:1: The tasks")
-    assert str(caught.value).endswith("Start all workers again: training continues from epoch 7")
+    assert str(caught.value).endswith("Restart all workers; training continues from epoch 7.")
     assert "\n" not in str(caught.value)
-    with pytest.raises(tf.errors.InvalidArgumentError), loss_told(Workers(), str):
+    with pytest.raises(tf.errors.InvalidArgumentError), lost_worker_errors(Workers(), str):
         raise tf.errors.InvalidArgumentError(None, None, "the data's")

@@ -159,10 +159,10 @@ for part in (Objective, *Objective.__subclasses__()):
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        pytest.param(WrongSign, "bound: expected it to rise in training", marks=pytest.mark.stress),
+        pytest.param(WrongSign, "bound: expected an increase in training", marks=pytest.mark.stress),
         (NotPerExample, r"training, XLA: term 'loss': expected shape \(64,\), one number per example, received \(\)"),
         pytest.param(NotABound, "bound: expected at most log p", marks=pytest.mark.stress),
-        pytest.param(OwnNoise, "save and load: loss: expected the same to the last bit", marks=pytest.mark.stress),
+        pytest.param(OwnNoise, "save and load: loss: expected identical values", marks=pytest.mark.stress),
     ],
 )
 def test_what_is_wrong_with_an_objective(objective, message):

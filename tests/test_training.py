@@ -97,7 +97,7 @@ def test_two_checkpoints_are_kept_and_a_broken_one_is_passed_over(binary_images,
         path.write_bytes(b"rubbish")
     with (
         pytest.warns(UserWarning, match="cannot be loaded"),
-        pytest.raises(ValueError, match="None of the checkpoints"),
+        pytest.raises(ValueError, match="expected a checkpoint that can be loaded, received none"),
     ):
         restore(tmp_path)
     assert restore(tmp_path / "nowhere") is None
@@ -115,7 +115,7 @@ def test_a_damaged_history_is_named(tmp_path):
     path = tmp_path / "history.json"
     for text in ("[{", "[1]", '[{"bound": 1}]'):
         path.write_text(text)
-        with pytest.raises(ValueError, match=r"history\.json is not a history"):
+        with pytest.raises(ValueError, match=r"history\.json: expected a history of keras_vae, received another file"):
             read_history(path)
 
 
@@ -130,7 +130,7 @@ def test_a_loss_that_turns_nan_stops_before_the_checkpoint(digits, tmp_path, mon
     run.train(config(digits), epochs=1)
     callbacks = Run._callbacks
     monkeypatch.setattr(Run, "_callbacks", lambda *a: [_Spoil(), *callbacks(*a)])
-    with pytest.raises(ValueError, match="the loss is no finite number in batch 1 of the epoch: loss nan"):
+    with pytest.raises(ValueError, match="the loss in batch 1 of the epoch: expected finite values, received loss nan"):
         run.train(config(digits), epochs=3)
     assert [p.name for p in checkpoints(run.checkpoint_dir)] == ["epoch-00001.keras"]
     assert np.all(np.isfinite(weights(run.load_model())))
@@ -143,7 +143,7 @@ def test_a_run_in_use_is_refused(digits, tmp_path):
     left.write_bytes(b"half")
     run.train(config(digits), epochs=1)
     assert not left.exists()
-    with FileLock(run.lock_path), pytest.raises(ValueError, match="is in use by another process"):
+    with FileLock(run.lock_path), pytest.raises(ValueError, match="received one that another process uses"):
         run.train(config(digits), epochs=2)
 
 
@@ -158,5 +158,5 @@ def test_a_config_that_is_none_is_refused(tmp_path):
     path = tmp_path / "config.json"
     for text in ("{", "[]", '{"data": "mnist_5k"}', '{"surprise": 1, "hidden": null, "image_size": null}'):
         path.write_text(text)
-        with pytest.raises(ValueError, match="not the config of a keras_vae run"):
+        with pytest.raises(ValueError, match="expected the settings of a keras_vae run"):
             RunConfig.read(path)

@@ -168,11 +168,11 @@ def test_a_plain_keras_model_can_be_the_network(binary_images):
 def test_wrong_parts_are_refused():
     encoder = kv.Encoder(kv.networks.MLP([4]), kv.families.Normal(3))
     decoder = kv.Decoder(kv.networks.MLP([4]), kv.families.Bernoulli(8))
-    with pytest.raises(TypeError, match="encoder must be"):
+    with pytest.raises(TypeError, match="VAE: encoder: expected a keras_vae LatentEncoder, received"):
         kv.VAE(decoder, encoder)
-    with pytest.raises(ValueError, match=r"shape \(3,\).*\(4,\)"):
+    with pytest.raises(ValueError, match=r"the shape of the posterior's latents, \(3,\), received \(4,\)"):
         kv.VAE(encoder, decoder, prior=kv.priors.StandardNormal(4))
-    with pytest.raises(TypeError, match="network, family"):
+    with pytest.raises(TypeError, match=r"Encoder: family: expected .*, received .* Pass \(network, family\)"):
         kv.Encoder(kv.families.Normal(3), kv.networks.MLP([4]))
     with pytest.raises(ValueError, match="Did you mean 'bernoulli'"):
         small(likelihood="bernouli")
@@ -194,8 +194,42 @@ def test_bad_sample_arguments_are_refused():
     for bad in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="num_samples"):
             small().sample(bad)
-    with pytest.raises(ValueError, match="64 bits"):
+    with pytest.raises(ValueError, match=f"seed: expected an integer from {-(2**63)} to {2**63 - 2}, received"):
         small().sample(2, seed=2**63 - 1)
+
+
+@pytest.mark.parametrize("bad", [1.7, "0", True, np.float32(1)])
+def test_seeds_are_integers_everywhere(bad, tmp_path):
+    vae, x = small(), np.zeros([2, 8, 8, 1], np.float32)
+    for call in (
+        lambda: kv.models.vae((8, 8, 1), latent_size=2, seed=bad),
+        lambda: vae.sample(2, seed=bad),
+        lambda: kv.data.load(np.zeros([4, 8, 8, 1], bool), seed=bad),
+        lambda: kv.training.Run(tmp_path).train(kv.training.RunConfig(seed=bad), epochs=1),
+        lambda: kv.evaluation.log_likelihood(vae, x, seed=bad),
+    ):
+        with pytest.raises(ValueError, match=r"seed: expected an integer from -?\d+ to \d+, received .*\. Use 0, for"):
+            call()
+    with pytest.raises(ValueError, match="seed: expected an integer"):
+        kv.models.vae((8, 8, 1), latent_size=2, seed=-1)
+
+
+def test_seeds_of_rows_are_integers():
+    vae, x = small(), np.zeros([2, 8, 8, 1], np.float32)
+    for call in (
+        lambda: vae.generate([0.0, 1.7]),
+        lambda: vae.score(x, seeds=np.zeros(2)),
+    ):
+        with pytest.raises(ValueError, match=r"seeds: expected integers, received float\d+\. Use"):
+            call()
+    for call in (lambda: vae.log_weights(x, seed=1.7), lambda: vae.sample_prior(2, seed=1.7)):
+        with pytest.raises(ValueError, match=r"seed: expected an integer .*, received 1\.7"):
+            call()
+
+
+def test_a_config_with_a_negative_seed_still_loads():
+    config = {**small().get_config(), "seed": -5}
+    assert kv.VAE.from_config(config).seed == -5
 
 
 def test_numpy_numbers_are_numbers():
@@ -277,9 +311,9 @@ def test_another_objective_after_compiling_anew(binary_images):
 def test_inputs_of_another_shape_are_refused(binary_images):
     vae = compiled()
     for bad in (binary_images[:, :4], binary_images[..., 0]):
-        with pytest.raises(ValueError, match=r"Encoder: received inputs of shape .* wanted \(\.\.\., 8, 8, 1\)"):
+        with pytest.raises(ValueError, match=r"Encoder: inputs: expected shape \(\.\.\., 8, 8, 1\), received"):
             vae.predict(bad, verbose=0)
-    with pytest.raises(ValueError, match=r"Decoder: .* wanted \(\.\.\., 3\)"):
+    with pytest.raises(ValueError, match=r"expected shape \(\.\.\., 3\), received"):
         vae.decode(np.zeros([2, 4], "float32"))
 
 
@@ -308,7 +342,7 @@ def test_two_threads_may_save_to_one_path(tmp_path):
 
 
 def test_another_suffix_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"must end in \.keras; received .*vae\.h5"):
+    with pytest.raises(ValueError, match=r"filepath: expected a name that ends in \.keras, received .*vae\.h5"):
         compiled().save(tmp_path / "vae.h5")
 
 

@@ -1,4 +1,4 @@
-"""The commands. TensorFlow is imported only once a command that needs it has been parsed."""
+"""The commands. TensorFlow is imported only after parsing a command that needs it."""
 
 import importlib
 import os
@@ -17,11 +17,11 @@ from keras_vae.training.run_config import RunConfig
 from keras_vae.utils.arguments import known_name
 from keras_vae.utils.flag_types import flag_names
 
-# A user's mistake, or a fault of the machine that a user can fix: one line, no traceback.
+# Errors that a user can fix: one line, no traceback.
 _PLAIN_ERRORS = (ValueError, OSError)
 
 _FLAGS = Parameter(name="*")
-_Model = Annotated[str, Parameter(help="A run directory (its model.keras is used) or a .keras file.")]
+_Model = Annotated[str, Parameter(help="A run directory (uses its model.keras) or a .keras file.")]
 
 app = App(
     name="keras-vae",
@@ -29,7 +29,7 @@ app = App(
     help_epilogue="First run: keras-vae demo. Then: keras-vae train --help",
     help_format="markdown",
     version=f"keras-vae {__version__}",
-    default_parameter=Parameter(negative="", allow_repeating=True),  # the last one counts
+    default_parameter=Parameter(negative="", allow_repeating=True),  # the last one takes effect
     group_parameters=Group("Options", sort_key=5),
     result_action="return_value",
     exit_on_error=False,
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-        The exit code: 0 for success, 1 for an error, 2 for a wrong call, 130 after Ctrl-C.
+        The exit code: 0 for success, 1 for an error, 2 for a usage error, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["serve"]:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-# The library's errors name Python's arguments.
+# Errors of the library contain Python arguments.
 _ARGUMENTS = {**flag_names(RunConfig), "data_dir": "--data-dir", "split": "--split"}
 
 
@@ -111,13 +111,13 @@ def models() -> None:
 
 @app.command(help_epilogue="Example: keras-vae evaluate runs/first --num-samples 5000", sort_key=3)
 def evaluate(model: _Model, /, options: Annotated[Evaluate, _FLAGS] = Evaluate()) -> None:
-    """Report bound and log-likelihood, in nats per example; with --report, a page of most measures."""
+    """Report bound and log-likelihood, in nats per example, or, with --report, most measures on one page."""
     _run("evaluate", model, options)
 
 
 @app.command(help_epilogue="Example: keras-vae sample runs/first --n 64 --seed 0", sort_key=4)
 def sample(model: _Model, /, options: Annotated[Images, _FLAGS] = Images()) -> None:
-    """Generate from a model in this process."""
+    """Generate images with a model on disk."""
     _run("images", model, options, name="sample")
 
 
@@ -138,14 +138,14 @@ def bundle(
     /,
     options: Annotated[Bundle, _FLAGS],
 ) -> None:
-    """Write the files that take an export to production: TensorFlow Serving in Docker, Kubernetes or KServe."""
+    """Write the files to deploy an export: TensorFlow Serving in Docker, on Kubernetes or on KServe."""
     _run("stored_models", base_path, options, name="bundle")
 
 
 @app.command(help_flags=[], version_flags=[], sort_key=7)
 def serve(*flags: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
     """Serve an export over gRPC on this machine."""
-    # The flags are those of TensorFlow Serving, so the server's own parser reads them.
+    # The server parses the flags, which are those of TensorFlow Serving.
     return importlib.import_module("serving.main").main(flags, prog="keras-vae serve")
 
 
@@ -154,15 +154,15 @@ def serve(*flags: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
     sort_key=8,
 )
 def generate(options: Annotated[Generate, _FLAGS]) -> None:
-    """Generate over gRPC from a running server, keras-vae serve or TensorFlow Serving."""
+    """Generate images over gRPC with a running server: keras-vae serve or TensorFlow Serving."""
     _run("images", options, name="generate")
 
 
 def _import_tensorflow() -> None:
-    """Import TensorFlow and look for devices, keeping what C++ prints on the way off the terminal.
+    """Import TensorFlow and list its devices without the log messages of its C++ code.
 
-    TensorFlow 2.21 logs a dozen lines about oneDNN and missing GPUs before any log level applies. If the import
-    fails, all of it is shown.
+    TensorFlow 2.21 logs a dozen lines about oneDNN and missing GPUs before any log level applies. They are printed if
+    the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`keras-vae demo`: from training on digits to generating digits over gRPC."""
+"""`keras-vae demo`: trains on digits, evaluates, exports, serves, and generates digits over gRPC."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ _IMPORTANCE_SAMPLES = 500
 
 
 def run(options: Demo) -> None:
-    """Train, evaluate, export, serve, generate; leave pictures and figures in `options.out`."""
+    """Train, evaluate, export, serve and generate; write images and metrics to `options.out`."""
     out = Path(options.out)
     _prepare(out)
 
@@ -28,7 +28,7 @@ def run(options: Demo) -> None:
     model.save(out / "digits.keras")
     history = read_history(training.history_path)
 
-    _say("2/5  Measuring it on 1,000 test digits")
+    _say("2/5  Evaluating it on 1,000 test digits")
     test = data.load("mnist_5k", "test", data_dir=options.data_dir)
     terms = model.evaluate(test, verbose=0, return_dict=True)
     estimate = log_likelihood(model, test, num_samples=_IMPORTANCE_SAMPLES)
@@ -37,9 +37,9 @@ def run(options: Demo) -> None:
 
     _say("3/5  Exporting it for TensorFlow Serving")
     version = model.export(out / "models" / "digits" / "1")
-    print(f"{version}: written, loaded back and compared")
+    print(f"{version}: written and verified")
 
-    _say("4/5  Serving it on this machine, and asking for 64 digits over gRPC")
+    _say("4/5  Serving it on this machine, and generating 64 digits over gRPC")
     with (
         Server(model_name="digits", model_base_path=version.parent, port=0) as server,
         Client(f"127.0.0.1:{server.port}", model="digits") as client,
@@ -71,15 +71,15 @@ def run(options: Demo) -> None:
 
 
 def _prepare(out: Path) -> None:
-    """Make the folder, or empty it of an earlier demo's results.
+    """Create the folder, or remove the results of an earlier demo.
 
     Raises:
-        UsageError: If the folder holds anything but a demo's results.
+        UsageError: If the folder contains other files.
     """
     marker = out / ".keras-vae-demo"
     if out.exists() and any(out.iterdir()) and not marker.exists():
         raise UsageError(
-            f"--out: expected an empty or new folder, or an earlier demo, received {out} with other files in it"
+            f"--out: expected a new or empty folder, or one of an earlier demo, received {out} with other files"
         )
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""One line for each mistake of the user's, in the words of the command line."""
+"""One-line error messages in terms of the command line's flags."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from cyclopts import CoercionError, CycloptsError, MissingArgumentError
 
 
 class UsageError(ValueError):
-    """Flags that do not go together, or a value that is refused; the exit code is 2, as for any wrong call."""
+    """Incompatible flags or an invalid value; the exit code is 2."""
 
 
 def one_line(error: CycloptsError) -> str:
-    """Return what is wrong with a call, on one line: the flag, what was expected and what was received."""
+    """Return a usage error on one line: the flag, what was expected and what was received."""
     error.verbose = False
     argument = error.argument
     if isinstance(error, MissingArgumentError) and argument is not None:
@@ -27,10 +27,10 @@ def one_line(error: CycloptsError) -> str:
 
 
 def in_flags(text: str, flags: Mapping[str, str]) -> str:
-    """Return an error's text with flags in place of the Python arguments that it names.
+    """Return an error message with flags instead of Python arguments.
 
     Args:
-        text: The text, with arguments as in `image_size=(28, 28)`.
+        text: The message, with arguments such as `image_size=(28, 28)`.
         flags: The flag of each argument.
 
     Example:

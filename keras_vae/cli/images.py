@@ -1,4 +1,4 @@
-"""`keras-vae sample` and `keras-vae generate`: the same, in this process and over gRPC."""
+"""`keras-vae sample` and `keras-vae generate`: images from a model on disk, or over gRPC."""
 
 import sys
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from serving.client.specs import SignatureSpec
 
 
 def sample(path: str, options: Images) -> None:
-    """Generate from a model on disk."""
+    """Generate images with a model on disk."""
     _check(options.out)
     model, _ = load(path)
     condition = _condition(options, model.condition)
@@ -27,7 +27,7 @@ def sample(path: str, options: Images) -> None:
 
 
 def generate(options: Generate) -> None:
-    """Generate from a served model."""
+    """Generate images with a served model."""
     images = options.images
     _check(images.out)
     files = {"root": options.tls_root, "certificate": options.tls_certificate, "key": options.tls_key}
@@ -49,27 +49,27 @@ def _draws(options: Images) -> dict[str, Any]:
 
 
 def _condition(options: Images, condition: Condition | None) -> np.ndarray | None:
-    """Return y for a model in this process: the one given, or the classes in turn."""
+    """Return y for a model on disk: the one given, or all classes in turn."""
     if condition is None:
         _refuse(options)
         return None
     if options.condition is None:
         if isinstance(condition, Label):
             return np.arange(options.n) % condition.size
-        raise UsageError(f"--condition: the model is conditional, expected {condition.support.expected}, received none")
+        raise UsageError(f"--condition: expected {condition.support.expected} for a conditional model, received none")
     given = np.asarray(options.condition)
     return condition.rows(given[0] if condition.shape == () and len(given) == 1 else given, options.n)
 
 
 def _served_condition(options: Images, signatures: Mapping[str, SignatureSpec]) -> np.ndarray | None:
-    """Return y for a served model, by what its signature says."""
+    """Return y for a served model, according to its signature."""
     signature = signatures.get("generate")
     spec = signature.inputs.get("condition") if signature else None
     if spec is None:
         _refuse(options)
         return None
     if options.condition is None:
-        raise UsageError(f"--condition: the served model is conditional, expected {spec}, such as 7, received none")
+        raise UsageError(f"--condition: expected {spec}, such as 7, for this conditional model, received none")
     given = np.asarray(options.condition)
     if np.array_equal(given, given.astype(np.int64)):
         given = given.astype(np.int64)
@@ -79,15 +79,15 @@ def _served_condition(options: Images, signatures: Mapping[str, SignatureSpec]) 
 def _refuse(options: Images) -> None:
     if options.condition is not None:
         received = " ".join(f"{number:g}" for number in options.condition)
-        raise UsageError(f"--condition: the model has no condition, expected none, received {received}")
+        raise UsageError(f"--condition: expected none for an unconditional model, received {received}")
 
 
 def _check(path: str) -> None:
-    """Refuse a path that cannot be written, before any work is done."""
+    """Raise an error for a path that cannot be written, before any work is done."""
     if Path(path).suffix not in (".png", ".npy"):
         raise UsageError(f"--out: expected a name that ends in .png or .npy, received {path}")
     if not Path(path).parent.is_dir():
-        raise UsageError(f"--out: expected an existing folder, received {path}. Make {Path(path).parent} first")
+        raise UsageError(f"--out: expected an existing folder, received {path}. Create {Path(path).parent} first")
 
 
 def _write(path: str, images: np.ndarray) -> None:

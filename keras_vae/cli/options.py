@@ -1,4 +1,4 @@
-"""The flags of each command but `serve`: parser and help are made of these dataclasses."""
+"""The flags of all commands except `serve`: these dataclasses define the parser and the help."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -15,18 +15,18 @@ _FLAT = Parameter(name="*")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Train:
-    """What `keras-vae train` takes besides the settings of the run.
+    """Flags of `keras-vae train` in addition to the settings of the run.
 
     Attributes:
-        run: Run directory. The same command resumes it.
+        run: Run directory. Repeat the command to resume a run.
         epochs: Total number of epochs.
         config: The settings of the run.
         data_dir: Folder of TFDS data sets. Default: that of TFDS.
-        strategy: One device, all GPUs of this machine, several processes, or a TPU. auto uses what there is, and
-            several processes if --workers or TF_CONFIG names them.
-        workers: Addresses of all worker processes, HOST:PORT,HOST:PORT,..., the same list for each, instead of
+        strategy: One device, all GPUs of this machine, several processes, or a TPU. auto uses the available devices,
+            and several processes if --workers or TF_CONFIG is set.
+        workers: Addresses of all worker processes, HOST:PORT,HOST:PORT,..., in the same order for all, instead of
             TF_CONFIG. Only the first worker writes files.
-        worker_index: Position of this worker in the list, from 0.
+        worker_index: Index of this worker in the list, from 0.
         tpu: Name or address of the TPU. Default: local, the TPU of this machine.
     """
 
@@ -44,17 +44,17 @@ class Train:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """What `keras-vae evaluate` takes besides the model.
+    """Flags of `keras-vae evaluate`.
 
     Attributes:
         data: As in train. Default: the data of the run, or mnist_5k.
         data_dir: Folder of TFDS data sets. Default: that of TFDS.
         split: Split of the data.
-        preprocess: As in train. Default: as in the run, or what the likelihood needs.
+        preprocess: As in train. Default: as in the run, or as the likelihood requires.
         num_samples: Importance samples per example.
         seed: Seed of all noise.
-        json: Also write the figures to this file.
-        report: Take most measures, those that fit model and data, and write them to this .html file.
+        json: Also write the results to this file.
+        report: Compute most measures that apply to the model and the data, and write them to this .html file.
     """
 
     data: str | None = None
@@ -69,14 +69,14 @@ class Evaluate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Images:
-    """What `keras-vae sample` and `keras-vae generate` take alike.
+    """Flags of both `keras-vae sample` and `keras-vae generate`.
 
     Attributes:
         n: Number of images.
         seed: First of n consecutive seeds.
-        condition: For a conditional model: the label, or the numbers of the vector. Default in sample: all classes in
+        condition: For a conditional model: the label, or the numbers of the vector. Default of sample: all classes in
             turn.
-        draws: Draw the images from the likelihood, instead of its means.
+        draws: Draw images from the likelihood instead of returning its means.
         out: File to write: .png, or .npy for arrays.
     """
 
@@ -89,16 +89,16 @@ class Images:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Generate:
-    """What `keras-vae generate` takes.
+    """Flags of `keras-vae generate`.
 
     Attributes:
         model: Name of the served model.
         server: HOST:PORT of the server.
         timeout: Seconds per request.
-        tls_root: PEM file of the authority that signed the certificate of the server.
-        tls_certificate: PEM file of the certificate of this client.
-        tls_key: PEM file of the key of this client.
-        images: What to generate.
+        tls_root: PEM file of the certificate authority of the server.
+        tls_certificate: PEM file of the certificate of the client.
+        tls_key: PEM file of the key of the client.
+        images: The images to generate.
     """
 
     model: str
@@ -112,10 +112,10 @@ class Generate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Export:
-    """What `keras-vae export` takes besides the model and the place.
+    """Flags of `keras-vae export`.
 
     Attributes:
-        score_samples: Importance samples of the signature score.
+        score_samples: Number of importance samples of the signature score.
     """
 
     score_samples: Positive = 64
@@ -123,15 +123,15 @@ class Export:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """What `keras-vae bundle` takes besides the base path.
+    """Flags of `keras-vae bundle`.
 
     Attributes:
         to: Folder to write.
         version: Version of the export. Default: the newest.
         name: Name of the model in requests. Default: the last part of the base path.
         max_batch_size: Maximum number of rows in a batch, and therefore in a request.
-        image: Image of TensorFlow Serving. Default: the minor release of the TensorFlow that wrote the export.
-        storage_uri: Where KServe finds the base path. Default: pvc://models/<name>.
+        image: Image of TensorFlow Serving. Default: the minor version of TensorFlow that wrote the export.
+        storage_uri: URI of the base path for KServe. Default: pvc://models/<name>.
         overwrite: Replace an existing bundle.
     """
 
@@ -146,7 +146,7 @@ class Bundle:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What `keras-vae demo` takes.
+    """Flags of `keras-vae demo`.
 
     Attributes:
         out: Folder for the results.

@@ -21,7 +21,7 @@ def run(options: Train) -> None:
         directory.train(options.config, options.epochs, options.data_dir, devices)
     except KeyboardInterrupt:
         if directory.model_path.exists():
-            print(f"\nStopped. {directory.model_path} can be used; the same command resumes.", file=sys.stderr)
+            print(f"\nStopped. {directory.model_path} is usable. Repeat the command to resume.", file=sys.stderr)
         raise
     if not strategy.is_chief(devices):
         return
@@ -35,7 +35,7 @@ def run(options: Train) -> None:
 
 def _check_own_parts(config: RunConfig) -> None:
     if config.objective is not None and config.model != "vae":
-        raise UsageError(f"--objective goes with --model vae, received --model {config.model}")
+        raise UsageError(f"--objective: expected --model vae, received --model {config.model}")
     if config.objective is not None and config.num_samples is not None:
         raise UsageError(f"--samples: expected none with --objective, received {config.num_samples}")
     own = {"--likelihood": config.likelihood, "--prior": config.prior, "--objective": config.objective}
@@ -54,13 +54,13 @@ def _strategy(options: Train) -> Any:
     if (options.workers is None) != (options.worker_index is None):
         given, missing = ("--workers", "--worker-index") if options.workers else ("--worker-index", "--workers")
         raise UsageError(
-            f"--workers and --worker-index go together: expected both, received {given} without {missing}. "
-            "Pass both, or neither and set TF_CONFIG"
+            f"--workers and --worker-index: expected both or neither, received {given} without {missing}. Pass "
+            "both, or set TF_CONFIG"
         )
     if options.workers is not None and options.strategy not in ("auto", "multi-worker"):
-        raise UsageError(f"--workers goes with --strategy multi-worker, received --strategy {options.strategy}")
+        raise UsageError(f"--workers: expected --strategy multi-worker, received --strategy {options.strategy}")
     if options.tpu is not None and options.strategy not in ("auto", "tpu"):
-        raise UsageError(f"--tpu goes with --strategy tpu, received --strategy {options.strategy}")
+        raise UsageError(f"--tpu: expected --strategy tpu, received --strategy {options.strategy}")
     cluster = None
     if options.workers is not None and options.worker_index is not None:
         cluster = Cluster.from_text(options.workers, options.worker_index)

@@ -48,10 +48,10 @@ class Condition:
             expected = ("batch" if known is None else int(known), *self.shape)
             raise ValueError(
                 f"condition: expected one y, shape {self.shape}, or one per row, shape "
-                f"({', '.join(map(str, expected))}), received shape {tuple(y.shape)}. {self.support.advice}"
+                f"({', '.join(map(str, expected))}), received shape {tuple(y.shape)}. {self.support.advice}."
             )
         if not (y.dtype.is_floating or y.dtype.is_integer or y.dtype.is_bool):
-            raise ValueError(f"condition: expected numbers, received dtype {y.dtype.name}. {self.support.advice}")
+            raise ValueError(f"condition: expected numbers, received dtype {y.dtype.name}. {self.support.advice}.")
         inside = self.support.contains(y)
         if tf.executing_eagerly():
             if not np.all(inside):
@@ -67,7 +67,7 @@ class Condition:
             return tf.identity(y)
 
     def _refuse(self, value: Any) -> None:
-        raise ValueError(f"condition: expected {self.support.expected}, received {value}. {self.support.advice}")
+        raise ValueError(f"condition: expected {self.support.expected}, received {value}. {self.support.advice}.")
 
     def rows(self, y: Any, count: int) -> np.ndarray:
         """Return one y per row, from one for all rows or one per row.
@@ -83,13 +83,13 @@ class Condition:
             ValueError: If y has another shape, or a value outside the support.
         """
         if y is None:
-            raise ValueError(f"condition: expected {self.support.expected}, received none. Pass condition=y")
+            raise ValueError(f"condition: expected {self.support.expected}, received none. Pass condition=y.")
         given = np.asarray(y)
         expected = f"one y, shape {self.shape}, or one per row, shape {(count, *self.shape)}"
         if given.shape not in (self.shape, (count, *self.shape)):
-            raise ValueError(f"condition: expected {expected}, received shape {given.shape}. {self.support.advice}")
+            raise ValueError(f"condition: expected {expected}, received shape {given.shape}. {self.support.advice}.")
         if given.dtype.kind not in "iufb":
-            raise ValueError(f"condition: expected numbers, received dtype {given.dtype}. {self.support.advice}")
+            raise ValueError(f"condition: expected numbers, received dtype {given.dtype}. {self.support.advice}.")
         inside = self.support.contains(tf.convert_to_tensor(given)).numpy()
         if not np.all(inside):
             self._refuse(given[~inside].ravel()[0])

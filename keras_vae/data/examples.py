@@ -58,5 +58,5 @@ def check_memory(nbytes: int, name: str) -> None:
     if nbytes > MEMORY_LIMIT:
         raise ValueError(
             f"{name}: expected at most {MEMORY_LIMIT / 2**30:.0f} GiB, which are held in memory, received "
-            f"{nbytes / 2**30:.1f} GiB or more. Use a part of it (TFDS: split='train[:10%]') or smaller images"
+            f"{nbytes / 2**30:.1f} GiB or more. Use a part of it (TFDS: split='train[:10%]') or smaller images."
         )

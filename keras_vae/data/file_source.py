@@ -42,11 +42,11 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
     """
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"expected a folder of images, received {str(folder)!r}, which does not exist. Check the path"
+            f"expected a folder of images, received {str(folder)!r}, which does not exist. Check the path."
         )
     if image_size is not None and not _is_size(image_size):
         raise ValueError(
-            f"image_size: expected two positive integers, (height, width), received {image_size!r}. Use (64, 64)"
+            f"image_size: expected two positive integers, (height, width), received {image_size!r}. Use (64, 64)."
         )
     files, labels = _choose(folder, split)
     name = f"folder {str(folder)!r}, split {split!r}"
@@ -57,7 +57,7 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
         if size != first:
             raise ValueError(
                 f"{name}: expected images of one size, received {files[0]} of {first[0]}x{first[1]} (height x width) "
-                f"and {file} of {size[0]}x{size[1]}. Pass image_size=(height, width) to resize them all"
+                f"and {file} of {size[0]}x{size[1]}. Pass image_size=(height, width) to resize them all."
             )
         if len(pixels) == 1:
             check_memory(pixels[0].nbytes * len(files), name)
@@ -75,7 +75,7 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SUFFIXES and _visible(f, folder))
     if not files:
         raise ValueError(
-            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received none. Check the path"
+            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received none. Check the path."
         )
     split_folders = any((folder / s).is_dir() for s in _SPLITS)
     inner = [f.relative_to(folder).parts[1 if split_folders else 0 :] for f in files]
@@ -85,7 +85,7 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
         present = sorted({_split_of(f, folder, split_folders) for f in files})
         raise ValueError(
             f"folder {str(folder)!r}: expected a split with images, {', '.join(map(repr, present))} or 'all', received "
-            f"{split!r}. Use one of these"
+            f"{split!r}. Use one of these."
         )
     labels = None
     if all(len(inner[i]) > 1 for i in kept):
@@ -116,7 +116,7 @@ def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
             palette = opened.mode in ("P", "PA")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(
-            f"{file}: expected an image of 8 bits per pixel, received {error}. Convert or remove it"
+            f"{file}: expected an image of 8 bits per pixel, received {error}. Convert or remove it."
         ) from error
     if palette and (np.asarray(image) == np.asarray(image)[..., :1]).all():
         image = image.getchannel(0)
@@ -138,17 +138,17 @@ def from_npz(path: Path, split: str) -> Examples:
     """
     if not path.is_file():
         raise FileNotFoundError(
-            f"expected an .npz file of images, received {str(path)!r}, which does not exist. Check the path"
+            f"expected an .npz file of images, received {str(path)!r}, which does not exist. Check the path."
         )
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: expected an .npz file, received another kind of file. Write it with np.savez")
+        raise ValueError(f"{path}: expected an .npz file, received another kind of file. Write it with np.savez.")
     with np.load(path, allow_pickle=False) as arrays:
         x, y = _keys(arrays.files, split, path)
         try:
             images, labels = arrays[x], arrays[y] if y in arrays.files else None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             raise ValueError(
-                f"{path}: expected arrays of numbers, received {error}. Write it with np.savez, without objects"
+                f"{path}: expected arrays of numbers, received {error}. Write it with np.savez, without objects."
             ) from error
     return from_array(images, labels, f"{path}[{x!r}]")
 
@@ -164,5 +164,5 @@ def _keys(found: list[str], split: str, path: Path) -> tuple[str, str]:
     raise ValueError(
         f"{path}: expected images for split {split!r} under the key 'x_{split}' (labels 'y_{split}'), or 'x' ('y') or "
         f"'images' ('labels') for the splits 'train' and 'all', received the keys {sorted(found)}. For a file with one "
-        "array, pass split='all'"
+        "array, pass split='all'."
     )

@@ -13,6 +13,7 @@ from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
 from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
+from keras_vae.utils.arguments import seed_number
 
 # Streams of random numbers, distinct from those in `keras_vae.utils.seeds`.
 _ORDER, _FRESH, _FIXED = 101, 102, 103
@@ -155,12 +156,12 @@ def _batches(
 ) -> PackedDataset:
     """Return the batches of all numbered epochs."""
     batch_size = _integer("batch_size", batch_size, 1)
-    seed = _integer("seed", seed, 0)
+    seed = seed_number(seed, "data.load")
     preprocess = choose(examples, likelihood, preprocess)
     if with_labels and examples.labels is None:
         raise ValueError(
             f"with_labels=True: expected a source with labels, received {examples.name} without them. Pass (image, "
-            "label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a subfolder for each class"
+            "label) pairs in a tf.data.Dataset, 'y_train' in an .npz file, or a subfolder for each class."
         )
     if shuffle is None:
         shuffle = split.split("[")[0] == "train"
@@ -228,5 +229,5 @@ def _binarize_once(images: np.ndarray, seed: int) -> np.ndarray:
 def _integer(name: str, value: object, smallest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not smallest <= value < 2**31:
         expected = f"an integer from {smallest} to 2**31 - 1"
-        raise ValueError(f"{name}: expected {expected}, received {value!r}. Use {max(smallest, 1)}, for example")
+        raise ValueError(f"{name}: expected {expected}, received {value!r}. Use {max(smallest, 1)}, for example.")
     return int(value)

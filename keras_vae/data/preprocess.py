@@ -33,7 +33,7 @@ def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -
     if not allowed:
         raise ValueError(
             f"likelihood: expected a family with preprocessing for images, received {owner}, whose preprocessing is "
-            "empty. Set the class attribute, for example preprocessing = ('gray',)"
+            "empty. Set the class attribute, for example preprocessing = ('gray',)."
         )
     name = allowed[0] if preprocess is None else preprocess
     name = known_name(name, PREPROCESSING, "preprocess")
@@ -41,14 +41,14 @@ def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -
         raise ValueError(
             f"preprocess: expected one of {', '.join(map(repr, allowed))} for the likelihood {owner}, received "
             f"{name!r} ({PREPROCESSING[name]}), whose values may have no probability. Use another, or "
-            "likelihood='continuous_bernoulli', which takes every preprocessing"
+            "likelihood='continuous_bernoulli', which takes every preprocessing."
         )
     if name == "dequantized" and examples.images.dtype != "uint8":
         default = " (the default here)" if preprocess is None else ""
         likelihood_too = "" if "gray" in allowed else " with likelihood='continuous_bernoulli'"
         raise ValueError(
             f"preprocess='dequantized'{default}: expected uint8 pixels to add noise to, received {examples.name} with "
-            f"dtype {examples.images.dtype}. Pass the pixels as uint8, or use preprocess='gray'{likelihood_too}"
+            f"dtype {examples.images.dtype}. Pass the pixels as uint8, or use preprocess='gray'{likelihood_too}."
         )
     return name
 

@@ -63,19 +63,19 @@ def read(
         (4, (8, 8, 1))
     """
     if not isinstance(split, str):
-        raise ValueError(f"split: expected a string, received {split!r}. Use 'train' or 'test'")
+        raise ValueError(f"split: expected a string, received {split!r}. Use 'train' or 'test'.")
     if isinstance(source, (np.ndarray, tf.data.Dataset, Examples)):
         _refuse_image_size(image_size)
         if split.split("[")[0] not in _SPLITS:
             raise ValueError(
-                f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these"
+                f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
             )
         if isinstance(source, Examples):
             return source
         return from_array(source) if isinstance(source, np.ndarray) else from_dataset(source)
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
-            f"source: expected {_FORMS}, received {source!r:.80}, a {type(source).__name__}. Use one of these"
+            f"source: expected {_FORMS}, received {source!r:.80}, a {type(source).__name__}. Use one of these."
         )
 
     path = Path(source).expanduser()
@@ -91,17 +91,17 @@ def read(
             raise ValueError(_unknown(source))
     if not path.exists():
         raise FileNotFoundError(
-            f"source: expected a file or a folder, received {str(path)!r}, which does not exist. Check the path"
+            f"source: expected a file or a folder, received {str(path)!r}, which does not exist. Check the path."
         )
     if not path.is_dir():
-        raise ValueError(f"source: expected {_FORMS}, received {str(path)!r}, another kind of file. Use one of these")
+        raise ValueError(f"source: expected {_FORMS}, received {str(path)!r}, another kind of file. Use one of these.")
     return from_folder(path, split, image_size)
 
 
 def _refuse_image_size(image_size: tuple[int, int] | None) -> None:
     if image_size is not None:
         raise ValueError(
-            f"image_size: expected None except for folders, received {image_size!r}. Resize other images beforehand"
+            f"image_size: expected None except for folders, received {image_size!r}. Resize other images beforehand."
         )
 
 

@@ -42,10 +42,10 @@ def from_dataset(dataset: tf.data.Dataset, name: str = "The tf.data.Dataset") ->
                 raise
             raise ValueError(
                 f"{name}: expected images of one size, received different ones ({error.message}). Resize them, "
-                "for example with dataset.map(lambda x: tf.cast(tf.image.resize(x, (64, 64)), tf.uint8))"
+                "for example with dataset.map(lambda x: tf.cast(tf.image.resize(x, (64, 64)), tf.uint8))."
             ) from error
     if not images:
-        raise ValueError(f"{name}: expected at least one image, received none. Check the filters of the pipeline")
+        raise ValueError(f"{name}: expected at least one image, received none. Check the filters of the pipeline.")
     return from_array(np.concatenate(images), np.concatenate(labels) if labels else None, name)
 
 
@@ -55,7 +55,7 @@ def _check(dataset: tf.data.Dataset, name: str) -> None:
     if len(parts) > 2 or not all(isinstance(part, tf.TensorSpec) for part in parts):
         raise ValueError(
             f"{name}: expected elements image or (image, label), received {spec}. Map it to one of these (TFDS: "
-            "tfds.load(..., as_supervised=True))"
+            "tfds.load(..., as_supervised=True))."
         )
     rank = parts[0].shape.rank
     if rank is not None and rank not in (2, 3):
@@ -66,5 +66,5 @@ def _check(dataset: tf.data.Dataset, name: str) -> None:
         )
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError(
-            f"{name}: expected a finite dataset, received an endless one. Remove .repeat(), or add .take(n)"
+            f"{name}: expected a finite dataset, received an endless one. Remove .repeat(), or add .take(n)."
         )

@@ -47,7 +47,7 @@ def find(name: str, data_dir: str | os.PathLike[str] | None) -> Any:
     except (AssertionError, ValueError) as error:
         raise ValueError(
             f"source: expected a version and configuration that TFDS knows, received {name!r} ({error}). If it is a "
-            "folder, pass a pathlib.Path"
+            "folder, pass a pathlib.Path."
         ) from error
     return in_home if in_home.data_path.exists() or not _writable(Path(builder.data_dir)) else builder
 
@@ -82,7 +82,7 @@ def from_builder(builder: Any, split: str) -> Examples:
     if not isinstance(image, tfds.features.Image):
         raise ValueError(
             f"{name}: expected a feature 'image', received {', '.join(features) or declared}. Map the set to "
-            "(image, label) pairs and pass that tf.data.Dataset"
+            "(image, label) pairs and pass that tf.data.Dataset."
         )
     _prepare(builder)
     try:
@@ -90,7 +90,7 @@ def from_builder(builder: Any, split: str) -> Examples:
     except (KeyError, ValueError) as error:
         splits = ", ".join(map(repr, builder.info.splits))
         raise ValueError(
-            f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received {split!r}. Use one"
+            f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received {split!r}. Use one."
         ) from error
     height, width, channels = (side or 1 for side in image.shape)
     check_memory(count * height * width * channels * np.dtype(image.np_dtype).itemsize, name)
@@ -132,7 +132,7 @@ def _prepare(builder: Any) -> None:
             f"TFDS set {builder.info.full_name!r}: expected it prepared in {builder.data_dir}, received "
             f"{type(error).__name__} while preparing it: {error}. Prepare it on a machine with a network, with tfds "
             "build or tfds.load, and pass its folder as data_dir or TFDS_DATA_DIR. Or use 'mnist_5k', which needs no "
-            "network"
+            "network."
         ) from error
 
 

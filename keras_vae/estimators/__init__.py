@@ -1,4 +1,4 @@
-"""Estimators of a bound's gradient: one a file."""
+"""Estimators of a bound's gradient."""
 
 from keras_vae.estimators.base import Aggregate, Estimate, Estimator, LogWeight, with_gradient_of
 from keras_vae.estimators.leave_one_out import LeaveOneOut

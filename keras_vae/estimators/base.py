@@ -1,4 +1,4 @@
-"""What all gradient estimators share."""
+"""The base class of gradient estimators."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,11 +17,10 @@ class LogWeight:
     """A log-weight, log w(z) = model − entropy_weight · log q, whose mean or log-mean-exp over samples is a bound.
 
     Attributes:
-        model: log p(x|z) + β log p(z), `[samples, batch]`, in nats; without the prior of groups whose KL is taken in
-            closed form.
-        score: log q(z|x), `[samples, batch]`, of all groups: what z was drawn by. None where the estimator follows
-            the samples instead.
-        entropy: log q, `[samples, batch]`, of the groups whose KL is not taken in closed form; None if there are none.
+        model: log p(x|z) + β log p(z), `[samples, batch]`, in nats, without the prior of groups whose KL has a closed
+            form.
+        score: log q(z|x) of all groups, `[samples, batch]`; None if the estimator differentiates along samples.
+        entropy: log q, `[samples, batch]`, of the groups whose KL has no closed form; None if there are none.
         entropy_weight: β.
     """
 
@@ -42,8 +41,8 @@ class Estimate:
 
     Attributes:
         value: The bound, `[batch]`, in nats.
-        surrogate: What to differentiate, `[batch]`; its value means nothing.
-        densities: The densities at the samples behind them.
+        surrogate: The function to differentiate, `[batch]`; its value has no meaning.
+        densities: The densities at the samples.
     """
 
     value: tf.Tensor
@@ -53,13 +52,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """How log-weights of several samples, `[samples, batch]`, make one bound, `[batch]`.
+    """A function from the log-weights of several samples, `[samples, batch]`, to a bound, `[batch]`.
 
     Attributes:
         value: The bound.
-        weights: Its derivative by each log-weight, `[samples, batch]`.
-        leave_one_out: The learning signal of each sample, `[samples, batch]`: what it adds to the bound beside
-            the others.
+        weights: Its derivative with respect to each log-weight, `[samples, batch]`.
+        leave_one_out: The learning signal of each sample, `[samples, batch]`: its contribution to the bound given the
+            others.
         path_power: Power of the weights on a sample's path: 1 for a mean, 2 for a log-mean-exp.
     """
 
@@ -75,8 +74,8 @@ class Estimator:
     Attributes:
         analytic_kl: Whether it may take the KL in closed form.
         along_samples: Whether it follows log q(z|x) along the path of z.
-        detached: Whether it needs samples that carry no gradient.
-        layers: Keras layers with weights that it trains, such as a baseline.
+        detached: Whether it needs samples without gradients.
+        layers: Keras layers that it trains, such as a baseline.
     """
 
     analytic_kl: bool = True
@@ -85,21 +84,21 @@ class Estimator:
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
-        """Return its trained layers; the model owns and saves them."""
+        """The layers that it trains. The model owns and saves them."""
         return ()
 
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
-        """Refuse a posterior or a bound that it gives no right gradient for.
+        """Raise an error for a posterior or a bound without correct gradients.
 
         Args:
-            owner: The objective's name, for the message.
+            owner: The objective's name, for error messages.
             family: The family of a group of the posterior.
             posterior: One of its distributions.
-            num_samples: How many samples the bound takes.
-            path_power: The bound's; see `Aggregate`.
+            num_samples: Number of samples of the bound.
+            path_power: See `Aggregate`.
 
         Raises:
-            ValueError: If they cannot be combined.
+            ValueError: If they are incompatible.
         """
         raise NotImplementedError
 
@@ -114,11 +113,11 @@ class Estimator:
         """Estimate the bound and its gradient.
 
         Args:
-            inference: The model at a batch of x.
+            inference: The inference for a batch of x.
             draws: Samples of q(z|x), without gradients if the estimator is `detached`.
             weigh: The log-weight as a function of densities.
-            aggregate: How the log-weights of several samples make one bound.
-            training: Whether the bound is trained on.
+            aggregate: The function from log-weights to the bound.
+            training: Whether the call is a training step.
         """
         raise NotImplementedError
 
@@ -143,5 +142,5 @@ def with_gradient_of(value: tf.Tensor, surrogate: tf.Tensor) -> tf.Tensor:
 
 
 def samples_carry_gradients(family: Family, posterior: tfd.Distribution) -> bool:
-    """Say whether samples of the posterior, or of its relaxation, can be differentiated."""
+    """Return whether samples of the posterior, or of its relaxation, can be differentiated."""
     return family.relaxed or posterior.reparameterization_type == tfd.FULLY_REPARAMETERIZED

@@ -13,22 +13,22 @@ from keras_vae.inference import Densities, Draws, Inference
 
 @keras.saving.register_keras_serializable("keras_vae")
 class LeaveOneOut(Estimator):
-    """∇_φ = Σ_s signal_s ∇_φ log q(z_s|x): what sample s adds to the bound of the others is its signal.
+    """∇_φ = Σ_s signal_s ∇_φ log q(z_s|x), where signal_s is the contribution of sample s given the other samples.
 
-    For the ELBO the baseline is the mean of the other samples' log-weights (Salimans & Knowles 2014; Kool, van
+    For the ELBO, the baseline is the mean of the other samples' log-weights (Salimans & Knowles 2014; Kool, van
     Hoof & Welling 2019); for the importance-weighted bound it is VIMCO (Mnih & Rezende 2016).
-    For any posterior, discrete or not. At least two samples.
+    For any posterior, discrete or continuous. Requires at least two samples.
     """
 
     detached = True
 
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
-        """Refuse a single sample, and a relaxed posterior."""
+        """Raise an error for a single sample, and for a relaxed posterior."""
         refuse_relaxed(owner, self, family)
         if num_samples < 2:
             raise ValueError(
-                f"{owner}: estimator 'leave_one_out' compares samples of one x; wanted num_samples of at least 2, "
-                f"received {num_samples}. For one sample use estimator='nvil'"
+                f"{owner}: estimator 'leave_one_out': expected num_samples of at least 2, received {num_samples}. Use "
+                "estimator='nvil' for one sample."
             )
 
     def estimate(
@@ -47,11 +47,11 @@ class LeaveOneOut(Estimator):
 
 
 def score_function(log_weight: LogWeight, aggregate: Aggregate, signal: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the bound, `[batch]`, and a surrogate whose gradient by q is the signals times the scores.
+    """Return the bound, `[batch]`, and a surrogate whose gradient for q is the sum of signals times scores.
 
     Args:
-        log_weight: At samples without gradients.
-        aggregate: The bound.
+        log_weight: The log-weight at samples without gradients.
+        aggregate: The function from log-weights to the bound.
         signal: The learning signal of each sample, `[samples, batch]`.
     """
     weights = tf.stop_gradient(aggregate.weights(log_weight.value))
@@ -60,10 +60,10 @@ def score_function(log_weight: LogWeight, aggregate: Aggregate, signal: tf.Tenso
 
 
 def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:
-    """Refuse a relaxed family: the score function needs no relaxation."""
+    """Raise an error for a relaxed family, since the score function needs no relaxation."""
     if family.relaxed:
         exact = type(family).__bases__[-1].__name__
         raise ValueError(
-            f"{owner}: {type(estimator).__name__} draws exact samples, and {type(family).__name__} is there for "
-            f"relaxed ones; wanted keras_vae.families.{exact}, or ELBO with estimator='reparameterized'"
+            f"{owner}: {type(estimator).__name__}: expected a posterior without relaxation, received "
+            f"{type(family).__name__}. Use keras_vae.families.{exact}, or ELBO with estimator='reparameterized'."
         )

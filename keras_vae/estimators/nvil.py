@@ -16,22 +16,22 @@ from keras_vae.networks import MLP
 from keras_vae.utils import replicas
 from keras_vae.utils.distributions import density_dtype
 
-# Of the running mean; Mnih & Gregor (2014), algorithm 1.
+# Decay of the running mean; Mnih & Gregor (2014), algorithm 1.
 _DECAY = 0.8
 
 
 @keras.saving.register_keras_serializable("keras_vae")
 class NVIL(Estimator):
-    """The score function with a baseline C(x) learned beside the model: Mnih & Gregor (2014), algorithm 1.
+    """The score function with a learned baseline C(x): Mnih & Gregor (2014), algorithm 1.
 
-    The learning signal is log w − C(x) − c, c its running mean. The paper also divides it by its running standard
-    deviation; not so here, because that would change its weight beside gradients that come otherwise (of a KL in closed
-    form, or of a prior made of posteriors) and Adam scales the step anyway. For any posterior, discrete or not, and any
-    number of samples.
+    The learning signal is log w − C(x) − c, where c is its running mean. Unlike the paper, it is not divided by its
+    running standard deviation: that would change its weight relative to other gradients (of a KL in closed form, or of
+    a prior made of posteriors), and Adam scales the step in any case. For any posterior, discrete or continuous, and
+    any number of samples.
 
     Args:
-        network: The baseline's, a Keras model on `[batch, *event]`; by default `keras_vae.networks.MLP([100])`. It is
-            trained with one model; each model needs an instance of its own.
+        network: The baseline's network, a Keras model on `[batch, *event]`. Defaults to
+            `keras_vae.networks.MLP([100])`. It is trained with one model, so each model needs its own instance.
 
     Example:
         >>> import keras_vae as kv
@@ -51,11 +51,12 @@ class NVIL(Estimator):
         return [self.baseline]
 
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
-        """Refuse a relaxed posterior and an importance-weighted bound."""
+        """Raise an error for a relaxed posterior, and for an importance-weighted bound."""
         refuse_relaxed(owner, self, family)
         if path_power != 1:
             raise ValueError(
-                f"{owner}: NVIL's baseline is for the ELBO; for this bound use estimator='leave_one_out' (VIMCO)"
+                f"{owner}: estimator: expected one for importance-weighted bounds, received NVIL. Use "
+                "estimator='leave_one_out' (VIMCO)."
             )
 
     def estimate(
@@ -66,7 +67,7 @@ class NVIL(Estimator):
         aggregate: Aggregate,
         training: bool | None,
     ) -> Estimate:
-        """Return the bound and the surrogate, the baseline's own training included."""
+        """Return the bound and the surrogate, which also trains the baseline."""
         densities = inference.densities(draws)
         log_weight = weigh(densities)
         baseline = self.baseline(inference.x, training=training)
@@ -82,7 +83,7 @@ class NVIL(Estimator):
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Baseline(keras.layers.Layer):
-    """C(x), and the running mean of the learning signal.
+    """The baseline C(x) and the running mean of the learning signal.
 
     Args:
         network: A Keras model on `[batch, *event]`.
@@ -92,7 +93,10 @@ class Baseline(keras.layers.Layer):
         kwargs.setdefault("dtype", density_dtype())
         super().__init__(**kwargs)
         if not isinstance(network, keras.layers.Layer):
-            raise TypeError(f"NVIL: network must be a Keras model, such as MLP([100]); received {network!r}")
+            raise TypeError(
+                f"NVIL: network: expected a Keras model, received {network!r}. Use keras_vae.networks.MLP([100]), for "
+                "example."
+            )
         self.network = network
         self.head = keras.layers.Dense(1, dtype=self.dtype_policy)
 
@@ -110,9 +114,9 @@ class Baseline(keras.layers.Layer):
         return tf.squeeze(self.head(features), axis=-1)
 
     def center(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
-        """Return the signal, `[samples, batch]`, less its running mean; then learn that.
+        """Return the signal, `[samples, batch]`, minus its running mean, which is updated afterward.
 
-        The paper learns it first; then the baseline knows the sample it is subtracted from, a bias.
+        The paper updates it first, which introduces a bias: the mean then depends on the samples.
         """
         mean = tf.identity(self.running_mean.value)
         if training:

@@ -1,4 +1,4 @@
-"""Looking up the gradient estimator that a user names."""
+"""Gradient estimators by name."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ ESTIMATORS: dict[str, type[Estimator]] = {
 
 
 def as_estimator(value: Any, owner: str) -> Estimator:
-    """Return the estimator of a name, of a saved config, or itself.
+    """Return an estimator from its name, its config, or the estimator itself.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it is anything else.
+        TypeError: If `value` is anything else.
     """
     if isinstance(value, str):
         return lookup(value, ESTIMATORS, f"estimator of {owner}")()
@@ -32,6 +32,7 @@ def as_estimator(value: Any, owner: str) -> Estimator:
         value = keras.saving.deserialize_keras_object(value)
     if not isinstance(value, Estimator):
         raise TypeError(
-            f"{owner}: estimator must be a name ({', '.join(ESTIMATORS)}) or an Estimator; received {value!r}"
+            f"{owner}: estimator: expected a name or a keras_vae.estimators.Estimator, received {value!r}. Use one of "
+            f"{', '.join(map(repr, ESTIMATORS))}."
         )
     return value

@@ -1,4 +1,4 @@
-"""Gradients along the samples' path: reparameterized, sticking the landing, doubly reparameterized."""
+"""Pathwise gradients: reparameterized, sticking the landing, doubly reparameterized."""
 
 from collections.abc import Callable
 
@@ -18,23 +18,24 @@ from keras_vae.utils.deprecation import also_loads
 class Reparameterized(Estimator):
     """The gradient through z = g(ε, x): Kingma & Welling (2014), section 2.4; Rezende, Mohamed & Wierstra (2014).
 
-    For posteriors whose samples can be differentiated, and for relaxed ones.
+    For posteriors whose samples can be differentiated, and relaxed ones.
     """
 
     along_samples = True
 
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
-        """Refuse a posterior whose samples carry no gradient, and importance weights of relaxed samples."""
+        """Raise an error for samples that carry no gradient, and for importance weights of relaxed samples."""
         if not samples_carry_gradients(family, posterior):
             raise ValueError(
-                f"{owner}: estimator 'reparameterized' needs a posterior whose samples carry a gradient, such as "
-                f"keras_vae.families.Normal; received {type(family).__name__}. Use estimator='nvil' or "
-                "'leave_one_out', or a relaxed family (GumbelSoftmax, RelaxedBernoulli)"
+                f"{owner}: estimator 'reparameterized': expected a posterior whose samples carry a gradient, such as "
+                f"keras_vae.families.Normal, received {type(family).__name__}. Use estimator='nvil' or "
+                "'leave_one_out', or a relaxed family (GumbelSoftmax, RelaxedBernoulli)."
             )
         if family.relaxed and path_power != 1:
             raise ValueError(
-                f"{owner}: the importance weights of {type(family).__name__}'s relaxed samples are no weights of the "
-                "discrete model. Use ELBO, or the exact family with estimator='leave_one_out'"
+                f"{owner}: posterior: expected one with exact samples for importance weights, received "
+                f"{type(family).__name__} with relaxed samples. Use ELBO, or the exact family with "
+                "estimator='leave_one_out'."
             )
 
     def estimate(
@@ -52,10 +53,10 @@ class Reparameterized(Estimator):
 
 
 class PathEstimator(Estimator):
-    """∇_φ Σ_s v_s log w(z_s(φ)), log q's own parameters held fixed; v_s = w̃_s to the aggregate's power.
+    """∇_φ Σ_s v_s log w(z_s(φ)) with the parameters inside log q held fixed; v_s = w̃_s to the aggregate's power.
 
-    log w is differentiated by the sample alone, which holds q's parameters still, a flow's weights and the maps between
-    groups of latents included; that gradient is then sent down the samples' path.
+    log w is differentiated with respect to the sample only. This holds all parameters of q fixed, including a flow's
+    weights and the maps between groups of latents. The gradient is then propagated through the samples.
     """
 
     analytic_kl = False
@@ -64,14 +65,17 @@ class PathEstimator(Estimator):
     elsewhere: str
 
     def check(self, owner: str, family: Family, posterior: tfd.Distribution, num_samples: int, path_power: int) -> None:
-        """Refuse a posterior without exact reparameterized samples, and a bound that it would bias."""
+        """Raise an error for posteriors without exact reparameterized samples, and for bounds with biased gradients."""
         if posterior.reparameterization_type != tfd.FULLY_REPARAMETERIZED or family.relaxed:
             raise ValueError(
-                f"{owner}: {type(self).__name__} follows the samples' exact path, which {type(family).__name__} does "
-                "not have; wanted a reparameterized posterior, such as keras_vae.families.Normal"
+                f"{owner}: {type(self).__name__}: expected a posterior with exact reparameterized samples, received "
+                f"{type(family).__name__}. Use keras_vae.families.Normal, for example."
             )
         if path_power != self.power:
-            raise ValueError(f"{owner}: {type(self).__name__} would bias this bound's gradient. {self.elsewhere}")
+            raise ValueError(
+                f"{owner}: estimator: expected one with unbiased gradients for this bound, received "
+                f"{type(self).__name__}. {self.elsewhere}"
+            )
 
     def estimate(
         self,
@@ -81,7 +85,7 @@ class PathEstimator(Estimator):
         aggregate: Aggregate,
         training: bool | None,
     ) -> Estimate:
-        """Return the bound and the path's surrogate."""
+        """Return the bound and the surrogate of the pathwise gradient."""
         z = tf.nest.map_structure(tf.stop_gradient, draws.z)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
@@ -102,12 +106,12 @@ class PathEstimator(Estimator):
 class StickingTheLanding(PathEstimator):
     """The ELBO's gradient without the score of log q: Roeder, Wu & Duvenaud (2017), equation 8.
 
-    Its variance vanishes where q(z|x) is the exact posterior. The KL is therefore taken by Monte Carlo, even
-    where there is a closed form.
+    Its variance vanishes if q(z|x) is the exact posterior. Therefore the KL is estimated by Monte Carlo, even if it has
+    a closed form.
     """
 
     power = 1
-    elsewhere = "For IWAE use estimator='doubly_reparameterized' (Tucker et al. 2019, section 4)"
+    elsewhere = "Use estimator='doubly_reparameterized' for IWAE (Tucker et al. 2019, section 4)."
 
 
 @also_loads("DoublyReparametrised")
@@ -115,9 +119,9 @@ class StickingTheLanding(PathEstimator):
 class DoublyReparameterized(PathEstimator):
     """DReG, the importance-weighted bound's gradient with squared weights: Tucker et al. (2019), equation 8.
 
-    Its signal-to-noise ratio does not fall with the number of samples. The decoder's and the prior's gradients
-    are the usual ones.
+    Its signal-to-noise ratio does not decrease with the number of samples. The gradients of decoder and prior are the
+    usual ones.
     """
 
     power = 2
-    elsewhere = "For ELBO, whose DReG it is, use estimator='sticking_the_landing'"
+    elsewhere = "Use estimator='sticking_the_landing' for ELBO."

@@ -1,4 +1,4 @@
-"""Writing a VAE as a SavedModel for TensorFlow Serving, with warm-up requests, checked against the model."""
+"""Exports a VAE as a SavedModel for TensorFlow Serving, with warm-up requests, and verifies it against the model."""
 
 import contextlib
 import logging
@@ -16,9 +16,11 @@ from keras_vae.export.signatures import Signature, Tensors, example_requests, si
 from keras_vae.export.version_directory import whole_version
 from keras_vae.utils.arguments import positive_integer
 
-# Rounding of a graph optimized differently, by the networks' compute dtype.
+# Rounding differences between optimized graphs, by the networks' compute dtype.
 _TOLERANCE = {"float64": 1e-5, "float32": 1e-4}
 _LOW_PRECISION_TOLERANCE = 0.1
+
+_ADVICE = "Check that custom layers are deterministic functions of their inputs."
 
 
 def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: int) -> Path:
@@ -38,7 +40,7 @@ def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: 
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keep TensorFlow from naming the directory in which the version is made, which is gone when one reads it."""
+    """Keep TensorFlow from logging the name of the temporary directory."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel(max(level, logging.WARNING))
@@ -49,52 +51,59 @@ def _without_chatter() -> Iterator[None]:
 
 
 class ExportMismatchError(RuntimeError):
-    """The export, loaded back, does not answer as the live model does."""
+    """The export gives other results than the model."""
 
 
 def verify(directory: Path, live: dict[str, Signature], requests: dict[str, Tensors], tolerance: float) -> None:
-    """Load the SavedModel and compare each signature's answers with the live model's.
+    """Load the SavedModel and compare the outputs of each signature with the model's.
 
     Args:
-        directory: The SavedModel's.
-        live: The live model's signatures.
+        directory: The directory of the SavedModel.
+        live: The model's signatures.
         requests: Inputs by signature.
-        tolerance: Largest difference, relative to the largest value of the output (and to 1).
+        tolerance: The maximum difference, relative to the output's largest value or 1, whichever is larger.
 
     Raises:
-        ExportMismatchError: If an output differs by more, or its name or shape differs at all.
+        ExportMismatchError: If an output differs by more, or has another name or shape.
     """
     loaded = tf.saved_model.load(str(directory)).signatures
     for name, inputs in requests.items():
-        wanted = tf.function(live[name].function)(*(inputs[spec.name] for spec in live[name].inputs))
+        expected = tf.function(live[name].function)(*(inputs[spec.name] for spec in live[name].inputs))
         found = loaded[name](**inputs)
-        if set(found) != set(wanted):
-            raise ExportMismatchError(f"{name} answers {sorted(found)}, the live model {sorted(wanted)}")
-        for output, value in wanted.items():
+        if set(found) != set(expected):
+            raise ExportMismatchError(
+                f"signature {name!r}: expected the outputs {sorted(expected)}, received {sorted(found)}. {_ADVICE}"
+            )
+        for output, value in expected.items():
             _compare(f"{name}.{output}", found[output].numpy(), value.numpy(), tolerance)
 
 
-def _compare(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float) -> None:
-    if found.shape != wanted.shape:
-        raise ExportMismatchError(f"{name} has shape {found.shape}, the live model's {wanted.shape}")
-    if not np.all(np.isfinite(wanted)):
-        raise ExportMismatchError(f"{name} of the live model holds NaN or infinite values: train it anew")
-    allowed = tolerance * max(1.0, float(np.max(np.abs(wanted), initial=0.0)))
-    difference = float(np.max(np.abs(found - wanted), initial=0.0))
+def _compare(name: str, found: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
+    if found.shape != expected.shape:
+        raise ExportMismatchError(f"{name}: expected shape {expected.shape}, received {found.shape}. {_ADVICE}")
+    if not np.all(np.isfinite(expected)):
+        raise ExportMismatchError(
+            f"{name}: expected finite values from the model, received NaN or infinity. Train the model again."
+        )
+    allowed = tolerance * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+    difference = float(np.max(np.abs(found - expected), initial=0.0))
     if not difference <= allowed:
-        raise ExportMismatchError(f"{name} differs from the live model's by {difference:.3g}, more than {allowed:.3g}")
+        raise ExportMismatchError(
+            f"{name}: expected the model's output within {allowed:.3g}, received a difference of {difference:.3g}. "
+            f"{_ADVICE}"
+        )
 
 
-# Where TensorFlow Serving looks for them.
+# The path that TensorFlow Serving expects.
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
 def write_warmup(directory: Path, model_name: str, requests: dict[str, Tensors]) -> None:
-    """Write one PredictionLog for each request.
+    """Write one PredictionLog per request.
 
     Args:
-        directory: The SavedModel's.
-        model_name: Name of the model in the requests.
+        directory: The directory of the SavedModel.
+        model_name: The model's name in the requests.
         requests: Inputs by signature.
     """
     file = directory / WARMUP_FILE

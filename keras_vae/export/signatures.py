@@ -1,4 +1,4 @@
-"""The served signatures: what a SavedModel of a VAE answers."""
+"""The signatures of an exported VAE."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ Tensors = dict[str, tf.Tensor]
 
 @dataclass(frozen=True)
 class Signature:
-    """One endpoint: its named inputs, each with an unknown leading batch dimension, and its function."""
+    """A function and its named inputs, each with an unknown batch dimension."""
 
     inputs: tuple[tf.TensorSpec, ...]
     function: Callable[..., Tensors]
 
 
 def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
-    """Return the endpoints by name; the first becomes `serving_default`.
+    """Return the signatures by name; the first becomes `serving_default`.
 
-    Row i of each answer depends on row i of the request alone. Of a model with several groups of latents, z is served
-    as one tensor for each group, named `z/<group>`, and so are the means and scales of `encode`.
+    Row i of each response depends only on row i of the request. With several groups of latents, there is one tensor z
+    per group, named `z/<group>`; likewise the means and scales of `encode`.
 
     Args:
         model: A `keras_vae.VAE`.
-        score_samples: Importance samples behind `score`.
+        score_samples: Number of importance samples of `score`.
     """
     groups = model.latents
     x = tf.TensorSpec([None, *model.event_shape], tf.float32, name="x")
@@ -71,19 +71,19 @@ def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
 
 
 def by_group(values: Any, name: str, model: Any) -> dict[str, Any]:
-    """Return values by their served names: `<name>/<group>`, or simply the name for one group of latents."""
+    """Return values by output name: `<name>/<group>`, or `name` for one group of latents."""
     if not model.latents.several:
         return {name: next(iter(values.values())) if isinstance(values, dict) else values}
     return {f"{name}/{group}": values[group] for group in model.latents.names}
 
 
 def example_requests(model: Any, batch: int) -> dict[str, Tensors]:
-    """Return an ordinary request of `batch` rows for each signature, x drawn from the model itself."""
+    """Return an example request of `batch` rows per signature, with x sampled from the model."""
     seed = tf.range(batch, dtype=tf.int64)
     y = None if model.condition is None else tf.zeros([batch, *model.condition.shape], model.condition.dtype)
     z = model.generate(seed, condition=y)["z"]
     x = model.likelihood(z, condition=y).sample(seed=tf.constant([0, batch], tf.int32))
-    # Samples may round to values outside the support, such as 0 and 1.
+    # Rounding can move samples out of the support, such as to 0 or 1.
     x = model.observed_family.support.clip(tf.cast(x, tf.float32))
     given = {} if y is None else {"condition": y}
     latents = {name: tf.cast(value, tf.float32) for name, value in by_group(z, "z", model).items()}
@@ -102,7 +102,7 @@ def _only(condition: tuple[tf.Tensor, ...]) -> tf.Tensor | None:
 
 
 def _per_row(outputs: Tensors, batch: tf.Tensor) -> Tensors:
-    """Give each output the batch's leading dimension, as server-side batching needs."""
+    """Broadcast each output to the batch dimension, which server-side batching requires."""
     return {
         name: tf.broadcast_to(value, tf.concat([[batch], tf.shape(value)[1:]], 0)) for name, value in outputs.items()
     }

@@ -1,4 +1,4 @@
-"""Version directories that appear complete or not at all."""
+"""Atomic version directories: they appear complete or not at all."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _PREFIX = ".exporting-"
-# On the base path, held while an export begins.
+# In the base path; locked while an export starts.
 _BASE_LOCK = ".exporting.lock"
 
 
@@ -18,11 +18,11 @@ _BASE_LOCK = ".exporting.lock"
 def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a directory to write to, and rename it to `path` if the block succeeds.
 
-    The temporary directory lies next to `path` under a name that is not an integer, which model servers skip.
-    Remains of killed exports are removed first; an export in progress holds a lock.
+    The temporary directory is next to `path` and has a non-integer name, which model servers ignore. Leftovers of
+    killed exports are removed first; an export in progress holds a lock.
 
     Args:
-        path: `<model's base path>/<version>`, the version a positive integer.
+        path: `<base path>/<version>`, with a positive integer as the version.
 
     Raises:
         ValueError: If the last part of `path` is not a version.
@@ -32,24 +32,25 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
     version = target.name
     if not version.isdecimal() or str(int(version)) != version or int(version) < 1:
         raise ValueError(
-            f"export: the path must end in a version, a positive integer, as in {target / '1'}; received {target}"
+            f"export: path: expected a path that ends in a version, a positive integer, received {target}. Use "
+            f"{target / '1'}, for example."
         )
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
-        # So that no other export removes the new directory before it is locked.
+        # Otherwise another export could remove the new directory before it is locked.
         with _locked(target.parent / _BASE_LOCK):
             _sweep(target.parent)
             unfinished = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{version}-", dir=target.parent))
             held.callback(shutil.rmtree, unfinished, ignore_errors=True)
             held.enter_context(_locked(_lock_path(unfinished)))
-        unfinished.chmod(0o777 & ~_umask())  # mkdtemp's mode would keep a model server out
+        unfinished.chmod(0o777 & ~_umask())  # mkdtemp's mode would deny access to model servers
         yield unfinished
         _refuse_existing(target)
         try:
             unfinished.rename(target)
         except OSError:
-            _refuse_existing(target)  # another export was faster
+            _refuse_existing(target)  # created by another export
             raise
 
 
@@ -57,8 +58,8 @@ def _refuse_existing(target: Path) -> None:
     if target.exists():
         present = [int(p.name) for p in target.parent.iterdir() if p.name.isdecimal()]
         raise FileExistsError(
-            f"export: version {target} exists and is never overwritten; the next free one is "
-            f"{target.parent / str(max(present) + 1)}"
+            f"export: path: expected a new version, received {target}, which exists and is never overwritten. Use "
+            f"{target.parent / str(max(present) + 1)}."
         )
 
 
@@ -71,22 +72,22 @@ def _sweep(base: Path) -> None:
 
 
 def _lock_path(unfinished: Path) -> Path:
-    # Beside the directory, which is renamed with all that it holds.
+    # Outside the directory, because the directory is renamed with its contents.
     return unfinished.with_name(f"{unfinished.name}.lock")
 
 
 @contextlib.contextmanager
 def _locked(path: Path, blocking: bool = True) -> Iterator[None]:
-    """Hold a lock, which ends with the process that holds it, however it ends; then remove its file.
+    """Hold a lock, then remove its file. The lock is released when the process ends, for any reason.
 
     Raises:
-        Timeout: If another process holds it, and this is not blocking.
+        Timeout: If another process holds the lock and `blocking` is false.
     """
     with FileLock(path, blocking=blocking, fallback_to_soft=False):
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)  # while it is held: whoever waits for it then opens a new file
+            path.unlink(missing_ok=True)  # while the lock is held; waiting processes then open a new file
 
 
 def _umask() -> int:

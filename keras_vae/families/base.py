@@ -116,8 +116,8 @@ class Family(keras.layers.Layer):
         elements = factors(distribution)
         if elements is None:
             raise ValueError(
-                f"{type(self).__name__}: which values are independent is unknown. Expected a family that factorizes, "
-                "such as keras_vae.families.Bernoulli or Normal. Override log_prob_by_part in a family of your own"
+                f"{type(self).__name__}: expected a family that factorizes, such as keras_vae.families.Bernoulli, "
+                "received one that does not. Override log_prob_by_part."
             )
         return elements.log_prob(x)
 

@@ -59,7 +59,7 @@ class DiscretizedLogisticMixture(Family):
         if len(self.event_shape) != 3 or self.event_shape[2] not in (1, 3):
             raise ValueError(
                 f"{type(self).__name__}: expected event_shape (height, width, 1) or (height, width, 3), received "
-                f"{event_shape!r}. For other data use keras_vae.families.GrayLevels"
+                f"{event_shape!r}. For other data use keras_vae.families.GrayLevels."
             )
         self.components = positive_integer(components, f"{type(self).__name__}: components")
 

@@ -49,7 +49,7 @@ class Normal(Family):
         if not fixed and scale not in ("predicted", *_LEARNED):
             raise ValueError(
                 'Normal: expected scale "predicted", "learned", "learned_per_element" or a positive finite number, '
-                f"received {scale!r}. Use one of these"
+                f"received {scale!r}. Use one of these."
             )
         self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1

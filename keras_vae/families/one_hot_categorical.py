@@ -39,7 +39,7 @@ class OneHotCategorical(Family):
         if len(self.event_shape) != 2 or self.event_shape[1] < 2:
             raise ValueError(
                 f"{type(self).__name__}: expected event_shape (variables, categories) with at least two categories, "
-                f"received {event_shape!r}. Use (20, 10), for example"
+                f"received {event_shape!r}. Use (20, 10), for example."
             )
 
     @property

@@ -34,7 +34,7 @@ def find_likelihood(value: Any) -> type[Family] | Family:
     if not _is_family(value):
         raise TypeError(
             "likelihood: expected a name, a keras_vae.families.Family class or a Family object, received "
-            f"{value!r}. Use one of {', '.join(map(repr, LIKELIHOODS))}, or keras_vae.families.Bernoulli"
+            f"{value!r}. Use one of {', '.join(map(repr, LIKELIHOODS))}, or keras_vae.families.Bernoulli."
         )
     return value
 
@@ -65,13 +65,13 @@ def as_likelihood(value: Any, event_shape: int | Sequence[int], **options: Any) 
         if given:
             raise ValueError(
                 f"likelihood: expected no options with a {type(family).__name__} object, received {_shown(given)}. "
-                "Pass them to the object's constructor"
+                "Pass them to the object's constructor."
             )
         event = as_shape(event_shape, "likelihood")
         if family.event_shape != event:
             raise ValueError(
                 f"likelihood: expected a {type(family).__name__} with event_shape {event}, received "
-                f"{family.event_shape}. Use the shape of one x"
+                f"{family.event_shape}. Use the shape of one x."
             )
         return family
     taken = inspect.signature(family).parameters
@@ -79,7 +79,7 @@ def as_likelihood(value: Any, event_shape: int | Sequence[int], **options: Any) 
     if unknown:
         raise ValueError(
             f"likelihood: expected no {', '.join(unknown)} for {family.__name__}, received {_shown(unknown)}. "
-            "Leave it out, or use another likelihood, such as 'normal' with a scale"
+            "Leave it out, or use another likelihood, such as 'normal' with a scale."
         )
     return family.likelihood(event_shape, **given)
 
@@ -88,11 +88,11 @@ def _imported(path: str) -> type[Family] | Family:
     try:
         found = import_object(path)
     except ValueError as error:
-        raise ValueError(f"likelihood: {error}. Check the spelling and PYTHONPATH") from error
+        raise ValueError(f"likelihood: {error}. Check the spelling and PYTHONPATH.") from error
     if not _is_family(found):
         raise ValueError(
             f"likelihood: expected {path!r} to be a Family class or object, received {found!r}. "
-            "Derive the class from keras_vae.families.Family"
+            "Derive the class from keras_vae.families.Family."
         )
     return found
 

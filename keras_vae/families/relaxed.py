@@ -34,7 +34,9 @@ class Relaxed(Family):
         name = f"{type(self).__name__}: temperature"
         as_schedule(self.temperature, name)
         if self.temperature == 0:
-            raise ValueError(f"{name}: expected a positive number, received {self.temperature!r}. Use 0.5, for example")
+            raise ValueError(
+                f"{name}: expected a positive number, received {self.temperature!r}. Use 0.5, for example."
+            )
         self.straight_through = bool(straight_through)
 
     def soft_sample(

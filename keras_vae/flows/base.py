@@ -38,7 +38,7 @@ def vector_size(event_shape: tuple[int, ...], owner: str) -> int:
     if len(event_shape) != 1:
         raise ValueError(
             f"{owner}: expected event_shape to be a number of latents, because its maps act on vectors, received "
-            f"{event_shape}. Use 20 or (20,), for example"
+            f"{event_shape}. Use 20 or (20,), for example."
         )
     return event_shape[0]
 
@@ -55,6 +55,6 @@ def read_widths(hidden: Any, owner: str) -> tuple[int, ...]:
     """
     if not isinstance(hidden, Sequence) or isinstance(hidden, str):
         raise ValueError(
-            f"{owner}: expected hidden to be a sequence of widths, received {hidden!r}. Use (64,), for example"
+            f"{owner}: expected hidden to be a sequence of widths, received {hidden!r}. Use (64,), for example."
         )
     return tuple(positive_integer(width, f"{owner}: each width in hidden") for width in hidden)

@@ -104,7 +104,7 @@ class MADE(keras.layers.Layer):
             expected = f"a context [..., {self.context_size}]" if self.context_size else "no context"
             raise ValueError(
                 f"MADE: expected {expected}, received {'none' if context is None else 'one'}. Set context_size to its "
-                "length, or 0 for none"
+                "length, or 0 for none."
             )
         features = inputs
         for number in range(len(self.hidden)):

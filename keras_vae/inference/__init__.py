@@ -1,4 +1,4 @@
-"""Inference at a batch of x: samples of the latents, and the densities that every bound is made of."""
+"""Inference for a batch of x: samples of the latents, and the densities that make up every bound."""
 
 from keras_vae.inference.densities import Densities, Draws
 from keras_vae.inference.groups import LatentGroups

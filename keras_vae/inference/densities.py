@@ -1,4 +1,4 @@
-"""Samples of the latents and their densities, by group: the values that bounds and estimators are functions of."""
+"""Samples of the latents and their densities, by group: the inputs of bounds and estimators."""
 
 import functools
 from collections.abc import Mapping
@@ -30,12 +30,12 @@ class ModelAtBatch:
     Attributes:
         model: Encoder, decoder and prior.
         x: The batch, `[batch, *event]`.
-        condition: y as the networks see it, `[batch, size]`, or None.
-        evidence: What the encoder read of x, a nest of tensors, each `[batch, ...]`.
+        condition: The encoded y, `[batch, size]`, or None.
+        evidence: The encoder's result for x, a nest of tensors, each `[batch, ...]`.
         prior_path: The prior's path before its first group.
         step: Training steps taken, a scalar.
         training: Passed on to networks.
-        rows: Where the batch lies in the global batch; None if there is one replica.
+        rows: The batch's position in the global batch; None if there is one replica.
     """
 
     model: Parts
@@ -55,7 +55,7 @@ class ModelAtBatch:
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Latents of each group, and what was computed on the way to them, so that densities need not compute it again.
+    """Latents of each group, with intermediate results that densities reuse.
 
     Attributes:
         z: By group, each `[samples, batch, *latent]`.
@@ -69,13 +69,13 @@ class Draws:
 
 
 class Densities:
-    """log p(x|z), log p(z) and log q(z|x) at latents z, in nats; each is computed when it is first asked for.
+    """log p(x|z), log p(z) and log q(z|x) at latents z, in nats; each is computed on first use.
 
     With several groups, `log_prior[g]` is log p(z_g | the groups before it in the prior's order), and
     `log_posterior[g]` is log q(z_g | x, the groups before it in the posterior's order).
 
     Args:
-        inference: The model at a batch of x.
+        inference: The inference for a batch of x.
         draws: The latents, by group.
     """
 
@@ -103,8 +103,8 @@ class Densities:
     def kl(self) -> dict[str, tf.Tensor | None]:
         """The KL of each group in closed form: `[batch]`, or `[samples, batch]` if it depends on earlier groups.
 
-        None where there is no closed form: for such a pair of distributions, or because the prior of the group depends
-        on groups that the posterior draws after it, so that q of the group alone does not decide the expectation.
+        None if there is no closed form: for this pair of distributions, or because the group's prior depends on groups
+        that the posterior draws later, so that the expectation does not depend on q of the group alone.
         """
         return {
             name: closed_form_kl(q, self.prior[name]) if name in self._nested else None
@@ -113,7 +113,7 @@ class Densities:
 
     @functools.cached_property
     def kl_per_latent(self) -> dict[str, tf.Tensor | None]:
-        """As `kl`, but of each latent, `[..., *latent]`; None also where the KL is no sum over latents."""
+        """The KL of each latent, `[..., *latent]`, or None as for `kl`, and if the KL is not a sum over latents."""
         return {
             name: kl_per_latent(q, self.prior[name]) if name in self._nested else None
             for name, q in self.posterior.items()
@@ -195,7 +195,7 @@ class Densities:
 
 
 def total(values: Any) -> tf.Tensor:
-    """Return the sum of tensors, from left to right; of one tensor itself."""
+    """Return the sum of one or more tensors, from left to right."""
     first, *others = values
     for other in others:
         first = first + other

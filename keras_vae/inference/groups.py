@@ -12,11 +12,11 @@ import tensorflow as tf
 class LatentGroups:
     """The names and shapes of a model's groups of latents.
 
-    A model with one group takes and gives bare tensors; a model with several takes and gives dicts, with the names in
-    sorted order, as `tf.nest` has them.
+    A model with one group takes and returns tensors. A model with several takes and returns dicts, with the names in
+    sorted order, as in `tf.nest`.
 
     Attributes:
-        shapes: The shape of one latent of each group, by name.
+        shapes: The shape of one latent per group, by name.
 
     Example:
         >>> import tensorflow as tf
@@ -51,7 +51,7 @@ class LatentGroups:
         return self.pack(self.shapes)
 
     def pack(self, by_group: Mapping[str, Any]) -> Any:
-        """Return the only value, or a dict of the values by group in sorted order."""
+        """Return the only value, or a dict with one value per group in sorted order."""
         if self.several:
             return {name: by_group[name] for name in self.names}
         return next(iter(by_group.values()))
@@ -60,29 +60,29 @@ class LatentGroups:
         """Return the latents by group, each `[..., *latent]`.
 
         Args:
-            z: A tensor, for a model with one group; otherwise a dict with a tensor for each group.
+            z: A tensor for a model with one group; otherwise a dict with one tensor per group.
 
         Raises:
-            ValueError: If groups are missing or unknown, or a tensor's last axes are not the group's shape.
+            ValueError: If groups are missing or unknown, or a tensor's last axes differ from the group's shape.
         """
         if not self.several:
             z = {next(iter(self.shapes)): z} if not isinstance(z, Mapping) else z
         if not isinstance(z, Mapping) or set(z) != set(self.shapes):
             received = sorted(map(str, z)) if isinstance(z, Mapping) else f"a {type(z).__name__}"
-            raise ValueError(f"Wrong groups of latents: expected {self._described()}, received {received}.")
+            raise ValueError(f"z: expected {self._described()}, received {received}. Pass one tensor per group.")
         tensors = {name: tf.convert_to_tensor(z[name]) for name in self.shapes}
         for name, value in tensors.items():
             shape = self.shapes[name]
             if value.shape.rank is not None and not value.shape[-len(shape) :].is_compatible_with(shape):
                 which = f"z[{name!r}]" if self.several else "z"
-                wanted = ", ".join(map(str, shape))
+                expected = ", ".join(map(str, shape))
                 raise ValueError(
-                    f"{which} has the wrong shape: expected (..., {wanted}), received {tuple(value.shape)}."
+                    f"{which}: expected shape (..., {expected}), received {tuple(value.shape)}. Reshape it."
                 )
         return tensors
 
     def flatten(self, z: Any) -> tf.Tensor:
-        """Return all latents side by side, `[..., size]`, the groups in sorted order."""
+        """Return all latents concatenated, `[..., size]`, with the groups in sorted order."""
         parts = self.unpack(z)
         flat = []
         for name in self.names:
@@ -94,7 +94,7 @@ class LatentGroups:
         return flat[0] if len(flat) == 1 else tf.concat(flat, axis=-1)
 
     def unflatten(self, flat: tf.Tensor) -> Any:
-        """Return the latents, bare or by group, of what `flatten` returned."""
+        """Return the latents from the result of `flatten`: a tensor, or a dict with one tensor per group."""
         sizes = [math.prod(self.shapes[name]) for name in self.names]
         parts = tf.split(flat, sizes, axis=-1) if self.several else [flat]
         leading = tf.shape(flat)[:-1]

@@ -1,4 +1,4 @@
-"""What a model says of a batch: samples of q(z|x), and the densities of any latents."""
+"""Inference for a batch of x: samples of q(z|x), and densities of any latents."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -17,9 +17,9 @@ from keras_vae.utils.seeds import stateless
 
 @dataclass(frozen=True, eq=False)
 class Inference(ModelAtBatch):
-    """q(z|x), p(z) and p(x|z) at a batch of x. Made by `keras_vae.VAE.infer`.
+    """q(z|x), p(z) and p(x|z) for a batch of x; returned by `keras_vae.VAE.infer`.
 
-    Where a model has one group of latents, z is a tensor; where it has several, z is a dict of them.
+    z is a tensor for models with one group of latents, and a dict with one tensor per group otherwise.
 
     Example:
         >>> import numpy as np
@@ -31,7 +31,7 @@ class Inference(ModelAtBatch):
         (TensorShape([3, 5]), TensorShape([3, 5]))
     """
 
-    # Of a model with one group of latents.
+    # For models with one group of latents.
 
     @property
     def family(self) -> Family:
@@ -59,25 +59,25 @@ class Inference(ModelAtBatch):
     def _only(self, values: Any) -> list[Any]:
         if self.groups.several:
             raise ValueError(
-                f"The model has several groups of latents ({', '.join(self.groups.names)}), and this use expects one. "
-                "Use infer(x).sample and infer(x).densities, which take groups."
+                f"expected a model with one group of latents, received the groups {', '.join(self.groups.names)}. Use "
+                "infer(x).sample and infer(x).densities."
             )
         return list(values)
 
-    # Of any model.
+    # For all models.
 
     def draw(
         self, num_samples: int | tf.Tensor, seed: int | tf.Tensor, *, relaxed: bool = False, detached: bool = False
     ) -> Draws:
-        """Draw z ~ q(z|x), and keep what was computed on the way.
+        """Draw z ~ q(z|x), and keep intermediate results.
 
-        The noise of an example depends on the seed and its place in the global batch, not on the replica.
+        The noise of an example depends on the seed and its position in the global batch, not on the replica.
 
         Args:
-            num_samples: How many z for each x.
+            num_samples: Number of z per x.
             seed: An integer, or a stateless seed, `[2]` int32.
-            relaxed: Whether to draw from a family's continuous relaxation, where it has one.
-            detached: Whether to stop gradients along the samples' path.
+            relaxed: Whether to draw from the continuous relaxation of families that have one.
+            detached: Whether to stop gradients through the samples.
 
         Returns:
             z by group, each `[num_samples, batch, *latent]`.
@@ -101,7 +101,7 @@ class Inference(ModelAtBatch):
         seed: tf.Tensor,
         relaxed: bool,
     ) -> tf.Tensor:
-        # The first group's parameters have one row for each x; those of later groups, one for each sample and x.
+        # The first group's parameters have one row per x; those of later groups, one per sample and x.
         first = distribution.batch_shape.rank == 1
 
         def draw(spread: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -114,14 +114,14 @@ class Inference(ModelAtBatch):
         return replicas.in_place(draw, self.rows, axis=1, parameters_axis=0 if first else 1)
 
     def sample(self, num_samples: int | tf.Tensor, seed: int | tf.Tensor, *, relaxed: bool = False) -> Any:
-        """Draw z ~ q(z|x), `[num_samples, batch, *latent]`, bare or by group; arguments as in `draw`."""
+        """Draw z ~ q(z|x), `[num_samples, batch, *latent]`, a tensor or a dict of groups; arguments as in `draw`."""
         return self.groups.pack(self.draw(num_samples, seed, relaxed=relaxed).z)
 
     def densities(self, z: Any) -> Densities:
         """Return the densities at z.
 
         Args:
-            z: What `draw` returned; or any latents, each `[samples, batch, *latent]`, bare or by group.
+            z: The result of `draw`, or any latents, `[samples, batch, *latent]`, a tensor or a dict of groups.
         """
         return Densities(self, z if isinstance(z, Draws) else Draws(self.groups.unpack(z)))
 
@@ -134,7 +134,7 @@ class Inference(ModelAtBatch):
         return self.densities(z).log_weights
 
     def sample_prior(self, seed: int | tf.Tensor) -> Any:
-        """Draw z ~ p(z), one for each x, `[batch, *latent]`, bare or by group; noise as in `draw`."""
+        """Draw one z ~ p(z) per x, `[batch, *latent]`, a tensor or a dict of groups; noise as in `draw`."""
 
         def draw(spread: Callable[[tf.Tensor], tf.Tensor]) -> Any:
             condition = None if self.condition is None else spread(self.condition)
@@ -147,7 +147,7 @@ class Inference(ModelAtBatch):
     def points(self) -> tuple[dict[str, Parameters], dict[str, tf.Tensor]]:
         """Return each group's parameters and point, `[batch, *latent]`, given the points of the groups before it.
 
-        A point is the one value that stands for a distribution: its mean, or a mode if it is discrete.
+        A point is one value that represents a distribution: its mean, or a mode if it is discrete.
         """
         walk = Walk(self)
         parameters = {}
@@ -160,7 +160,7 @@ class Inference(ModelAtBatch):
         return self.model.encoder.parameters(name, evidence, earlier, path, self.condition, self.training)
 
     def at(self, evidence: Any, condition: tf.Tensor | None) -> "Inference":
-        """Return the inference at other rows: their evidence and their condition."""
+        """Return the inference for other rows, given their evidence and condition."""
         path = begin_prior(self.model, condition, self.training)
         return dataclasses.replace(self, evidence=evidence, condition=condition, prior_path=path, rows=None)
 
@@ -169,8 +169,8 @@ class Walk:
     """One pass over the posterior's groups, in their order.
 
     Attributes:
-        z: What was taken for each group so far.
-        paths: The prior's path before each group, where the posterior shares it.
+        z: The latents of each group so far.
+        paths: The prior's path before each group, if the posterior shares it; otherwise empty.
     """
 
     def __init__(self, inference: Inference) -> None:
@@ -181,12 +181,12 @@ class Walk:
         self._path = inference.prior_path if inference.model.encoder.shares_path else None
 
     def parameters(self, name: str) -> Parameters:
-        """Return the group's parameters, given what was taken for the groups before it."""
+        """Return the group's parameters, given the latents of the groups before it."""
         found, self._evidence = self._inference._parameters(name, self._evidence, self.z, self._path)
         return found
 
     def take(self, name: str, z: tf.Tensor) -> None:
-        """Take z for the group, and go on."""
+        """Set z of the group, and go to the next one."""
         self.z[name] = z
         if self._inference.model.encoder.shares_path:
             self.paths[name] = self._path
@@ -200,11 +200,11 @@ def sample_prior(
 
     Args:
         prior: The prior.
-        path: As `begin_prior` returns it; if it was given y, then `count` is the number of rows of y.
-        samples: Shape of the samples for each row.
-        count: How many rows.
+        path: From `begin_prior`; with y, `count` must be the number of rows of y.
+        samples: Shape of the samples per row.
+        count: Number of rows.
         seed: A stateless seed, `[2]` int32.
-        training: Passed on to networks.
+        training: Passed to the networks.
     """
     found = {}
     for index, name in enumerate(prior.groups):
@@ -216,5 +216,5 @@ def sample_prior(
 
 
 def group_seed(seed: tf.Tensor, index: int) -> tf.Tensor:
-    """Return the seed of the group at this place in the order of drawing."""
+    """Return the seed of the group at this index in the order of drawing."""
     return seed if index == 0 else tf.random.experimental.stateless_fold_in(seed, index)

@@ -1,4 +1,4 @@
-"""The Kullback–Leibler divergence from posterior to prior, in closed form where there is one."""
+"""Closed forms of the Kullback–Leibler divergence from posterior to prior."""
 
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -23,7 +23,7 @@ def closed_form_kl(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.T
 
 
 def kl_per_latent(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor | None:
-    """Return the KL of each latent, `[batch, *latents]`, in nats, or None if the KL is no such sum.
+    """Return the KL of each latent, `[batch, *latents]`, in nats, or None if the KL is not such a sum.
 
     For categorical latents, `[batch, variables]`.
 
@@ -37,7 +37,7 @@ def kl_per_latent(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Te
 
 
 def _multivariate(distribution: tfd.Distribution, other: tfd.Distribution) -> tfd.Distribution:
-    """Return independent normals as a multivariate normal beside another of these."""
+    """Return independent normals as a multivariate normal if `other` is one, for which TFP has a closed form."""
     elements = factors(distribution)
     if (
         not isinstance(other, tfd.MultivariateNormalTriL)

@@ -1,4 +1,4 @@
-"""Noise by rows: row i of an answer depends on row i of the request alone, in any batch."""
+"""Sampling with one seed per row: row i of the result depends only on row i of the inputs, in any batch."""
 
 from typing import Any
 
@@ -11,19 +11,19 @@ from keras_vae.utils import seeds as streams
 
 
 def sample_prior(model: Parts, condition: tf.Tensor | None, seeds: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Draw one z ~ p(z) for each seed.
+    """Draw one z ~ p(z) per seed.
 
     Args:
-        model: Its prior, and its encoder for priors made of posteriors.
-        condition: y as the networks see it, `[batch, size]`, or None.
+        model: The model, whose encoder is used by priors made of posteriors.
+        condition: The encoded y, `[batch, size]`, or None.
         seeds: `[batch]` int64.
 
     Returns:
-        z by group, each `[batch, *latent]`: the same for the same seed and y, to the last bit.
+        z by group, each `[batch, *latent]`: the same, bit for bit, for the same seed and y.
     """
     prior = model.prior
     given = condition is not None and (prior.conditional or prior.made_of_posteriors)
-    # Outside the loop, where it is computed once.
+    # Outside the loop, so that it is computed once.
     for_all = None if given else begin_prior(model, None)
 
     def one_row(row: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
@@ -46,12 +46,12 @@ def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -
     """Draw latents from each row's posterior with that row's seed.
 
     Args:
-        inference: At the rows.
+        inference: The inference for a batch of x.
         seeds: `[batch]` int64.
-        num_samples: How many latents a row.
+        num_samples: Number of latents per row.
 
     Returns:
-        z, bare or by group, each `[num_samples, batch, *latent]`, and log q(z|x), `[num_samples, batch]`.
+        z, `[num_samples, batch, *latent]`, a tensor or a dict of groups, and log q(z|x), `[num_samples, batch]`.
     """
     families = inference.model.encoder.families
     given = [] if inference.condition is None else [inference.condition]
@@ -64,7 +64,7 @@ def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -
         for index, (name, family) in enumerate(families.items()):
             distribution = family.distribution(walk.parameters(name))
             shape = [num_samples] if distribution.batch_shape.rank == 1 else []
-            # Both together, because a flow knows the density of what it has just drawn at no cost.
+            # Together, because a flow has the density of its own samples at no cost.
             z, log_q = distribution.experimental_sample_and_log_prob(shape, seed=group_seed(noise, index))
             walk.take(name, z)
             log_posterior.append(log_q[:, 0])
@@ -78,10 +78,10 @@ def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -
 
 
 def sample_likelihood(family: Family, parameters: Parameters, seeds: tf.Tensor) -> tf.Tensor:
-    """Draw one x ~ p(x|z) for each row, `[batch, *event]`, with that row's seed.
+    """Draw one x ~ p(x|z) per row, `[batch, *event]`, with that row's seed.
 
     Args:
-        family: The likelihood's.
+        family: The likelihood's family.
         parameters: Its parameters, each `[batch, ...]`.
         seeds: `[batch]` int64.
     """

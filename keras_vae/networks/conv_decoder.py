@@ -42,7 +42,7 @@ class ConvDecoder(keras.Model):
         if len(self.image_size) != 2 or min(self.image_size) < 1 or not self.filters:
             raise ValueError(
                 "ConvDecoder: expected image_size of two positive integers and at least one of filters, received "
-                f"image_size={list(image_size)!r}, filters={list(filters)!r}. Use ConvDecoder((28, 28), [64, 32])"
+                f"image_size={list(image_size)!r}, filters={list(filters)!r}. Use ConvDecoder((28, 28), [64, 32])."
             )
         self.base = [math.ceil(s / 2 ** len(self.filters)) for s in self.image_size]
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)

@@ -51,7 +51,7 @@ class ConvEncoder(keras.Model):
         if len(shape) != 4:
             raise ValueError(
                 f"ConvEncoder: expected images, [batch, height, width, channels], received shape {shape}. Use MLP for "
-                "other data"
+                "other data."
             )
         for layer in self.convolutions:
             layer.build(shape)

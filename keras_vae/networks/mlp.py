@@ -36,7 +36,7 @@ class MLP(keras.Model):
         self.units = [int(u) for u in units]
         if any(u < 1 for u in self.units):
             raise ValueError(
-                f"MLP: expected units to be positive integers, received {list(units)!r}. Use [400, 400], for example"
+                f"MLP: expected units to be positive integers, received {list(units)!r}. Use [400, 400], for example."
             )
         self.activation = activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)

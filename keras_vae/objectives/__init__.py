@@ -1,4 +1,4 @@
-"""Objectives: bounds on log p(x), one a file."""
+"""Objectives: bounds on log p(x), one per file."""
 
 from keras_vae.inference.kl import closed_form_kl, kl_per_latent
 from keras_vae.objectives.base import Objective

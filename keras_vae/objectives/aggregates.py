@@ -1,4 +1,4 @@
-"""How the log-weights of several samples make a bound."""
+"""Aggregates: functions that turn the log-weights of several samples into a bound."""
 
 import math
 
@@ -20,9 +20,9 @@ def _log_mean_exp(log_weights: tf.Tensor) -> tf.Tensor:
 
 
 def _vimco_signal(log_weights: tf.Tensor) -> tf.Tensor:
-    """Return L − L_{−s} − w̃_s, L_{−s} with the geometric mean of the others in the place of w_s.
+    """Return L − L_{−s} − w̃_s, where L_{−s} has the geometric mean of the others instead of w_s.
 
-    VIMCO, Mnih & Rezende (2016); the last term is what remains of log q in the weights themselves.
+    VIMCO, Mnih & Rezende (2016). The last term is due to log q inside the weights.
     """
     count = log_weights.shape[0]
     others = (tf.reduce_sum(log_weights, axis=0) - log_weights) / (count - 1)

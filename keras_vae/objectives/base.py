@@ -1,4 +1,4 @@
-"""What all objectives share."""
+"""The base class of objectives."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,25 +15,25 @@ Terms = dict[str, tf.Tensor]
 
 
 def refuse_jumps(owner: str, family: Family) -> None:
-    """Refuse to follow log q(z|x) along samples where it jumps.
+    """Raise an error if log q(z|x) is discontinuous, so that its gradient along samples is wrong.
 
     Raises:
-        ValueError: If it does.
+        ValueError: If the family has jumps.
     """
     if family.jumps:
         raise ValueError(
-            f"{owner}: log q(z|x) of {type(family).__name__} jumps where its pieces meet, and a gradient "
-            "along samples misses the jumps: expected a KL in closed form. Use ELBO or InfoVAE with estimator "
-            "'reparameterized' and the prior Uniform or Learned(PiecewiseConstant(...)), or estimator='leave_one_out' "
-            "or 'nvil'."
+            f"{owner}: posterior: expected a continuous log q(z|x) or a KL in closed form, received "
+            f"{type(family).__name__}, whose log q(z|x) jumps where its pieces meet. Use ELBO or InfoVAE with "
+            "estimator='reparameterized' and the prior Uniform or Learned(PiecewiseConstant(...)), or "
+            "estimator='leave_one_out' or 'nvil'."
         )
 
 
 class LatentVariableModel(Protocol):
-    """What an objective asks of a model."""
+    """The part of a model that objectives use."""
 
     def infer(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
-        """Return q(z|x), p(z) and p(x|z) at a batch of x."""
+        """Return q(z|x), p(z) and p(x|z) for a batch of x."""
 
 
 class Objective:
@@ -58,10 +58,10 @@ class Objective:
         """Compute the terms.
 
         Args:
-            model: The model whose bound it is.
+            model: The model.
             x: A batch, `[batch, *event]`.
             seed: A stateless seed, `[2]` int32.
-            training: Passed on to the networks.
+            training: Passed to the networks.
             condition: y, `[batch, ...]`, for a conditional model.
 
         Returns:
@@ -70,21 +70,21 @@ class Objective:
         raise NotImplementedError
 
     def check(self, inference: Inference) -> None:
-        """Refuse a model that the objective gives no right gradient for.
+        """Raise an error if the objective does not give correct gradients for a model.
 
         Args:
-            inference: The model's at one x.
+            inference: The model's inference for one x.
 
         Raises:
-            ValueError: If they cannot be combined; it names what can.
+            ValueError: If they are incompatible. The message names alternatives.
         """
 
     def metric_names(self, groups: LatentGroups) -> tuple[str, ...]:
-        """Return the terms that are reported: `metrics`, and of several groups of latents the KL of each."""
+        """Return the names of the reported terms: `metrics` and, with several groups of latents, the KL of each."""
         return (*self.metrics, *(f"kl/{name}" for name in groups.names)) if groups.several else self.metrics
 
     def _check_estimator(self, inference: Inference, aggregate: Aggregate, closed_form: Collection[str] = ()) -> None:
-        """Check the estimator against each group; `closed_form` names those whose KL is taken in closed form."""
+        """Check the estimator for each group; `closed_form` are the groups whose KL has a closed form."""
         owner = type(self).__name__
         posterior = inference.densities(one_draw(inference)).posterior
         for name, family in inference.model.encoder.families.items():
@@ -94,7 +94,7 @@ class Objective:
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
-        """Keras layers with weights that it trains; the model owns and saves them."""
+        """Keras layers that the objective trains. The model owns and saves them."""
         return ()
 
     def get_config(self) -> dict[str, Any]:
@@ -108,12 +108,12 @@ class Objective:
 
 
 def one_draw(inference: Inference) -> Draws:
-    """Return one draw of the latents, for looking at the distributions of a model that is not trained yet."""
+    """Return one draw of the latents, to inspect the distributions of a new model."""
     return inference.draw(1, tf.constant([0, 0], tf.int32))
 
 
 def kl_of_groups(densities: Densities, closed_form: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the KL of each group, `[batch]`, in nats: in closed form where it is given, otherwise from the samples."""
+    """Return the KL of each group, `[batch]`, in nats: in closed form where given, otherwise from samples."""
     found = {}
     for name in densities.posterior:
         if name in closed_form:
@@ -125,6 +125,6 @@ def kl_of_groups(densities: Densities, closed_form: Mapping[str, tf.Tensor]) -> 
 
 
 def kl_terms(groups: LatentGroups, kl: Mapping[str, tf.Tensor]) -> Terms:
-    """Return `kl`, and of several groups also `kl/<group>`, each `[batch]`."""
+    """Return `kl` and, with several groups, `kl/<group>`, each `[batch]`."""
     each = {f"kl/{name}": kl[name] for name in groups.names} if groups.several else {}
     return {"kl": total(kl.values()), **each}

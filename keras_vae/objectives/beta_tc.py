@@ -17,20 +17,20 @@ from keras_vae.utils.distributions import factors
 
 @keras.saving.register_keras_serializable("keras_vae")
 class BetaTC(Objective):
-    """β-TCVAE: the KL split into mutual information, total correlation and the latents' own KLs.
+    """β-TCVAE: the KL decomposed into mutual information, total correlation and the KL of each latent.
 
     L = E_q[log p(x|z)] − I(x; z) − β KL(q(z) ‖ Π_j q(z_j)) − Σ_j KL(q(z_j) ‖ p(z_j)) (Chen et al. 2018,
     equation 4 with α = γ = 1). The aggregate posterior q(z_i) is estimated over the global batch of M of N examples by
-    minibatch-stratified sampling: q(z_i|x_i) weighs 1/N, as it does in q(z), and all others the rest (their appendix
+    minibatch-stratified sampling: q(z_i|x_i) has the weight 1/N, as in q(z), and the others share the rest (appendix
     C.2), so that the estimate of q(z) is unbiased, and exact if M = N. For factorized posteriors and priors.
 
     Args:
-        dataset_size: N, the number of training examples, at least the batch size. A batch of one example says
-            nothing of q(z): its terms are then constants of N.
+        dataset_size: N, the number of training examples, at least the batch size. With a batch of one example, the
+            terms are constants of N, since one example carries no information about q(z).
         beta: Weight of the total correlation, a number or a schedule.
 
     Raises:
-        ValueError: If an argument is refused; in the model's constructor, if posterior or prior does not
+        ValueError: If an argument is invalid; in the model's constructor, if the posterior or the prior does not
             factorize over latents, or samples carry no gradient.
 
     Example:
@@ -46,19 +46,18 @@ class BetaTC(Objective):
         as_schedule(self.beta, "BetaTC: beta")
 
     def check(self, inference: Inference) -> None:
-        """Refuse posteriors and priors that do not factorize, and relaxed ones."""
+        """Raise an error for posteriors and priors that do not factorize, and for relaxed ones."""
         if inference.groups.several:
             raise ValueError(
                 "BetaTC: expected a model with one group of latents, received the groups "
-                f"{', '.join(inference.groups.names)}: the latents of a later group depend on those of an earlier one. "
-                "Use ELBO or InfoVAE."
+                f"{', '.join(inference.groups.names)}. Use ELBO or InfoVAE."
             )
         entangled = factors(inference.posterior) is None or factors(inference.prior) is None
         if entangled or inference.family.relaxed:
             raise ValueError(
-                "BetaTC: the total correlation is taken between latents that are independent under q(z|x) and p(z); "
-                f"received {type(inference.family).__name__} and the prior {inference.prior.name}. Wanted, for "
-                "example, Normal and StandardNormal"
+                "BetaTC: expected latents that are independent under q(z|x) and p(z), received the posterior "
+                f"{type(inference.family).__name__} and the prior {inference.prior.name}. Use Normal and "
+                "StandardNormal, for example."
             )
         Reparameterized().check("BetaTC", inference.family, inference.posterior, 1, 1)
         refuse_jumps("BetaTC", inference.family)
@@ -71,7 +70,7 @@ class BetaTC(Objective):
         training: bool | None = None,
         condition: Any = None,
     ) -> Terms:
-        """Return `loss`, `bound` (the ELBO), and the terms of the split, each `[batch]`."""
+        """Return `loss`, `bound` (the ELBO), and the terms of the decomposition, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         z = inference.sample(1, seed)
         reconstruction = inference.log_likelihood(z)[0]
@@ -95,7 +94,7 @@ class BetaTC(Objective):
         """Return log q(z) and Σ_j log q(z_j), each `[batch]`, at z `[batch, *latent]`."""
         everyone = {name: replicas.gather(value) for name, value in inference.parameters.items()}
         elements = factors(inference.family.distribution(everyone))
-        assert elements is not None, "refused by check"
+        assert elements is not None, "check ensures it"
         by_latent = elements.log_prob(z[:, None])  # [batch, global batch, *latents]
         share = self._log_shares(tf.shape(z)[0], z.dtype)
         axes = tuple(range(2, len(by_latent.shape)))
@@ -105,7 +104,7 @@ class BetaTC(Objective):
         return log_joint, tf.reduce_sum(log_each, axis=tuple(range(1, len(log_each.shape))))
 
     def _log_shares(self, count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """Return the log-weight of each of the global batch in each row's q(z), `[batch, global batch]`."""
+        """Return the log-weight of each example of the global batch in each row's q(z), `[batch, global batch]`."""
         rows = tf.range(count, dtype=tf.int64)
         for replica in replicas.replica_id():
             rows += tf.cast(replica, tf.int64) * 2**32
@@ -113,7 +112,8 @@ class BetaTC(Objective):
         tf.debugging.assert_less_equal(
             tf.shape(own)[1],
             self.dataset_size,
-            "BetaTC: the batch is larger than dataset_size; wanted the number of examples",
+            "BetaTC: dataset_size: expected the number of training examples, received less than the batch size. Use "
+            "the size of the training set.",
         )
         others = tf.maximum(tf.cast(tf.shape(own)[1], dtype) - 1.0, 1.0)
         mine = -math.log(self.dataset_size)

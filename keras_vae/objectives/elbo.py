@@ -18,24 +18,24 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class ELBO(Objective):
-    """The evidence lower bound, E_q(z|x)[log p(x|z)] − β KL(q(z|x) ‖ p(z)); with β = 1 it is below log p(x).
+    """The evidence lower bound, E_q(z|x)[log p(x|z)] − β KL(q(z|x) ‖ p(z)); with β = 1, it is a bound on log p(x).
 
-    Kingma & Welling (2014), equation 3; estimated by their equation 7 where the KL has a closed form and by
-    their equation 6 where it has none. β ≠ 1: Higgins et al. (2017), equation 4. Whatever β and the free bits,
-    `bound` is the one with β = 1.
+    Kingma & Welling (2014), equation 3, estimated by their equation 7 if the KL has a closed form, and by equation 6
+    otherwise. β ≠ 1: Higgins et al. (2017), equation 4. `bound` is always the bound with β = 1 and without free bits.
 
     Args:
-        num_samples: L, the number of Monte-Carlo samples for each example.
+        num_samples: L, the number of Monte Carlo samples per example.
         beta: Weight of the KL: a number, or a schedule such as `keras_vae.schedules.Linear(0.0, 1.0, steps=10_000)`
-            (Bowman et al. 2016, section 3.1) or `Cyclical` (Fu et al. 2019). Evaluation uses the present value.
-        free_bits: λ, nats that each latent may carry at no cost: its KL enters as max(λ, its mean over the batch)
-            (Kingma et al. 2016, appendix C.8, equation 15). For posteriors and priors that factorize.
-        estimator: Of the gradient: `"reparameterized"`, `"sticking_the_landing"`, `"nvil"`, `"leave_one_out"`, or a
-            `keras_vae.estimators.Estimator`.
+            (Bowman et al. 2016, section 3.1) or `Cyclical` (Fu et al. 2019). Evaluation uses the current value.
+        free_bits: λ, in nats: the mean KL of each latent over the batch enters the loss as max(λ, KL), so that each
+            latent has λ nats at no cost (Kingma et al. 2016, appendix C.8, equation 15). For factorized posteriors and
+            priors.
+        estimator: The gradient estimator: `"reparameterized"`, `"sticking_the_landing"`, `"nvil"`, `"leave_one_out"`,
+            or a `keras_vae.estimators.Estimator`.
 
     Raises:
-        ValueError: If an argument is refused; in the model's constructor, if posterior and prior do not go with
-            the estimator or with free bits.
+        ValueError: If an argument is invalid; in the model's constructor, if the estimator or free bits are
+            incompatible with the posterior and the prior.
 
     Example:
         >>> import keras_vae as kv
@@ -61,28 +61,27 @@ class ELBO(Objective):
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
-        """The estimator's."""
+        """The layers of the estimator."""
         return self.estimator.layers
 
     def check(self, inference: Inference) -> None:
-        """Refuse what the estimator, or free bits, cannot go with."""
+        """Raise an error if the model is incompatible with the estimator or free bits."""
         densities = inference.densities(one_draw(inference))
         self._check_estimator(inference, MEAN, self._closed_form(densities))
         if not self.free_bits:
             return
         if not self.estimator.analytic_kl:
             raise ValueError(
-                f"ELBO: free_bits={self.free_bits} needs the KL in closed form, which "
-                f"{type(self.estimator).__name__} does not use. Use estimator='reparameterized'."
+                "ELBO: estimator: expected one that uses the closed-form KL, as free_bits requires, received "
+                f"{type(self.estimator).__name__}. Use estimator='reparameterized'."
             )
         for name, kl in densities.kl_per_latent.items():
             if kl is None:
-                of_group = f" of the group {name!r}" if inference.groups.several else ""
+                of_group = f" of group {name!r}" if inference.groups.several else ""
                 raise ValueError(
-                    f"ELBO: free_bits={self.free_bits} is given to each latent: expected a posterior and a prior that "
-                    f"factorize, such as Normal and StandardNormal; received "
-                    f"{type(inference.model.encoder.families[name]).__name__}{of_group}, whose KL to this prior is "
-                    "not a sum over latents. Use them, or warm up beta instead."
+                    f"ELBO: free_bits={self.free_bits}: expected a KL in closed form that is a sum over latents, "
+                    f"received the posterior {type(inference.model.encoder.families[name]).__name__}{of_group} and a "
+                    "prior without one. Use Normal and StandardNormal, for example, or a warm-up of beta."
                 )
 
     def __call__(
@@ -100,12 +99,12 @@ class ELBO(Objective):
         return self.terms(inference, draws, training=training)
 
     def terms(self, inference: Inference, z: Any, *, training: bool | None = None) -> Terms:
-        """Return the terms at given samples.
+        """Return the terms for given samples.
 
         Args:
-            inference: The model at a batch of x.
-            z: Samples of q(z|x), each `[samples, batch, *latent]`, bare or by group.
-            training: As in a call.
+            inference: The inference for a batch of x.
+            z: Samples of q(z|x), `[samples, batch, *latent]`, a tensor or a dict of groups.
+            training: As in `__call__`.
         """
         draws = z if isinstance(z, Draws) else Draws(inference.groups.unpack(z))
         dtype = next(iter(draws.z.values())).dtype
@@ -124,13 +123,13 @@ class ELBO(Objective):
         return {"loss": loss, "bound": reconstruction - each["kl"], "reconstruction": reconstruction, **each}
 
     def _closed_form(self, densities: Densities) -> dict[str, tf.Tensor]:
-        """Return the KL of the groups for which it is taken in closed form."""
+        """Return the KL of the groups whose KL has a closed form."""
         if not self.estimator.analytic_kl:
             return {}
         return {name: kl for name, kl in densities.kl.items() if kl is not None}
 
     def _log_weight(self, densities: Densities, beta: tf.Tensor) -> LogWeight:
-        """Return log p(x|z) − β KL, but for the closed forms that do not depend on z, which are added outside."""
+        """Return log p(x|z) − β KL, without the closed forms that do not depend on z, which are added later."""
         closed_form = self._closed_form(densities)
         sampled = [name for name in densities.posterior if name not in closed_form]
         model = densities.log_likelihood
@@ -146,12 +145,12 @@ class ELBO(Objective):
     def _charged(self, densities: Densities, name: str) -> tf.Tensor:
         """Return the KL of a group as it enters the loss, `[batch]` or `[samples, batch]`."""
         kl = densities.kl[name]
-        assert kl is not None, "only of groups with a closed form"
+        assert kl is not None, "called for groups with a closed form"
         if not self.free_bits:
             return kl
         by_latent = densities.kl_per_latent[name]
-        assert by_latent is not None, "refused by check"
-        # The larger of λ and the batch's mean, as an example's share of it, so that the batch's mean is right.
+        assert by_latent is not None, "check ensures it"
+        # Each example's share of max(λ, mean over the batch), so that the mean over the batch is correct.
         free = tf.cast(self.free_bits, kl.dtype)
         of_examples = by_latent if kl.shape.rank == 1 else tf.reduce_mean(by_latent, axis=0)
         priced = tf.where(replicas.mean(of_examples) > free, by_latent, free)

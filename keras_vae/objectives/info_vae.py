@@ -23,19 +23,19 @@ from keras_vae.utils import replicas
 
 @keras.saving.register_keras_serializable("keras_vae")
 class InfoVAE(Objective):
-    """InfoVAE: a divergence between the aggregate posterior q(z) and the prior beside a smaller KL.
+    """InfoVAE: the ELBO with a smaller KL and a divergence between the aggregate posterior q(z) and the prior.
 
     L = E_q[log p(x|z)] − (1 − α) KL(q(z|x) ‖ p(z)) − (α + λ − 1) MMD(q(z), p(z)) (Zhao, Song & Ermon 2019,
-    equation 6, and section 3.3 for the MMD). α = 1 is the MMD-VAE. The MMD is that of one z of each example of the
-    global batch and as many of the prior, with the kernel exp(−‖z − z'‖²/2D) for D latents (Gretton et al. 2012,
+    equation 6, and section 3.3 for the MMD). α = 1 is the MMD-VAE. The MMD compares one z per example of the global
+    batch with as many samples of the prior, with the kernel exp(−‖z − z'‖²/2D) for D latents (Gretton et al. 2012,
     equation 5, non-negative).
 
     Args:
-        alpha: α, at most 1: how much of the KL is given up.
-        lambda_: λ, with α + λ ≥ 1. An MMD is well below 1, so that hundreds are needed beside nats.
+        alpha: α, from 0 to 1: how much of the KL is removed.
+        lambda_: λ, with α + λ ≥ 1. The MMD is much smaller than 1, so values in the hundreds are usual.
 
     Raises:
-        ValueError: If an argument is refused; in the model's constructor, if samples of the posterior carry no
+        ValueError: If an argument is invalid; in the model's constructor, if samples of the posterior carry no
             gradient.
 
     Example:
@@ -50,18 +50,18 @@ class InfoVAE(Objective):
         self.lambda_ = non_negative(lambda_, "InfoVAE: lambda_")
         if self.alpha > 1 or self.alpha + self.lambda_ < 1:
             raise ValueError(
-                "InfoVAE: wanted alpha from 0 to 1 and alpha + lambda_ of at least 1, so that neither divergence is "
-                f"rewarded; received alpha={alpha!r}, lambda_={lambda_!r}"
+                "InfoVAE: expected alpha from 0 to 1 and alpha + lambda_ of at least 1, received "
+                f"alpha={alpha!r}, lambda_={lambda_!r}. Use alpha=1.0, lambda_=1000.0, for example."
             )
 
     def check(self, inference: Inference) -> None:
-        """Refuse posteriors whose samples carry no gradient, and relaxed ones."""
+        """Raise an error for posteriors whose samples carry no gradient, and for relaxed ones."""
         densities = inference.densities(one_draw(inference))
         for name, family in inference.model.encoder.families.items():
             if family.relaxed:
                 raise ValueError(
-                    f"InfoVAE: expected a posterior with exact reparameterized samples, such as Normal, received "
-                    f"{type(family).__name__}: its relaxed samples and the prior's exact ones never agree. Use ELBO."
+                    "InfoVAE: posterior: expected one with exact reparameterized samples, such as Normal, received "
+                    f"{type(family).__name__}, whose samples are relaxed. Use ELBO."
                 )
             Reparameterized().check("InfoVAE", family, densities.posterior[name], 1, 1)
             if densities.kl[name] is None:
@@ -75,7 +75,7 @@ class InfoVAE(Objective):
         training: bool | None = None,
         condition: Any = None,
     ) -> Terms:
-        """Return `loss`, `bound` (the ELBO), `reconstruction`, `kl`, and `mmd`, the same for all, each `[batch]`."""
+        """Return `loss`, `bound` (the ELBO), `reconstruction`, `kl`, and `mmd`, which is constant, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         densities = inference.densities(inference.draw(1, seed))
         closed_form = {name: kl for name, kl in densities.kl.items() if kl is not None}

@@ -18,16 +18,16 @@ from keras_vae.utils.arguments import positive_integer
 class IWAE(Objective):
     """The importance-weighted bound, E[log 1/k Σ_i p(x, z_i)/q(z_i|x)] ≤ log p(x), z_i ~ q(z|x).
 
-    Burda, Grosse & Salakhutdinov (2016), equation 8. It rises with k towards log p(x), and with k = 1 is the ELBO.
+    Burda, Grosse & Salakhutdinov (2016), equation 8. It increases with k toward log p(x); k = 1 is the ELBO.
 
     Args:
-        num_samples: k.
-        estimator: Of the gradient: `"reparameterized"`, `"doubly_reparameterized"` (Tucker et al. 2019),
+        num_samples: k, the number of samples per example.
+        estimator: The gradient estimator: `"reparameterized"`, `"doubly_reparameterized"` (Tucker et al. 2019),
             `"leave_one_out"` (VIMCO, Mnih & Rezende 2016), or a `keras_vae.estimators.Estimator`.
 
     Raises:
-        ValueError: If an argument is refused; in the model's constructor, if the posterior does not go with the
-            estimator.
+        ValueError: If an argument is invalid; in the model's constructor, if the estimator is incompatible with the
+            posterior.
 
     Example:
         >>> import keras_vae as kv
@@ -42,11 +42,11 @@ class IWAE(Objective):
 
     @property
     def layers(self) -> Sequence[keras.layers.Layer]:
-        """The estimator's."""
+        """The layers of the estimator."""
         return self.estimator.layers
 
     def check(self, inference: Inference) -> None:
-        """Refuse what the estimator cannot go with."""
+        """Raise an error if the model is incompatible with the estimator."""
         self._check_estimator(inference, LOG_MEAN_EXP)
 
     def __call__(
@@ -57,7 +57,7 @@ class IWAE(Objective):
         training: bool | None = None,
         condition: Any = None,
     ) -> Terms:
-        """Return `loss` = −`bound`, `bound`, and of the ELBO `reconstruction` and `kl`, each `[batch]`."""
+        """Return `loss` = −`bound`, `bound`, and `reconstruction` and `kl` of the ELBO, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         draws = inference.draw(self.num_samples, seed, detached=self.estimator.detached)
         estimate = self.estimator.estimate(inference, draws, _log_weight, LOG_MEAN_EXP, training)

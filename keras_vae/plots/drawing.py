@@ -64,14 +64,14 @@ def labeled_grid(
     images = np.asarray(images)
     if images.ndim != 5 or images.size == 0:
         raise ValueError(
-            "plots: images have the wrong shape: expected [rows, columns, height, width, channels], received "
-            f"{images.shape}"
+            "plots: images: expected shape [rows, columns, height, width, channels], received "
+            f"{images.shape}. Reshape them."
         )
     for names, count, what in ((rows, images.shape[0], "rows"), (columns, images.shape[1], "columns")):
         if len(names) not in (0, count):
             raise ValueError(
-                f"plots: the number of names does not match: expected one for each of {count} {what}, received "
-                f"{len(names)}: {list(names)}"
+                f"plots: names: expected one for each of {count} {what}, received {len(names)}: {list(names)}. Add or "
+                "remove names."
             )
     height, width = images.shape[2] + 1, images.shape[3] + 1
     size = (
@@ -108,7 +108,7 @@ def show(axis: Any, canvas: np.ndarray) -> None:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure; the file appears whole or not at all."""
+    """Write a figure to a file atomically."""
     with whole(path) as unfinished:
         figure.savefig(unfinished, dpi=150, bbox_inches="tight", pad_inches=0.05)
 
@@ -152,8 +152,8 @@ def tile(images: Any, columns: int | None = None) -> np.ndarray:
     images = np.asarray(images, dtype=np.float32)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(
-            "tile: images have the wrong shape: expected at least one image, [n, height, width, channels], received "
-            f"{images.shape}"
+            "tile: images: expected at least one image, [n, height, width, channels], received shape "
+            f"{images.shape}. Reshape them."
         )
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))

@@ -80,8 +80,8 @@ def reconstructions(x: Any, reconstructions: Any, path: str | os.PathLike[str] |
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
     if x.shape != reconstructions.shape:
         raise ValueError(
-            f"plots.reconstructions: the shapes differ: expected reconstructions of shape {x.shape}, received "
-            f"{reconstructions.shape}"
+            f"plots.reconstructions: expected reconstructions of shape {x.shape}, received {reconstructions.shape}. "
+            "Pass one per image."
         )
     figure = Plot(figsize=(min(16, 0.75 * len(x)), 1.8), layout="constrained")
     axes = figure.subplots(2, 1)

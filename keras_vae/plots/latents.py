@@ -50,8 +50,8 @@ def latent_space(
     means = np.asarray(means, np.float64)
     if means.ndim != 2 or means.shape[1] < 2 or len(means) < 2:
         raise ValueError(
-            "plots.latent_space: means have the wrong shape: expected two or more points of two or more latents, "
-            f"[n, latents], received {means.shape}"
+            "plots.latent_space: means: expected two or more points of two or more latents, [n, latents], received "
+            f"shape {means.shape}. Pass VAE.encode(x)['mean']."
         )
     points, axis_names = _plane(means)
     figure = Plot(figsize=(6, 5), layout="constrained")
@@ -86,14 +86,14 @@ def _colored(
 ) -> None:
     if labels.shape != (len(points),):
         raise ValueError(
-            f"plots.latent_space: labels have the wrong shape: expected one label for each of {len(points)} points, "
-            f"received shape {labels.shape}"
+            f"plots.latent_space: labels: expected one for each of {len(points)} points, received shape "
+            f"{labels.shape}. Pass a vector of labels."
         )
     classes = np.unique(labels)
     if names is not None and (classes.dtype.kind not in "iu" or classes[0] < 0 or classes[-1] >= len(names)):
         raise ValueError(
-            f"plots.latent_space: names and labels do not match: expected labels from 0 to {len(names) - 1}, "
-            f"received {classes.tolist()}. Pass one name for each class"
+            f"plots.latent_space: labels: expected integers from 0 to {len(names) - 1}, received {classes.tolist()}. "
+            "Pass one name per class."
         )
     palette = next((name for most, name in _PALETTES if len(classes) <= most), None)
     colors = matplotlib.colormaps[palette or "turbo"]
@@ -228,8 +228,8 @@ def edit(before: Any, after: Any, path: str | os.PathLike[str] | None = None, *,
     before, after = np.asarray(before), np.asarray(after)
     if before.shape != after.shape:
         raise ValueError(
-            f"plots.edit: the shapes differ: expected images after the edit of shape {before.shape}, received "
-            f"{after.shape}"
+            f"plots.edit: after: expected images of shape {before.shape}, received {after.shape}. Pass one per image "
+            "before the edit."
         )
     figure, _ = labeled_grid(np.stack([before, after]), rows=["before", "after"], title=title)
     return finished(figure, path)

@@ -30,8 +30,8 @@ def history(entries: Sequence[Mapping[str, float]], path: str | os.PathLike[str]
     """
     if not entries or not all({"epoch", "bound"} <= entry.keys() for entry in entries):
         raise ValueError(
-            f"plots.history: entries are incomplete: expected a list of dicts with 'epoch' and 'bound', received "
-            f"{entries!r:.200}. Pass what keras_vae.training.read_history returns"
+            f"plots.history: entries: expected a list of dicts with 'epoch' and 'bound', received {entries!r:.200}. "
+            "Pass the result of keras_vae.training.read_history."
         )
     figure = Plot(figsize=(5, 3.2), layout="constrained")
     axis = figure.subplots()

@@ -1,4 +1,4 @@
-"""Priors over the latents: one prior a file."""
+"""Priors over the latents, one per file."""
 
 from keras_vae.priors.autoregressive import Autoregressive
 from keras_vae.priors.base import Prior

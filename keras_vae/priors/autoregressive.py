@@ -18,14 +18,14 @@ from keras_vae.utils.distributions import factors
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Autoregressive(Prior):
-    """p(z) = Π_i p(z_i | z_<i), each factor of one family, with parameters from a masked network.
+    """p(z) = Π_i p(z_i | z_<i), with all factors of one family and their parameters from a masked network.
 
-    The network is MADE (Germain et al. 2015, section 4); the family's sites are its independent elements, such
-    as those of `Normal` and `Bernoulli`, or its independent one-hot vectors. A density takes one pass of the
-    network, a sample one pass a site.
+    The network is MADE (Germain et al. 2015, section 4). The sites are the family's independent elements, such as those
+    of `Normal` and `Bernoulli`, or its independent one-hot vectors. A density takes one pass through the network, and a
+    sample one pass per site.
 
     Args:
-        family: What each factor is; it also says the event's shape and support.
+        family: The family of each factor, which also defines the event's shape and support.
         hidden: Width of each hidden layer of the network.
 
     Raises:
@@ -43,8 +43,8 @@ class Autoregressive(Prior):
     def __init__(self, family: Family, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
         if not isinstance(family, Family):
             raise ValueError(
-                "Autoregressive: family must be a keras_vae.families.Family, such as keras_vae.families.Normal(20); "
-                f"received {family!r}"
+                f"Autoregressive: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                "keras_vae.families.Normal(20), for example."
             )
         super().__init__(family.event_shape, **kwargs)
         self.family = family
@@ -107,7 +107,7 @@ def _sites_shape(family: Family, example: tfd.Distribution) -> tuple[int, ...]:
         if independent and family.parameters_shape[: len(sites_shape)] == sites_shape:
             return sites_shape
     raise ValueError(
-        "Autoregressive: family must have independent elements or one-hot vectors, such as keras_vae.families.Normal "
-        f"or keras_vae.families.OneHotCategorical, each with its own parameters; received {type(family).__name__} "
-        f"with event shape {family.event_shape} and parameters shape {family.parameters_shape}"
+        "Autoregressive: family: expected independent elements or one-hot vectors, each with its own parameters, "
+        f"received {type(family).__name__} with event shape {family.event_shape} and parameters shape "
+        f"{family.parameters_shape}. Use keras_vae.families.Normal or OneHotCategorical, for example."
     )

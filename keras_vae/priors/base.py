@@ -1,4 +1,4 @@
-"""What all priors share."""
+"""The base class of priors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,18 +16,18 @@ Posterior = Callable[[tf.Tensor], tfd.Distribution]
 
 
 class Prior(keras.layers.Layer):
-    """p(z), or p(z|y): a Keras layer, with or without weights, that yields a distribution over latents.
+    """p(z) or p(z|y): a Keras layer, with or without weights, that returns a distribution over latents.
 
-    A subclass makes its weights in the constructor: a prior is asked for its distribution, not called.
+    A subclass creates its weights in the constructor, because priors are not called like other layers.
 
     Args:
         event_shape: Shape of one latent: an integer or a sequence of integers.
     """
 
     support: Support = REAL
-    # Whether it wants the condition y, and gives one distribution for each.
+    # Whether it depends on the condition y.
     conditional: bool = False
-    # Whether it is made of the model's posteriors, and so given y if these are.
+    # Whether it is made of the model's posteriors, and therefore depends on y if these do.
     made_of_posteriors: bool = False
 
     def __init__(self, event_shape: int | Sequence[int], **kwargs: Any) -> None:
@@ -37,7 +37,7 @@ class Prior(keras.layers.Layer):
         self.built = True
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        """Create nothing: the constructor made the weights. A prior that depends on y creates them here."""
+        """Do nothing: the constructor creates the weights. A prior that depends on y creates them here."""
 
     def distribution(
         self,
@@ -48,14 +48,14 @@ class Prior(keras.layers.Layer):
         """Return p(z), batch shape `[]`, or p(z|y), batch shape `[...]`; event shape `event_shape`.
 
         Args:
-            condition: y, encoded, `[..., condition]`; for priors that want it.
-            posterior: The function from x to q(z|x); for priors made of posteriors.
-            training: Passed on to networks.
+            condition: The encoded y, `[..., condition]`, for priors that depend on it.
+            posterior: The function from x to q(z|x), for priors made of posteriors.
+            training: Passed to the networks.
         """
         raise NotImplementedError
 
-    # A prior over several groups of latents overrides what follows. Its path is what the groups drawn so far have made
-    # of it: a nest of tensors, or for one group simply its distribution.
+    # Priors over several groups of latents override the following methods. The path is the state after the groups drawn
+    # so far: a nest of tensors, or, for one group, its distribution.
 
     @property
     def groups(self) -> Sequence[str]:
@@ -69,17 +69,17 @@ class Prior(keras.layers.Layer):
 
     @property
     def supports(self) -> dict[str, Support]:
-        """The values that each group may have."""
+        """The support of each group."""
         return dict.fromkeys(self.groups, self.support)
 
     @property
     def decoder_input_shape(self) -> tuple[int, ...]:
-        """The shape of what the decoder is given for one x."""
+        """The shape of the decoder's input for one x."""
         return self.event_shape
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
-        """The shape of a batch of what the decoder is given, as `keras.Model.summary` shows it."""
+        """The shape of a batch of decoder inputs, for `keras.Model.summary`."""
         return (None, *self.decoder_input_shape)
 
     def begin(
@@ -97,7 +97,7 @@ class Prior(keras.layers.Layer):
         Args:
             name: The group.
             path: The path before it.
-            training: Passed on to networks.
+            training: Passed to the networks.
 
         Returns:
             A distribution with batch shape `[]`, `[batch]` if it depends on the condition, or the leading axes of the
@@ -110,11 +110,11 @@ class Prior(keras.layers.Layer):
         return path
 
     def decoder_input(self, path: Any, z: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return what the decoder is given, `[..., batch, *decoder_input_shape]`.
+        """Return the decoder's input, `[..., batch, *decoder_input_shape]`.
 
         Args:
             path: The path after the last group; None for one group.
-            z: By group.
+            z: The latents by group.
         """
         return z[ONLY]
 

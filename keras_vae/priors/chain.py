@@ -14,16 +14,16 @@ from keras_vae.priors.base import Posterior, Prior
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Chain(Prior):
-    """p(z) = p(z_L) p(z_{L-1}|z_L) ... p(z_1|z_2): a prior over the first group, and a decoder to each other.
+    """p(z) = p(z_L) p(z_{L-1}|z_L) ... p(z_1|z_2): a prior over the first group, and a decoder for each other group.
 
-    Burda, Grosse & Salakhutdinov (2016), equation 3. The model's decoder is given the last group.
+    Burda, Grosse & Salakhutdinov (2016), equation 3. The model's decoder takes the last group.
 
     Args:
-        links: By the groups' names, in the order in which the prior draws them: first a `Prior`, then for each other
-            group a `keras_vae.Decoder` from the group before it to this one.
+        links: A dict by group, in the order in which the prior draws them: first a `Prior`, then one
+            `keras_vae.Decoder` per group, from the group before it to this one.
 
     Raises:
-        TypeError: If a link is of the wrong type.
+        TypeError: If a link has the wrong type.
         ValueError: If there are fewer than two links, or the first prior is made of posteriors.
 
     Example:
@@ -42,20 +42,19 @@ class Chain(Prior):
         links = dict(links)
         if len(links) < 2:
             raise ValueError(
-                f"priors.Chain: too few links: expected two or more, received {len(links)}. For one group, use the "
-                "prior itself."
+                f"Chain: links: expected two or more, received {len(links)}. Use the prior itself for one group."
             )
         for place, (name, link) in enumerate(links.items()):
             if not isinstance(link, Decoder if place else Prior):
                 expected = "a keras_vae.Decoder" if place else "a keras_vae.priors.Prior"
                 raise TypeError(
-                    f"priors.Chain: link {name!r} has the wrong type: expected {expected}, received {link!r}."
+                    f"Chain: link {name!r}: expected {expected}, received {link!r}. Pass a prior, then decoders."
                 )
         first = next(iter(links.values()))
         if first.made_of_posteriors:
             raise ValueError(
-                f"priors.Chain: {type(first).__name__} is made of posteriors of x, and the first group of a chain has "
-                "none that depends on x alone. Use StandardNormal, Learned or a flow."
+                f"Chain: first link: expected a prior that does not depend on the posterior, received "
+                f"{type(first).__name__}. Use StandardNormal, Learned or a flow."
             )
         super().__init__(first.event_shape, **kwargs)
         self.links: dict[str, Any] = links
@@ -74,12 +73,12 @@ class Chain(Prior):
 
     @property
     def supports(self) -> dict[str, Support]:
-        """The values that each group may have."""
+        """The support of each group."""
         return {name: _values(link).support for name, link in self.links.items()}
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
-        """The links, as `keras.Model.summary` shows them."""
+        """The links, for `keras.Model.summary`."""
         return list(self.links.values())
 
     @property
@@ -97,7 +96,7 @@ class Chain(Prior):
         for link in others:
             link.build(shape, condition_shape)
             shape = (None, *link.family.event_shape)
-        # The decoders among the links are given y whenever the model is.
+        # The decoders take y in every conditional model.
         self.conditional = condition_shape is not None
         self.built = True
 
@@ -107,18 +106,18 @@ class Chain(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
-        """Return the condition, the first group's distribution, and no group yet."""
+        """Return the path: the condition, the first group's distribution, and no latents."""
         first = self.links[self.groups[0]]
         return {"condition": condition, "first": first.distribution(condition, None, training), "before": None}
 
     def group(self, name: str, path: Any, training: bool | None = None) -> tfd.Distribution:
-        """Return p(z_L), or p(z_l|z_{l+1}) given the group that the path was extended by last."""
+        """Return p(z_L), or p(z_l|z_{l+1}) given the last group in the path."""
         if name == self.groups[0]:
             return path["first"]
         return self.links[name].distribution(path["before"], path["condition"], training=training)
 
     def extend(self, name: str, path: Any, z: tf.Tensor, training: bool | None = None) -> dict[str, Any]:
-        """Return the path with z as the group before the next."""
+        """Return the path with z as the last group."""
         return {**path, "before": z}
 
     def decoder_input(self, path: Any, z: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -140,5 +139,5 @@ class Chain(Prior):
 
 
 def _values(link: Any) -> Any:
-    """Return what knows the shape and the support of a link's values: the prior itself, or the decoder's family."""
+    """Return the object with the shape and the support of a link: the prior itself, or the decoder's family."""
     return link.family if isinstance(link, Decoder) else link

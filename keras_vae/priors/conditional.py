@@ -18,7 +18,7 @@ class ConditionalPrior(Prior):
 
     Args:
         network: A Keras model on `[batch, condition]`.
-        family: Over latents, such as `keras_vae.families.Normal(20)`.
+        family: The family over latents, such as `keras_vae.families.Normal(20)`.
 
     Example:
         >>> import keras_vae as kv
@@ -55,7 +55,7 @@ class ConditionalPrior(Prior):
     ) -> tfd.Distribution:
         """Return p(z|y), batch shape `[...]`, for y `[..., condition]`."""
         if condition is None:
-            raise ValueError("ConditionalPrior: wanted a condition; received none")
+            raise ValueError("ConditionalPrior: condition: expected a tensor, received None. Pass the condition.")
         return self.layer.distribution(condition, training=training)
 
     def get_config(self) -> dict[str, Any]:

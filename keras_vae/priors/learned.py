@@ -12,17 +12,18 @@ from keras_vae.priors.base import Posterior, Prior
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Learned(Prior):
-    """A family with one set of parameters, which are weights: a learned normal, a mixture of normals, and so on.
+    """A family whose parameters are weights: a learned normal, a mixture of normals, and so on.
 
-    The mixture prior is the one that Tomczak & Welling (2018), section 3.3, compare with ("MoG"); a learned
-    piecewise-constant prior is that of Serban et al. (2017).
+    The mixture prior is the "MoG" of Tomczak & Welling (2018), section 3.3; the piecewise-constant prior is that of
+    Serban et al. (2017).
 
     Args:
-        family: Such as `keras_vae.families.Normal(20)` or `NormalMixture(20, components=10)`.
-        initializer: Of the unconstrained values. Random by default: components that start alike stay alike.
+        family: A family, such as `keras_vae.families.Normal(20)` or `NormalMixture(20, components=10)`.
+        initializer: Initializer of the unconstrained values. Random by default, because identical components would stay
+            identical.
 
     Raises:
-        TypeError: If `family` is no family.
+        TypeError: If `family` is not a family.
 
     Example:
         >>> import keras_vae as kv
@@ -35,7 +36,10 @@ class Learned(Prior):
         if isinstance(family, dict):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
-            raise TypeError(f"Learned: family must be a keras_vae.families.Family; received {family!r}")
+            raise TypeError(
+                f"Learned: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                "keras_vae.families.Normal(20), for example."
+            )
         super().__init__(family.event_shape, **kwargs)
         self.family = family
         self.support = family.support
@@ -49,7 +53,7 @@ class Learned(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> tfd.Distribution:
-        """Return the family at the weights."""
+        """Return the family's distribution with the weights as its unconstrained values."""
         return self.family.distribution(self.family(tf.convert_to_tensor(self.values)))
 
     def get_config(self) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class MaskedAutoregressiveFlow(Prior):
-    """A standard normal pushed through steps z_i = u_i exp(α_i) + μ_i, with (μ_i, α_i) functions of z_<i.
+    """A standard normal transformed by steps z_i = u_i exp(α_i) + μ_i, with (μ_i, α_i) functions of z_<i.
 
-    Papamakarios, Pavlakou & Murray (2017), equations 3 to 5, with α bounded by tanh and the order of the
-    elements reversed between steps. A density takes one pass of each network, a sample D passes.
+    Papamakarios, Pavlakou & Murray (2017), equations 3 to 5, with α bounded by tanh and the order of the elements
+    reversed between steps. A density takes one pass through each network, and a sample D passes.
 
     Args:
         event_shape: D, the number of latents.
-        flows: How many steps.
+        flows: Number of steps.
         hidden: Width of each hidden layer of the networks.
 
     Raises:
@@ -53,7 +53,7 @@ class MaskedAutoregressiveFlow(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> tfd.Distribution:
-        """Return the distribution of the pushed normal."""
+        """Return the distribution of the transformed normal."""
         steps: list[tfb.Bijector] = []
         for network in self.networks:
             if steps:

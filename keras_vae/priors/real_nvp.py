@@ -16,15 +16,15 @@ from keras_vae.utils.arguments import positive_integer
 
 @keras.saving.register_keras_serializable("keras_vae")
 class RealNVP(Prior):
-    """A standard normal pushed through affine couplings of one half of the elements with the other.
+    """A standard normal transformed by affine couplings of one half of the elements with the other.
 
     z'_kept = z_kept and z'_moved = z_moved ⊙ exp(s(z_kept)) + t(z_kept): Dinh, Sohl-Dickstein & Bengio (2017),
     equations 4 to 8, with s bounded by tanh and the halves swapped between couplings. Densities and samples
-    both take one pass of each network.
+    both take one pass through each network.
 
     Args:
         event_shape: D, the number of latents, at least 2.
-        flows: How many couplings; two move every element once.
+        flows: Number of couplings; two transform every element once.
         hidden: Width of each hidden layer of the networks.
 
     Raises:
@@ -44,12 +44,12 @@ class RealNVP(Prior):
         self.size = vector_size(self.event_shape, "RealNVP")
         if self.size < 2:
             raise ValueError(
-                "RealNVP: event_shape must be at least 2, because one part of the elements moves the other; "
-                f"received {self.size}; for one latent use keras_vae.priors.MaskedAutoregressiveFlow"
+                f"RealNVP: event_shape: expected at least 2, received {self.size}. Use "
+                "keras_vae.priors.MaskedAutoregressiveFlow for one latent."
             )
         self.flows = positive_integer(flows, "RealNVP: flows")
         self.hidden = read_widths(hidden, "RealNVP")
-        # As TFP counts: the first half kept, then, with a minus, the rest.
+        # TFP's convention: a positive count keeps the first elements, a negative one the last.
         half = self.size // 2
         self.kept = [-(self.size - half) if k % 2 else half for k in range(self.flows)]
         self.networks = [
@@ -63,7 +63,7 @@ class RealNVP(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> tfd.Distribution:
-        """Return the distribution of the pushed normal."""
+        """Return the distribution of the transformed normal."""
         couplings = [
             tfb.RealNVP(num_masked=kept, shift_and_log_scale_fn=_shift_and_log_scale(network))
             for kept, network in zip(self.kept, self.networks, strict=True)

@@ -1,4 +1,4 @@
-"""Distributions drawn one site after another."""
+"""Distributions that are sampled one site at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,18 +9,18 @@ from tensorflow_probability import random as tfp_random
 
 
 class SiteBySite(tfd.Distribution):
-    """p(z) = Π_i p(z_i | z_<i), from a function that gives all the conditionals at once.
+    """p(z) = Π_i p(z_i | z_<i), given a function that returns all conditionals together.
 
-    A density takes one call of the function, a sample one call a site. TFP's `tfd.Autoregressive` does the same,
-    but does not know its shapes before it runs.
+    A density takes one call of the function, and a sample one call per site. Unlike TFP's `tfd.Autoregressive`, it has
+    static shapes.
 
     Args:
-        conditionals: From z, `[..., *event]`, to a distribution with batch shape `[...]` and event shape
-            `[*event]`, whose site i depends on the sites before i alone.
+        conditionals: Maps z, `[..., *event]`, to a distribution with batch shape `[...]` and event shape `[*event]`,
+            whose site i depends only on the sites before i.
         event_shape: Shape of z.
         sites_shape: Shape of the sites: the first axes of the event.
-        dtype: Of z.
-        reparameterization_type: Of the conditionals.
+        dtype: The dtype of z.
+        reparameterization_type: The reparameterization type of the conditionals.
 
     Example:
         >>> def conditionals(z):  # the first element is the mean of the second

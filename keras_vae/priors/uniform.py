@@ -1,4 +1,4 @@
-"""The uniform prior of bounded latents."""
+"""The uniform prior over bounded latents."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from keras_vae.priors.base import Posterior, Prior
 
 @keras.saving.register_keras_serializable("keras_vae")
 class Uniform(Prior):
-    """A family where all values are alike: uniform categories, fair coins, a constant density on [0, 1].
+    """The uniform distribution over a family's support: uniform categories, fair coins, a constant density.
 
-    As in Jang, Gu & Poole (2017), section 2: uniform categorical; Mnih & Gregor (2014): fair Bernoulli.
+    As in Jang, Gu & Poole (2017), section 2 (uniform categorical), and Mnih & Gregor (2014) (fair Bernoulli).
 
     Args:
         family: A family of bounded latents, such as `keras_vae.families.OneHotCategorical((20, 10))`.
 
     Raises:
-        ValueError: If the family's values are unbounded.
+        ValueError: If the family's support is unbounded.
 
     Example:
         >>> import keras_vae as kv
@@ -33,11 +33,14 @@ class Uniform(Prior):
         if isinstance(family, dict):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
-            raise TypeError(f"Uniform: family must be a keras_vae.families.Family; received {family!r}")
+            raise TypeError(
+                f"Uniform: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                "keras_vae.families.Bernoulli(20), for example."
+            )
         if not family.support.bounded:
             raise ValueError(
-                f"Uniform: there is no uniform distribution over the values of {type(family).__name__}; use "
-                "StandardNormal or Learned"
+                f"Uniform: family: expected one with bounded support, received {type(family).__name__}. Use "
+                "StandardNormal or Learned."
             )
         super().__init__(family.event_shape, **kwargs)
         self.family = family
@@ -49,7 +52,7 @@ class Uniform(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> tfd.Distribution:
-        """Return the family at zero."""
+        """Return the family's distribution with all unconstrained values zero."""
         return self.family.distribution(self.family(tf.zeros(self.family.parameters_shape, self.variable_dtype)))
 
     def get_config(self) -> dict[str, Any]:

@@ -13,27 +13,27 @@ from keras_vae.families.support import Support
 from keras_vae.priors.base import Posterior, Prior
 from keras_vae.utils.arguments import as_shape, positive_integer
 
-# Pseudo-inputs made of data start this far inside [0, 1], where the sigmoid still has a gradient.
+# Distance of initial pseudo-inputs from 0 and 1, so that the sigmoid has a gradient.
 _EDGE = 0.01
 
 
 @keras.saving.register_keras_serializable("keras_vae")
 class VampPrior(Prior):
-    """p(z) = 1/K Σ_k q(z|u_k), the mixture of the posteriors of K learned pseudo-inputs.
+    """p(z) = 1/K Σ_k q(z|u_k), a mixture of the posteriors of K learned pseudo-inputs.
 
-    Tomczak & Welling (2018), equation 9. Pseudo-inputs of bounded data are sigmoids of the weights; in the paper
-    they are clipped, which stops the gradient at the bounds.
+    Tomczak & Welling (2018), equation 9. Pseudo-inputs of bounded data are sigmoids of the weights; the paper clips
+    them instead, which stops the gradient at the bounds.
 
     Args:
         posterior: The posterior's family (for its shape and support), such as `keras_vae.families.Normal(20)`.
         input_shape: Shape of one x.
-        components: K.
-        bounded: Whether x lies in [0, 1].
-        initial: Training examples to begin with, `[components, *input_shape]`, as the paper recommends for
-            images; random otherwise.
+        components: K, the number of pseudo-inputs.
+        bounded: Whether x is in [0, 1].
+        initial: Training examples as initial pseudo-inputs, `[components, *input_shape]`, as the paper recommends for
+            images. Random by default.
 
     Raises:
-        ValueError: If a shape or a number is refused.
+        ValueError: If a shape or a number is invalid.
 
     Example:
         >>> import keras_vae as kv
@@ -57,7 +57,10 @@ class VampPrior(Prior):
         if isinstance(posterior, dict):  # from a config
             posterior = keras.saving.deserialize_keras_object(posterior)
         if not isinstance(posterior, Family):
-            raise TypeError(f"VampPrior: posterior must be the posterior's family; received {posterior!r}")
+            raise TypeError(
+                f"VampPrior: posterior: expected a keras_vae.families.Family, received {posterior!r}. Use the "
+                "encoder's family."
+            )
         super().__init__(posterior.event_shape, **kwargs)
         self.support: Support = posterior.support
         self.family_config = keras.saving.serialize_keras_object(posterior)
@@ -73,15 +76,16 @@ class VampPrior(Prior):
             self._start_from(np.asarray(initial, np.float64))
 
     def _start_from(self, initial: np.ndarray) -> None:
-        wanted = (self.components, *self.inputs_shape)
-        if initial.shape != wanted:
-            raise ValueError(f"VampPrior: initial has shape {initial.shape}; wanted {wanted}, one x a component")
-        if not np.all(np.isfinite(initial)) or (self.bounded and (initial.min() < 0 or initial.max() > 1)):
-            values = (
-                "values in [0, 1]: divide 8-bit pixels by 255, or give bounded=False" if self.bounded else "finite ones"
+        expected = (self.components, *self.inputs_shape)
+        if initial.shape != expected:
+            raise ValueError(
+                f"VampPrior: initial: expected shape {expected}, received {initial.shape}. Pass one x per component."
             )
-            found = f"values from {initial.min():g} to {initial.max():g}"
-            raise ValueError(f"VampPrior: initial holds {found}; wanted {values}")
+        if not np.all(np.isfinite(initial)) or (self.bounded and (initial.min() < 0 or initial.max() > 1)):
+            raise ValueError(
+                f"VampPrior: initial: expected {'values in [0, 1]' if self.bounded else 'finite values'}, received "
+                f"values from {initial.min():g} to {initial.max():g}. Divide 8-bit pixels by 255, or use bounded=False."
+            )
         if self.bounded:
             inside = np.clip(initial, _EDGE, 1 - _EDGE)
             initial = np.log(inside / (1 - inside))
@@ -98,9 +102,9 @@ class VampPrior(Prior):
         posterior: Posterior | None = None,
         training: bool | None = None,
     ) -> tfd.Distribution:
-        """Return the mixture, of the posteriors given y if the model is conditional."""
+        """Return the mixture of the posteriors, given y in a conditional model."""
         if posterior is None:
-            raise ValueError("VampPrior: it is made of the posterior, which the model passes; received none")
+            raise ValueError("VampPrior: posterior: expected a function from x to q(z|x), received None. Pass one.")
         components = posterior(self.pseudo_inputs())
         logits = tf.zeros(components.batch_shape[-1:], self.variable_dtype)
         return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), components)

@@ -23,10 +23,10 @@ def non_negative(value: Any, name: str) -> float:
         >>> non_negative(-1, "Linear: start")
         Traceback (most recent call last):
         ...
-        ValueError: Linear: start: expected a non-negative finite number, received -1. Use 0.0, for example
+        ValueError: Linear: start: expected a non-negative finite number, received -1. Use 0.0, for example.
     """
     if not _is_non_negative(value):
-        raise ValueError(f"{name}: expected a non-negative finite number, received {value!r}. Use 0.0, for example")
+        raise ValueError(f"{name}: expected a non-negative finite number, received {value!r}. Use 0.0, for example.")
     return float(value)
 
 
@@ -55,7 +55,7 @@ def as_schedule(value: Any, name: str) -> Schedule:
     if not _is_non_negative(value):
         raise ValueError(
             f"{name}: expected a non-negative finite number or a schedule, received {value!r}. Use 1.0 or "
-            "keras_vae.schedules.Linear(0.0, 1.0, steps=10_000), for example"
+            "keras_vae.schedules.Linear(0.0, 1.0, steps=10_000), for example."
         )
     number = float(value)
     return lambda step: tf.constant(number, tf.float32)

@@ -45,7 +45,8 @@ class Cyclical(keras.optimizers.schedules.LearningRateSchedule):
         self.rising = non_negative(rising, "Cyclical: rising")
         if not 0 < self.rising <= 1:
             raise ValueError(
-                f"Cyclical: rising: expected a part of the period, in (0, 1], received {rising!r}. Use 0.5, for example"
+                f"Cyclical: rising: expected a fraction of the period, in (0, 1], received {rising!r}. Use 0.5, for "
+                "example."
             )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:

@@ -44,7 +44,7 @@ class Exponential(keras.optimizers.schedules.LearningRateSchedule):
         if self.start == 0 or self.end == 0:
             raise ValueError(
                 f"Exponential: expected positive start and end, received start={start!r}, end={end!r}. Use "
-                "keras_vae.schedules.Linear to start or end at 0"
+                "keras_vae.schedules.Linear to start or end at 0."
             )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Conformance checks for families, priors, objectives and networks of your own."""
+"""Conformance checks for user-defined families, priors, objectives and networks."""
 
 from keras_vae.testing.model_checks import check_model
 from keras_vae.testing.part_checks import check_family, check_network, check_objective, check_prior

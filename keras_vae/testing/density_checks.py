@@ -1,4 +1,4 @@
-"""Checks of a family by itself: shapes, support, normalization, and samples against the density."""
+"""Checks of a family: shapes, support, normalization, and agreement of samples and density."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,13 +9,13 @@ from keras_vae.testing.expect import expect, step
 
 _ROWS = 64
 _DRAWS = 4000
-# Points t of a quadrature whose nodes are images of t in the support, dense where a density may be steep.
+# Points t of a quadrature. They are mapped to nodes in the support, dense where a density may be steep.
 _POINTS = np.linspace(-30.0, 30.0, 60_001)
 _STANDARD_ERRORS = 6.0
 
 
 def check_density(family: Family) -> np.ndarray:
-    """Check a family and return samples of it, `[64, *event]`, at different parameters.
+    """Check a family and return samples of it, `[64, *event]`, for different parameters.
 
     Raises:
         AssertionError: If a check fails.
@@ -25,14 +25,14 @@ def check_density(family: Family) -> np.ndarray:
     distribution = family.distribution(parameters)
     event, support = family.event_shape, family.support
     with step("distribution"):
-        for name, found, wanted in (
+        for name, found, expected in (
             ("event_shape", distribution.event_shape, event),
             ("batch_shape", distribution.batch_shape, (_ROWS,)),
         ):
             expect(
-                tuple(found) == tuple(wanted),
-                f"{name}: expected {tuple(wanted)}, received {tuple(found)}. Use self.independent(...) to read the "
-                "event's axes of an element-wise distribution as one event",
+                tuple(found) == tuple(expected),
+                f"{name}: expected {tuple(expected)}, received {tuple(found)}. Use self.independent(...) to turn an "
+                "element-wise distribution into one over events",
             )
     with step("samples"):
         x = support.clip(distribution.sample(seed=[1, 2]))
@@ -87,7 +87,7 @@ def _parameters(family: Family, rows: int) -> tuple[dict[str, tf.Tensor], tf.Ten
 
 
 def _check_normalization(family: Family) -> None:
-    """Compare the density with one, and with samples, for a family that factorizes or has one element."""
+    """Check the density's integral and the samples' mean, for a family that factorizes or has one element."""
     parameters, _ = _parameters(family, 1)
     distribution = family.distribution(parameters)
     values, weights = _nodes(family)
@@ -131,7 +131,7 @@ def _nodes(family: Family) -> tuple[np.ndarray, np.ndarray]:
         share = 1 / (1 + np.exp(-t))
         length = support.upper - support.lower
         values, weights = support.lower + length * share, length * share * (1 - share) * step_size
-        # Those that the family's precision cannot tell from the ends weigh next to nothing.
+        # The others round to the ends in the family's precision, and have negligible weights.
         inside = np.abs(t) < 15.0
         return values[inside], weights[inside]
     if np.isfinite(support.lower):
@@ -142,7 +142,7 @@ def _nodes(family: Family) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_probs(family: Family, distribution: tfd.Distribution, values: np.ndarray) -> np.ndarray | None:
-    """Return log-probabilities of each part at each value, `[values, *parts]`; None if parts are not independent."""
+    """Return log-probabilities of each part at each value, `[values, *parts]`, or None if parts are dependent."""
     event = family.event_shape
     points = tf.constant(values, family.variable_dtype)
     if family.support is ONE_HOT:
@@ -156,7 +156,7 @@ def _log_probs(family: Family, distribution: tfd.Distribution, values: np.ndarra
             return None
     except ValueError:  # it does not factorize
         return None
-    # Some families take much memory for each value.
+    # In blocks, because some families need much memory per value.
     parts = [family.log_prob_by_part(distribution, part[:, None]).numpy()[:, 0] for part in tf.split(x, _cuts(len(x)))]
     return np.concatenate(parts)
 

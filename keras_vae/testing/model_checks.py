@@ -1,4 +1,4 @@
-"""Conformance checks of a whole model: it trains, saves, exports, compiles and keeps its precision."""
+"""Conformance checks of a model: training, saving, exporting, compiling and precision."""
 
 import contextlib
 import json
@@ -21,19 +21,19 @@ _SCORE_SAMPLES = 4
 
 
 def check_model(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
-    """Check that a model does everything that a model of this package does.
+    """Check that a model has all the abilities of this package's models.
 
-    It trains two steps and its loss falls, in graph mode, under XLA, in mixed bfloat16 and in float64; it is the same
-    to the last bit after a round trip through its config and after `save` and `load_model`; its SavedModel answers as
-    it does; and it refuses NaN. The model itself is left as it is: copies of it are trained.
+    Two training steps reduce its loss, in graph mode, with XLA, in mixed bfloat16 and in float64. It is identical after
+    a round trip through its config and after `save` and `load_model`. Its SavedModel gives the same results. It rejects
+    NaN. The checks train copies and do not change the model.
 
     Args:
-        vae: A model; it does not need to be compiled.
-        x: Examples in the likelihood's support, `[n, *event]`; 64 or more, so that two steps lower the loss.
+        vae: A model, compiled or not.
+        x: Examples in the likelihood's support, `[n, *event]`, 64 or more, so that two steps reduce the loss.
         y: The condition, `[n, ...]`, for a conditional model.
 
     Raises:
-        AssertionError: If a check fails; one line says which.
+        AssertionError: If a check fails. The message has one line.
 
     Example:
         >>> import keras_vae as kv
@@ -45,7 +45,7 @@ def check_model(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
 
 
 def trained_copy(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> VAE:
-    """Do what `check_model` does, and return the copy that was trained last."""
+    """Run the checks of `check_model`, and return the last trained copy."""
     with step("config"):
         check_config(vae)
     trained = None
@@ -59,7 +59,7 @@ def trained_copy(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> VAE:
             trained = copied(vae, keep_precision=policy is None)
             check_training(trained, x, y, jit_compile=jit_compile)
             check_density_dtype(trained, x, y)
-    assert trained is not None, "the last mode has trained it"
+    assert trained is not None, "trained in the loop"
     with step("save and load"):
         check_saving(trained, x, y)
     with step("NaN"):
@@ -70,7 +70,7 @@ def trained_copy(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> VAE:
 
 
 def check_training(vae: VAE, x: np.ndarray, y: np.ndarray | None = None, **compile_arguments: Any) -> None:
-    """Expect two steps of `fit` to lower the loss at fixed noise. Trains the model."""
+    """Expect two steps of `fit` to reduce the loss at fixed noise. Trains the model."""
     keras.utils.set_random_seed(0)
     vae.compile(keras.optimizers.Adam(1e-2), **{"jit_compile": False, **compile_arguments})
     before = loss_at_fixed_noise(vae, x, y)
@@ -78,13 +78,13 @@ def check_training(vae: VAE, x: np.ndarray, y: np.ndarray | None = None, **compi
     after = loss_at_fixed_noise(vae, x, y)
     expect(
         after < before,
-        f"expected the loss to fall in {STEPS} steps, received {before:g} before and {after:g} after. Check that the "
-        "loss is minus the bound and that its gradient reaches the weights",
+        f"expected the loss to decrease in {STEPS} steps, received {before:g} before and {after:g} after. Check that "
+        "the loss is minus the bound and that its gradient reaches the weights",
     )
 
 
 def loss_at_fixed_noise(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> float:
-    """Return the mean loss with the same noise each time, after checking that every term is finite, `[batch]`."""
+    """Return the mean loss at fixed noise, after checking the terms: finite, `[batch]`."""
     terms = vae.objective(vae, tf.cast(x, vae.observed_family.variable_dtype), tf.constant(_SEED), False, y)
     for name, value in terms.items():
         expect(
@@ -100,18 +100,18 @@ def loss_at_fixed_noise(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) ->
 
 
 def check_density_dtype(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
-    """Expect log-densities in float32, or in float64 where variables are, whatever the networks compute in."""
+    """Expect log-densities in float32, or float64 if variables are float64, for any compute dtype."""
     inference = vae.infer(tf.cast(x[:2], vae.observed_family.variable_dtype), condition=None if y is None else y[:2])
     dtype = inference.log_weights(inference.sample(1, tf.constant(_SEED))).dtype
-    wanted = vae.observed_family.variable_dtype
+    expected = vae.observed_family.variable_dtype
     expect(
-        dtype == wanted,
-        f"log-densities: expected {wanted}, received {dtype.name}. Make constants in the dtype of the parameters",
+        dtype == expected,
+        f"log-densities: expected {expected}, received {dtype.name}. Make constants in the dtype of the parameters",
     )
 
 
 def check_config(part: Any) -> None:
-    """Expect a part or a model to be the same after a round trip through its config, as JSON."""
+    """Expect a part or a model to be the same after a round trip through its config in JSON."""
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(part)))
     rebuilt = keras.saving.deserialize_keras_object(config)
     name = type(part).__name__
@@ -119,8 +119,8 @@ def check_config(part: Any) -> None:
     mine, theirs = (json.dumps(keras.saving.serialize_keras_object(one)["config"]) for one in (part, rebuilt))
     expect(
         mine == theirs,
-        f"expected {name}.get_config() to return every argument of the constructor, received another config after a "
-        f"round trip: {theirs:.200} in place of {mine:.200}. Add what is missing to get_config",
+        f"expected {name}.get_config() to return every argument of the constructor, received {theirs:.200} after a "
+        f"round trip instead of {mine:.200}. Add what is missing to get_config",
     )
     shapes = [[tuple(weight.shape) for weight in getattr(one, "weights", ())] for one in (part, rebuilt)]
     expect(
@@ -130,9 +130,9 @@ def check_config(part: Any) -> None:
 
 
 def check_saving(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
-    """Expect `save` and `load_model` to keep all that the next step depends on, to the last bit.
+    """Expect `save` and `load_model` to preserve all state: weights, the optimizer's variables and the seed.
 
-    That is the weights, the optimizer's state, the seed, and so samples, reconstructions and the loss.
+    Samples, reconstructions and the loss must be identical.
     """
     with tempfile.TemporaryDirectory() as folder:
         vae.save(Path(folder) / "vae.keras")
@@ -151,7 +151,7 @@ def check_saving(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
 
 
 def check_export(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) -> None:
-    """Expect the SavedModel to answer every signature as the model does, for one row and for several."""
+    """Expect all signatures of the SavedModel to give the model's results, for one row and for several."""
     with tempfile.TemporaryDirectory() as folder:
         vae.export(Path(folder) / "1", score_samples=_SCORE_SAMPLES)
         served = tf.saved_model.load(str(Path(folder) / "1"))

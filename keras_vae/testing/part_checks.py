@@ -1,4 +1,4 @@
-"""Conformance checks of one part, alone and in a small model."""
+"""Conformance checks of one part, by itself and in a small model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,17 +26,18 @@ _X = (8,)
 
 
 def check_family(family: Family, *, posterior: bool = False) -> None:
-    """Check a family of your own: its density, its samples, and a model with it.
+    """Check a user-defined family: its density, its samples, and a model with it.
 
-    The density must integrate (or sum) to one, which is checked where a family factorizes or has one element; its
-    samples must have its mean and lie in its support; NaN must not. Then `check_model` with it.
+    The density must integrate or sum to 1, which is checked if the family factorizes or has one element. Samples must
+    have the mean of the density and be in the support; NaN must not be in the support. The model must pass
+    `check_model`.
 
     Args:
-        family: An object; small, such as `MyFamily((4,))`, is fast.
-        posterior: Whether it is a posterior's family, with prior `Learned(family)`, rather than a likelihood.
+        family: An instance. A small one, such as `MyFamily((4,))`, is fastest.
+        posterior: Whether to use it as the posterior, with the prior `Learned(family)`, instead of the likelihood.
 
     Raises:
-        AssertionError: If a check fails; one line says which.
+        AssertionError: If a check fails. The message has one line.
 
     Example:
         >>> import keras_vae as kv
@@ -51,16 +52,16 @@ def check_family(family: Family, *, posterior: bool = False) -> None:
 
 
 def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: int | Sequence[int] = _X) -> None:
-    """Check a prior of your own: samples, densities, gradients, and a model with it.
+    """Check a user-defined prior: samples, densities, gradients, and a model with it.
 
     Args:
-        prior: An object. One that depends on a condition is given labels of three classes.
-        posterior: A family with the prior's shape and support; by default one that suits the support.
+        prior: An instance. If it depends on a condition, the model has labels of three classes.
+        posterior: A family with the prior's shape and support. Chosen by the support by default.
         event_shape: Shape of one x, for a prior that depends on it.
 
     Raises:
-        AssertionError: If a check fails; one line says which.
-        ValueError: If no posterior is given and the prior's support is none of those of this package.
+        AssertionError: If a check fails. The message has one line.
+        ValueError: If no posterior is given and the prior's support is not one of this package's.
 
     Example:
         >>> import keras_vae as kv
@@ -89,18 +90,18 @@ def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: i
 
 
 def check_objective(objective: Objective, *, posterior: Family | None = None) -> None:
-    """Check an objective of your own: its terms, and a model with it.
+    """Check a user-defined objective: its terms, and a model with it.
 
-    The terms are `loss` and each of `metrics`, one number per example, the same for the same seed. A metric called
-    `bound` must rise in training and not exceed log p(x), here of 8 binary values, estimated with 1,000 importance
-    samples.
+    The terms must be `loss` and each of `metrics`, one number per example, and reproducible by the seed. A metric
+    called `bound` must increase in training and not exceed log p(x), here of 8 binary values, estimated with 1,000
+    importance samples.
 
     Args:
-        objective: An object.
-        posterior: A family over two latents; by default `Normal(2)`.
+        objective: An instance.
+        posterior: A family over two latents. Defaults to `Normal(2)`.
 
     Raises:
-        AssertionError: If a check fails; one line says which.
+        AssertionError: If a check fails. The message has one line.
 
     Example:
         >>> import keras_vae as kv
@@ -129,8 +130,8 @@ def check_objective(objective: Objective, *, posterior: Family | None = None) ->
             later = float(tf.reduce_mean(objective(trained, x, seed, training=False)["bound"]))
             expect(
                 later > bound,
-                f"bound: expected it to rise in training, received {bound:.4f} before and {later:.4f} after. Check the "
-                "sign of the loss",
+                f"bound: expected an increase in training, received {bound:.4f} before and {later:.4f} after. Check "
+                "the sign of the loss",
             )
             expect(
                 bound < log_likelihood + 0.5,
@@ -140,14 +141,14 @@ def check_objective(objective: Objective, *, posterior: Family | None = None) ->
 
 
 def check_network(network: keras.Model, event_shape: int | Sequence[int] = _X) -> None:
-    """Check a network of your own as an encoder's, in a model.
+    """Check a user-defined network as the encoder's network in a model.
 
     Args:
-        network: A Keras model on `[batch, *event]`, not built yet.
+        network: An unbuilt Keras model on `[batch, *event]`.
         event_shape: Shape of one x.
 
     Raises:
-        AssertionError: If a check fails; one line says which.
+        AssertionError: If a check fails. The message has one line.
 
     Example:
         >>> import keras_vae as kv
@@ -161,7 +162,7 @@ def check_network(network: keras.Model, event_shape: int | Sequence[int] = _X) -
 
 
 def _check_in_a_model(x: np.ndarray | None = None, labeled: bool = False, **parts: Any) -> tuple[VAE, VAE]:
-    """Return a model and a trained copy of it, checked."""
+    """Check a model with these parts, and return it and a trained copy."""
     x = _binary(_X) if x is None else x
     parts.setdefault("encoder", _encoder(families.Normal(_LATENTS)))
     parts.setdefault("decoder", Decoder(MLP([16]), families.Bernoulli(x.shape[1:])))
@@ -190,7 +191,7 @@ def _posterior_for(prior: Prior) -> Family:
             return family(prior.event_shape)
     raise ValueError(
         f"check_prior: expected a posterior for a prior over {prior.support.name} values, received none. Pass "
-        "posterior=, a family with the prior's shape and support"
+        "posterior=, a family with the prior's shape and support."
     )
 
 

@@ -1,8 +1,8 @@
-"""The function that Keras's `fit` and `evaluate` call: several steps in one TensorFlow call.
+"""The function that `fit` and `evaluate` of Keras call: several steps in one TensorFlow call.
 
-Keras's own reduces each step's logs over the replicas along an axis that scalars do not have, and so fails under
-`MultiWorkerMirroredStrategy` (keras issue 20585). This one reads the metrics after the steps, outside the replicas,
-where TensorFlow sums them; nothing in it depends on how Keras reduces.
+Keras's own function reduces each step's logs over the replicas along an axis that scalars do not have, so it fails
+under `MultiWorkerMirroredStrategy` (keras issue 20585). This one reads the metrics after the steps, outside the
+replicas, where TensorFlow sums them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,14 +15,14 @@ Logs = dict[str, Any]
 
 
 def make_function(model: keras.Model, step: Callable[[Any], Logs]) -> Callable[[Any], Logs]:
-    """Return the function from an iterator over batches to logs, which takes `model.steps_per_execution` steps.
+    """Return a function that takes `model.steps_per_execution` steps on an iterator of batches and returns logs.
 
     Args:
         model: A compiled model, whose metrics `step` updates.
-        step: Its `train_step` or `test_step`. Logs that are no metrics are averaged over the replicas.
+        step: Its `train_step` or `test_step`. Logs other than metrics are averaged over the replicas.
 
     Raises:
-        StopIteration, tf.errors.OutOfRangeError: By the function, if there are no more batches.
+        StopIteration, tf.errors.OutOfRangeError: By the returned function, if no batches are left.
     """
     strategy = model.distribute_strategy
 
@@ -42,7 +42,7 @@ def make_function(model: keras.Model, step: Callable[[Any], Logs]) -> Callable[[
     @tf.autograph.experimental.do_not_convert
     def steps(iterator: Any, count: tf.Tensor) -> Logs:
         def another(done: tf.Tensor, more: tf.Tensor, logs: Logs) -> tuple[tf.Tensor, tf.Tensor, Logs]:
-            if strategy.num_replicas_in_sync > 1:  # whose optional batches fail inside a branch
+            if strategy.num_replicas_in_sync > 1:  # their optional batches fail inside a branch
                 return done + 1, more, one_step(iterator.get_next())
             batch = iterator.get_next_as_optional()
             more = batch.has_value()
@@ -73,7 +73,7 @@ def make_function(model: keras.Model, step: Callable[[Any], Logs]) -> Callable[[
 
 
 def _none_if_optional(part: Any) -> Any:
-    """Return None for what Keras puts into a dataset in None's place."""
+    """Return None for the placeholder that Keras uses for None in a dataset."""
     return None if isinstance(part, tf.experimental.Optional) else part
 
 
@@ -82,14 +82,14 @@ _BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_
 
 
 def steps_at_once(callbacks: Any, fixed: Sequence[int | None]) -> int:
-    """Return a number of steps from 1 to 32: as many as can be without anyone's noticing.
+    """Return the largest number of steps per call, from 1 to 32, that does not change the results.
 
-    One, if a callback that is not Keras's or this package's looks at batches. Else a divisor of all numbers of steps
-    that are fixed: Keras goes on to the next multiple, which would take batches of the next epoch.
+    It is 1 if a user-defined callback looks at batches, and otherwise a divisor of all fixed numbers of steps: Keras
+    continues to the next multiple, which would consume batches of the next epoch.
 
     Args:
-        callbacks: As `fit` takes them.
-        fixed: `steps_per_epoch` and `validation_steps`, where they are given.
+        callbacks: The argument of `fit`.
+        fixed: `steps_per_epoch` and `validation_steps`, each a number or None.
     """
     if any(_watches_batches(callback) for callback in _each(callbacks)):
         return 1

@@ -15,14 +15,14 @@ class NotFiniteError(ValueError):
 
 
 class Soundness:
-    """Whether all steps so far had a finite loss and finite gradients, and if not, what the first such step had.
+    """Records whether all steps had a finite loss and finite gradients, and the values of the first that did not.
 
-    A plain object, like `Meters`, which Keras does not track.
+    A plain object that Keras does not track, like `Meters`.
 
     Args:
-        terms: Names of what the objective reports.
-        variables: What is trained.
-        gradients_may_overflow: As they may under loss scaling in float16, where the optimizer sees to it.
+        terms: Names of the objective's terms.
+        variables: The trainable variables.
+        gradients_may_overflow: Whether to allow it, as in float16 with loss scaling, where the optimizer handles it.
     """
 
     def __init__(self, terms: Sequence[str], variables: Sequence[Any], gradients_may_overflow: bool) -> None:
@@ -30,20 +30,20 @@ class Soundness:
         self.gradients = [variable.path for variable in variables]
         self.gradients_may_overflow = gradients_may_overflow
         self._sums = _variable([1 + len(self.terms) + len(self.gradients)], "float32")
-        self._batch = _variable([], "int64")  # counted from 1; 0 as long as all is well
+        self._batch = _variable([], "int64")  # counted from 1; 0 while all steps are finite
 
     def check(
         self, loss: tf.Tensor, terms: Mapping[str, tf.Tensor], gradients: Sequence[Any], batch: tf.Tensor
     ) -> tf.Tensor:
-        """Return whether this step may be taken, a scalar bool, the same on all replicas.
+        """Return whether to apply this step, a scalar bool that is the same on all replicas.
 
         Args:
-            loss: This replica's share of it, a scalar.
-            terms: Each `[batch]`, in nats.
-            gradients: This replica's share of them; None where there is none.
-            batch: The batch's number in the epoch, counted from 1.
+            loss: This replica's share of the loss, a scalar.
+            terms: The objective's terms, each `[batch]`, in nats.
+            gradients: This replica's share of the gradients, each a tensor or None.
+            batch: The number of the batch in the epoch, counted from 1.
         """
-        # A sum is finite if all its parts are, and costs one pass.
+        # A sum is finite if all its parts are, and takes one pass.
         sums = [loss, *(terms[name] for name in self.terms), *map(self._watched, gradients)]
         found = replicas.total(tf.stack([tf.cast(tf.reduce_sum(values), tf.float32) for values in sums]))
         fine_before = tf.equal(self._batch.value, 0)
@@ -59,14 +59,14 @@ class Soundness:
         return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
 
     def reset(self) -> None:
-        """Forget what was found."""
+        """Reset the record."""
         self._batch.assign(0)
 
     def raise_if_lost(self) -> None:
-        """Say what was found in a step that was not sound.
+        """Raise an error with the values of the first step that was not finite.
 
         Raises:
-            NotFiniteError: If there was one.
+            NotFiniteError: If there was such a step.
         """
         batch = int(self._batch.numpy())
         if not batch:
@@ -77,9 +77,9 @@ class Soundness:
         self.reset()
         what = "the loss" if not np.isfinite(sums[0]) else "a gradient"
         raise NotFiniteError(
-            f"{what} is no finite number in batch {batch} of the epoch: {_listed(lost)}. No step was taken on it or "
-            "after it: the weights are the last good ones. A smaller learning rate or the optimizer's clipnorm is the "
-            "usual cure; if it happens in the first batch, look at the data"
+            f"{what} in batch {batch} of the epoch: expected finite values, received {_listed(lost)}. The weights are "
+            "those before this batch. Use a smaller learning rate or the optimizer's clipnorm, or, if it is the first "
+            "batch, check the data."
         )
 
 

@@ -1,4 +1,4 @@
-"""Rejects data without probability under the likelihood, before it spoils a model."""
+"""Checks that data is in the likelihood's support."""
 
 import contextlib
 import inspect
@@ -24,7 +24,7 @@ def guarded_pair(x: Any, y: Any, family: Family, condition: Condition | None) ->
         return guarded(x, family), y
     if isinstance(x, np.ndarray | tf.Tensor | tf.Variable | keras.Variable):
         if y is None:
-            raise ValueError(f"{_MARK}y: expected the condition of a conditional model, received none. Use fit(x, y)")
+            raise ValueError(f"{_MARK}y: expected the condition of a conditional model, received none. Use fit(x, y).")
         _check_condition(np.asarray(y), x.shape[0], condition)
         y = np.asarray(y, condition.dtype.as_numpy_dtype)
         return guarded(x, family), y
@@ -60,7 +60,7 @@ def guarded(data: Any, family: Family, condition: Condition | None = None) -> An
     if isinstance(data, list | tuple | dict):
         raise ValueError(
             f"{_MARK}x: expected one array, received a {type(data).__name__}, which Keras reads as several inputs. Use "
-            "numpy.stack(x)"
+            "numpy.stack(x)."
         )
     if isinstance(data, np.ndarray | tf.Tensor):
         _check_array(data, family)
@@ -83,7 +83,8 @@ def checked(x: Any, family: Family) -> tf.Tensor:
     outside = tf.argmin(tf.concat([tf.cast(tf.reshape(inside, [-1]), tf.int32), [1]], 0))
     value = tf.concat([tf.reshape(x, [-1]), [0]], 0)[outside]
     expected = f"x: expected {family.support.expected} for a {type(family).__name__} likelihood, received"
-    tf.debugging.Assert(tf.reduce_all(inside), [f"{_MARK}{expected}", value, family.support.advice], summarize=1)
+    advice = f"{family.support.advice}."
+    tf.debugging.Assert(tf.reduce_all(inside), [f"{_MARK}{expected}", value, advice], summarize=1)
     return x
 
 
@@ -105,19 +106,19 @@ def _guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition
     x_spec = spec[0] if isinstance(spec, tuple | list) and spec else spec
     if not isinstance(x_spec, tf.TensorSpec):
         raise ValueError(
-            f"{_MARK}dataset: expected elements x, (x, y) or (x, y, weight), received {spec!r}. Map it to one of these"
+            f"{_MARK}dataset: expected elements x, (x, y) or (x, y, weight), received {spec!r}. Map it to one of these."
         )
     _check_shape(x_spec.shape, x_spec.dtype, family)
     if int(data.cardinality()) == 0:
         raise ValueError(
-            f"{_MARK}dataset: expected at least one batch, received none. Check the filters of the pipeline"
+            f"{_MARK}dataset: expected at least one batch, received none. Check the filters of the pipeline."
         )
     if condition is not None:
         y_spec = spec[1] if isinstance(spec, tuple | list) and len(spec) > 1 else None
         if not isinstance(y_spec, tf.TensorSpec) or not y_spec.shape.is_compatible_with([None, *condition.shape]):
             raise ValueError(
                 f"{_MARK}dataset: expected batches of (x, y) for a conditional model, y of shape "
-                f"{_show(('batch', *condition.shape))}, received {spec!r}. Use data.load(..., with_labels=True)"
+                f"{_show(('batch', *condition.shape))}, received {spec!r}. Use data.load(..., with_labels=True)."
             )
 
     def check(*parts: Any) -> Any:
@@ -161,7 +162,7 @@ def _guarded_batch(batch: Any, family: Family, condition: Condition | None) -> A
     _check_array(x, family)
     if condition is not None:
         if not isinstance(batch, tuple) or len(batch) < 2:
-            raise ValueError(f"{_MARK}batch: expected (x, y) for a conditional model, received x alone. Yield (x, y)")
+            raise ValueError(f"{_MARK}batch: expected (x, y) for a conditional model, received x alone. Yield (x, y).")
         _check_condition(np.asarray(batch[1]), len(x), condition)
     return batch
 
@@ -169,9 +170,9 @@ def _guarded_batch(batch: Any, family: Family, condition: Condition | None) -> A
 def _check_condition(y: np.ndarray, count: int, condition: Condition) -> None:
     shape, advice = (count, *condition.shape), condition.support.advice
     if y.shape != shape:
-        raise ValueError(f"{_MARK}y: expected shape {_show(shape)}, received {_show(y.shape)}. {advice}")
+        raise ValueError(f"{_MARK}y: expected shape {_show(shape)}, received {_show(y.shape)}. {advice}.")
     if y.dtype.kind not in "iufb":
-        raise ValueError(f"{_MARK}y: expected numbers, received dtype {y.dtype}. {advice}")
+        raise ValueError(f"{_MARK}y: expected numbers, received dtype {y.dtype}. {advice}.")
     with clear_errors(), tf.device("CPU:0"):
         _check_inside(tf.convert_to_tensor(y), condition.support, "y", "a condition")
 
@@ -179,7 +180,7 @@ def _check_condition(y: np.ndarray, count: int, condition: Condition) -> None:
 def _check_array(x: Any, family: Family) -> None:
     _check_shape(x.shape, tf.as_dtype(x.dtype), family)
     if x.shape[0] == 0:
-        raise ValueError(f"{_MARK}x: expected at least one example, received shape {tuple(x.shape)}. Pass examples")
+        raise ValueError(f"{_MARK}x: expected at least one example, received shape {tuple(x.shape)}. Pass examples.")
     # In slices and on the host, because a copy of the whole array may be too large.
     with clear_errors(), tf.device("CPU:0"):
         for start in range(0, x.shape[0], _SLICE):
@@ -195,9 +196,9 @@ def _check_shape(shape: Any, dtype: tf.DType, family: Family) -> None:
             advice = "Add the channel axis with x[..., None]"
         elif shape.rank is not None and shape.as_list() == list(family.event_shape):
             advice = "Batch the dataset with dataset.batch(100)"
-        raise ValueError(f"{_MARK}x: expected shape {_show(expected)}, received {_show(shape)}. {advice}")
+        raise ValueError(f"{_MARK}x: expected shape {_show(expected)}, received {_show(shape)}. {advice}.")
     if not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
-        raise ValueError(f"{_MARK}x: expected numbers, received dtype {dtype.name}. Convert x to float32")
+        raise ValueError(f"{_MARK}x: expected numbers, received dtype {dtype.name}. Convert x to float32.")
 
 
 def _check_values(x: tf.Tensor, family: Family) -> tf.Tensor:
@@ -222,7 +223,7 @@ def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, name: str, 
         [
             f"{_MARK}{name}: expected {support.expected} for {owner}, received ",
             tf.strings.as_string(outside[0], shortest=outside.dtype.is_floating),
-            f". {support.advice}",
+            f". {support.advice}.",
         ]
     )
 

@@ -19,16 +19,17 @@ from keras_vae.trainer.packed_input import packed_batches, unpacks_first
 from keras_vae.trainer.weight_update import Update
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import seed_number
 
 
 class Meters:
     """The means over examples of the loss and an objective's terms, in nats, and the number of batches seen.
 
-    A plain object, which Keras does not track: it allows no new state in a built model, but another objective
+    A plain object that Keras does not track, because Keras allows no new state in a built model, but another objective
     has other terms.
 
     Args:
-        names: The objective's terms.
+        names: The names of the objective's terms.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -42,12 +43,12 @@ class Meters:
             mean.update_state(terms[mean.name], sample_weight=weight)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Reset the means and the count."""
         for metric in (*self.means, self.batches):
             metric.reset_state()
 
 
-# Of the arguments of Keras's `fit`.
+# The arguments of `keras.Model.fit` after x and y.
 _AFTER_X_AND_Y = list(inspect.signature(keras.Model.fit).parameters)[3:]
 
 
@@ -56,15 +57,15 @@ class ObjectiveTrainer(keras.Model):
 
     Args:
         objective: The bound to maximize.
-        seed: Of all noise in training and evaluation; by default drawn from NumPy's generator.
+        seed: The seed of all noise in training and evaluation. By default drawn from NumPy's generator.
     """
 
     def __init__(self, objective: Objective, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.objective = objective
-        self.seed = streams.draw() if seed is None else int(seed)
-        # Saved with the model, so that a resumed run draws the noise of an undisturbed one. The optimizer's own
-        # count stands still while it accumulates gradients.
+        self.seed = streams.draw() if seed is None else seed_number(seed, "VAE")
+        # Saved with the model, so that a resumed run draws the same noise as an uninterrupted one. The optimizer's
+        # counter does not change while it accumulates gradients.
         self._steps = self.add_weight(
             shape=(),
             dtype="int64",
@@ -81,7 +82,7 @@ class ObjectiveTrainer(keras.Model):
 
     @property
     def observed_family(self) -> Family:
-        """The likelihood's family, whose event shape and support the data must have."""
+        """The likelihood's family, which defines the event shape and the support of the data."""
         raise NotImplementedError
 
     @property
@@ -99,25 +100,25 @@ class ObjectiveTrainer(keras.Model):
         return self.objective.metric_names(self.latents)
 
     def check_objective(self) -> None:
-        """Refuse an objective that gives no right gradient for this model.
+        """Raise an error if the objective does not give correct gradients for this model.
 
         Raises:
-            ValueError: If objective and model do not go together.
+            ValueError: If objective and model are incompatible.
         """
         if any(layer not in self.objective_layers for layer in self.objective.layers):
             raise ValueError(
-                f"{type(self.objective).__name__}: this objective has weights of its own, and a model takes these only "
-                "when it is built; give the objective to the constructor"
+                f"VAE: objective: expected one without weights after construction, received "
+                f"{type(self.objective).__name__} with weights. Pass it to the constructor."
             )
         x = tf.zeros([1, *self.observed_family.event_shape], self.observed_family.variable_dtype)
         y = None if self.condition is None else tf.zeros([1, *self.condition.shape], self.condition.dtype)
         self.objective.check(self.infer(x, condition=y))
 
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """Configure training, as `keras.Model.compile`, but without a loss: the objective is the loss.
+        """Configure training like `keras.Model.compile`, but without a loss: the objective is the loss.
 
-        Without `steps_per_execution`, `fit` takes up to 32 steps in one call of TensorFlow, or one if a callback of
-        your own looks at batches.
+        Without `steps_per_execution`, `fit` takes up to 32 steps per TensorFlow call, or one step if a user-defined
+        callback looks at batches.
 
         Raises:
             ValueError: If `loss` or `metrics` are given.
@@ -125,25 +126,24 @@ class ObjectiveTrainer(keras.Model):
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             if kwargs.get(name) is not None:
                 raise ValueError(
-                    f"compile: received {name}={kwargs[name]!r}, but the objective "
-                    f"({type(self.objective).__name__}) is the loss and brings its metrics. Give another "
-                    "objective to the constructor instead"
+                    f"VAE.compile: {name}: expected None, since the objective {type(self.objective).__name__} defines "
+                    f"the loss and the metrics, received {kwargs[name]!r}. Pass VAE(objective=...) instead."
                 )
         super().compile(optimizer=optimizer, **kwargs)
         self._own_pace = "steps_per_execution" in kwargs
-        self.check_objective()  # another one may have been set
+        self.check_objective()  # the attribute may have been set
         with self.distribute_strategy.scope():
             self._meters = Meters(self.metric_names)
             self.optimizer.build(self.trainable_variables)
             scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
             self._soundness = Soundness(self.metric_names, self.trainable_variables, scaled)
-        # TPUs compile the whole step anyway.
+        # TPUs compile the whole step.
         self._update_weights = Update(self.optimizer, self.trainable_variables, plain=self.run_eagerly)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the saved model was compiled."""
+        """Compile with the settings of the saved model."""
         found = keras.saving.deserialize_keras_object(config)
-        if found.get("steps_per_execution") == 1:  # stored by Keras, whether said or not
+        if found.get("steps_per_execution") == 1:  # Keras stores it even if it was not given
             del found["steps_per_execution"]
         self.compile(**found)
 
@@ -153,14 +153,14 @@ class ObjectiveTrainer(keras.Model):
         return self._meters.means
 
     def reset_metrics(self) -> None:
-        """Start the means anew, and the noise of evaluation with them."""
+        """Reset the means, and the noise of evaluation with them."""
         self._meters.reset()
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take one step on a batch."""
         x, y, weight = self._unpack(data)
         seed = streams.fold(self.seed, streams.TRAIN, self._steps)
-        # Running statistics, which the pass itself updates.
+        # Running statistics, which the forward pass updates.
         states = [variable for variable in self.non_trainable_weights if variable is not self._steps]
         before = [tf.identity(variable) for variable in states]
         with tf.GradientTape() as tape:
@@ -179,7 +179,7 @@ class ObjectiveTrainer(keras.Model):
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the objective's terms on a batch."""
         x, y, weight = self._unpack(data)
-        # The batches seen since the last reset tell those of one evaluation apart, and repeat in the next.
+        # The number of batches since the last reset: noise differs between batches, and repeats in the next evaluation.
         seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total)
         return self._report(self._terms(x, y, seed, training=False), weight)
 
@@ -199,7 +199,7 @@ class ObjectiveTrainer(keras.Model):
 
     def _terms(self, x: tf.Tensor, y: Any, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         terms = self.objective(self, x, seed=seed, training=training, condition=y)
-        penalties = self.losses  # of the networks' regularizers; they belong to the loss, not to the bound
+        penalties = self.losses  # from the networks' regularizers: part of the loss, but not of the bound
         return {**terms, "loss": terms["loss"] + tf.add_n(penalties)} if penalties else terms
 
     def _report(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
@@ -224,25 +224,26 @@ class ObjectiveTrainer(keras.Model):
             self.test_function = compiled_steps.make_function(self, unpacks_first(self.test_step))
 
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the model is built by its constructor.
+        """Do nothing, since the constructor builds the model.
 
-        Keras would trace a step with one batch first, which fails under `tf.distribute` if the batch does not
-        divide by the replicas.
+        Keras would trace a step with one batch first, which fails under `tf.distribute` if the batch size is not
+        divisible by the number of replicas.
         """
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Train, as `keras.Model.fit`; y is the condition of a conditional model, and otherwise ignored.
+        """Train like `keras.Model.fit`; y is the condition of a conditional model, and otherwise ignored.
 
         Raises:
-            ValueError: If data has the wrong shape or dtype, is empty, or lies outside the likelihood's support.
-            keras_vae.NotFiniteError: If a loss or a gradient becomes NaN or infinite; the weights are those before.
+            ValueError: If data has the wrong shape or dtype, is empty, or is outside the likelihood's support.
+            keras_vae.NotFiniteError: If a loss or a gradient becomes NaN or infinite. The weights are those before the
+                step.
         """
         kwargs.update(zip(_AFTER_X_AND_Y, args, strict=False))
         validation_data = kwargs.pop("validation_data", None)
         if validation_data is not None:
             validation_data = self._guard_validation(validation_data)
         if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
-            kwargs.setdefault("shuffle", False)  # Keras warns of its own default, which these ignore
+            kwargs.setdefault("shuffle", False)  # Keras's default, which these ignore, with a warning
         self._soundness.reset()
         with input_checks.clear_errors(), self._paced(kwargs):
             x, y = self._guarded(x, y, kwargs, training=True)
@@ -250,8 +251,8 @@ class ObjectiveTrainer(keras.Model):
 
     @contextlib.contextmanager
     def _paced(self, others: dict[str, Any]) -> Iterator[None]:
-        """Take several steps in one call while the block runs, unless the user has said how many."""
-        # Replicas that run ahead of each other inside one call mix up their collectives.
+        """Take several steps per call inside the block, unless `compile` received `steps_per_execution`."""
+        # Within one call, replicas can get ahead of each other and mix up their collectives.
         several = self.distribute_strategy.num_replicas_in_sync > 1
         if self._own_pace or self.run_eagerly or several:
             yield
@@ -264,24 +265,24 @@ class ObjectiveTrainer(keras.Model):
             self.steps_per_execution = 1
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss and the objective's terms, as `keras.Model.evaluate`; y as in `fit`.
+        """Return the loss and the objective's terms, like `keras.Model.evaluate`; y as in `fit`.
 
         Raises:
-            ValueError: As `fit`.
+            ValueError: As in `fit`.
         """
         with input_checks.clear_errors():
-            if not kwargs.get("_use_cached_eval_dataset"):  # by `fit`, which has checked it
+            if not kwargs.get("_use_cached_eval_dataset"):  # from `fit`, which has checked it
                 x, y = self._guarded(x, y, kwargs, training=False)
             return super().evaluate(x, y, *args, **kwargs)
 
     def _guarded(self, x: Any, y: Any, others: dict[str, Any], training: bool) -> tuple[Any, Any]:
-        # XLA draws other noise than TensorFlow. An evaluation keeps to the dataset's, however the model is compiled.
+        # XLA and TensorFlow draw different noise. Evaluation always uses the dataset's.
         if training or not self.jit_compile:
             packed = packed_batches(x, self.observed_family, self.condition)
             if packed is not None:
                 return packed, y
         x, y = input_checks.guarded_pair(x, y, self.observed_family, self.condition)
-        # Keras drops sample weights that come without a y.
+        # Keras drops sample weights without a y.
         return x, x if y is None and others.get("sample_weight") is not None else y
 
     def _guard_validation(self, data: Any) -> Any:
@@ -293,6 +294,6 @@ class ObjectiveTrainer(keras.Model):
 
 
 def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
-    """Return this replica's share of the mean over the global batch: replicas' gradients are summed."""
+    """Return this replica's share of the mean over the global batch, since gradients are summed over replicas."""
     count = replicas.total(tf.cast(tf.shape(per_example)[0], per_example.dtype))
     return tf.reduce_sum(per_example if weight is None else per_example * weight) / count

@@ -1,4 +1,4 @@
-"""Training on packed batches: pixels are sent to the device as bytes, and x is made inside the compiled step."""
+"""Training on packed batches: pixels are sent to the device as bytes and converted to x inside the compiled step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,9 @@ from keras_vae.families.base import Family
 
 
 def packed_batches(data: Any, family: Family, condition: Condition | None) -> tf.data.Dataset | None:
-    """Return the packed batches of a `PackedDataset`, if no value in them needs a check.
+    """Return the packed batches of a `PackedDataset` if their values need no check, and otherwise None.
 
-    None for any other data, and where it is unknown whether every x lies in the likelihood's support and every y in
-    the condition's: these values are checked as they flow.
+    They need one unless every possible x is known to be in the likelihood's support and every y in the condition's.
     """
     if not isinstance(data, PackedDataset) or data.values is None or not family.support.elementwise:
         return None
@@ -33,9 +32,9 @@ def packed_batches(data: Any, family: Family, condition: Condition | None) -> tf
 
 
 def unpacks_first(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `train_step` or `test_step` so that it always receives x or (x, y): a packed batch is unpacked first.
+    """Wrap `train_step` or `test_step` so that it always receives x or (x, y): packed batches are unpacked first.
 
-    The returned function is what is compiled, so the unpacking happens on the device. A `train_step` that a user
-    overrides needs to know nothing of packed batches.
+    The returned function is compiled, so batches are unpacked on the device, and a user's own `train_step` never sees
+    packed batches.
     """
     return lambda data: step(data.unpack() if isinstance(data, PackedBatch) else data)

@@ -1,4 +1,4 @@
-"""Applying gradients in one pass, and only if they are finite."""
+"""Applying gradients in one pass, if they are finite."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,20 +8,20 @@ import tensorflow as tf
 
 from keras_vae.utils import replicas
 
-# Below, a pass over the weights costs less than a step's other overhead, and compiling it more than it saves.
+# With fewer weights, compiling the update costs more than it saves.
 _WORTH_COMPILING = 100_000
 
 
 class Update:
-    """An optimizer's step on a model's variables, taken only where `sound` is true.
+    """An optimizer's step on a model's variables, applied only if `sound` is true.
 
-    Keras's optimizers compute an update by many element-wise operations, each a pass over memory. XLA makes one of
-    them. Across replicas, which it cannot see, the operations stay as they are.
+    Keras's optimizers compute an update with many element-wise operations, each a pass over memory. XLA fuses them into
+    one. With several replicas, which XLA does not support, they are not fused.
 
     Args:
-        optimizer: Any Keras optimizer, built.
-        variables: What it trains.
-        plain: Never compile.
+        optimizer: A built Keras optimizer.
+        variables: The variables that it updates.
+        plain: Whether to never compile.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any], plain: bool = False) -> None:
@@ -33,7 +33,7 @@ class Update:
             self._apply = tf.function(self._apply_plain, jit_compile=True, autograph=False)
 
     def __call__(self, gradients: Sequence[Any], sound: tf.Tensor) -> None:
-        """Update the variables, if `sound`, a scalar bool that is the same on all replicas."""
+        """Update the variables if `sound`, a scalar bool that is the same on all replicas, is true."""
         if replicas.alone():
             tf.cond(sound, lambda: self._apply(gradients), lambda: tf.constant(0))
         elif tf.__internal__.distribute.strategy_supports_no_merge_call():
@@ -46,7 +46,7 @@ class Update:
         return tf.constant(0)
 
     def _apply_everywhere(self, strategy: Any, sound: Any, gradients: Any) -> None:
-        # The condition outside, because replicas do not meet inside a branch.
+        # The condition is outside, because replicas cannot synchronize inside a branch.
         def update() -> tf.Tensor:
             strategy.extended.call_for_each_replica(self._apply_plain, args=(gradients,))
             return tf.constant(0)

@@ -75,7 +75,7 @@ def _figures(logs: dict[str, Any]) -> list[tuple[str, float, int]]:
 
 @contextlib.contextmanager
 def clear_log_errors(log_dir: Path) -> Iterator[None]:
-    """Turn TensorFlow's error about a summary that cannot be written into one OSError that says what to do.
+    """Convert TensorFlow's error about a summary that cannot be written to an OSError that says what to do.
 
     Args:
         log_dir: Directory of the summaries; other errors are raised unchanged.
@@ -90,5 +90,5 @@ def clear_log_errors(log_dir: Path) -> Iterator[None]:
         raise OSError(
             errno.ENOSPC if full else errno.EIO,
             f"{reason}: the logs in {log_dir} cannot be written; the last checkpoint is kept. Check the free disk "
-            "space and the permissions of that folder, then run the same command again",
+            "space and the permissions of that folder, then run the same command again.",
         ) from error

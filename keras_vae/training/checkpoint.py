@@ -18,7 +18,7 @@ _NAME = re.compile(r"epoch-(\d{5,})\.keras")
 class Checkpoint(keras.callbacks.Callback):
     """Save the model with its optimizer after each epoch, and keep the last two files.
 
-    Each file is written whole or not at all, so a run killed at any moment keeps its last finished epoch.
+    Files are written atomically, so a run that is killed at any time keeps its last finished epoch.
 
     Args:
         directory: Directory of `epoch-00001.keras`, …; created if missing.
@@ -55,10 +55,10 @@ def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None
     """Load the newest checkpoint that is not damaged.
 
     Returns:
-        The compiled model and the number of epochs it has been trained, or None if there is no checkpoint.
+        The compiled model and the number of epochs that it was trained for, or None without a checkpoint.
 
     Raises:
-        ValueError: If there are checkpoints, but none of them can be loaded.
+        ValueError: If there are checkpoints, but none can be loaded.
     """
     damage = None
     for path in checkpoints(directory):
@@ -66,11 +66,11 @@ def restore(directory: str | os.PathLike[str]) -> tuple[keras.Model, int] | None
             return load_model(path), _epoch(path)
         except (OSError, ValueError, KeyError) as error:  # not TypeError, which is an unknown class
             damage = f"{path} cannot be loaded: {error}"
-            warnings.warn(f"{damage}. Trying the previous one", stacklevel=2)
+            warnings.warn(f"{damage}. Trying the previous one.", stacklevel=2)
     if damage:
         raise ValueError(
-            f"None of the checkpoints in {directory} can be loaded ({damage}). Restore a copy of one, or move the "
-            "directory away to start over"
+            f"{directory}: expected a checkpoint that can be loaded, received none ({damage}). Restore a copy of one, "
+            "or move the directory away to start over."
         )
     return None
 
@@ -117,5 +117,6 @@ def read_history(path: str | os.PathLike[str]) -> list[dict[str, float]]:
         return [{**entry, "epoch": int(entry["epoch"])} for entry in entries]
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise ValueError(
-            f"{path} is not a history of keras_vae ({error}). Move it away to continue without it"
+            f"{path}: expected a history of keras_vae, received another file ({error}). Move it away to continue "
+            "without it."
         ) from None

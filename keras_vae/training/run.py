@@ -1,4 +1,4 @@
-"""A run directory: all that a training run writes, and all that it needs to resume."""
+"""Run directories: everything that a training run writes and needs to resume."""
 
 import contextlib
 import inspect
@@ -20,13 +20,13 @@ from keras_vae.training.callbacks import Pictures, Progress, clear_log_errors
 from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, restore
 from keras_vae.training.monitor import Monitor
 from keras_vae.training.run_config import RunConfig
-from keras_vae.training.strategy import agree, fingerprints, is_chief, loss_told, wait_for_all
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.training.strategy import agree, fingerprints, is_chief, lost_worker_errors, wait_for_all
+from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.utils.files import make_folder, sweep, whole
 from keras_vae.utils.imports import import_object, is_import_path
 from keras_vae.utils.model_file import load_model
 
-# Number of test examples monitored during training, and number of those that are plotted.
+# Numbers of test examples that are monitored during training, and that are plotted.
 _HELD, _SHOWN = 500, 16
 
 
@@ -34,7 +34,7 @@ class Run:
     """A directory with `config.json`, `model.keras`, `history.json`, `checkpoints/` and `logs/`.
 
     Args:
-        directory: The directory of the run; it need not exist yet.
+        directory: The directory of the run, which is created by `train`.
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -44,7 +44,7 @@ class Run:
         self.history_path = self.directory / "history.json"
         self.checkpoint_dir = self.directory / "checkpoints"
         self.log_dir = self.directory / "logs"
-        self.lock_path = self.directory / ".lock"  # stays when the run has ended; a lock on it does not
+        self.lock_path = self.directory / ".lock"  # the file remains after the run, but not the lock
 
     def train(
         self,
@@ -55,33 +55,33 @@ class Run:
     ) -> Any:
         """Train for `epochs` epochs in total, continuing after the last finished one.
 
-        Each batch and all noise are functions of the seed and the step, so an interrupted and resumed run sees the
-        same data and noise as an uninterrupted one. The global seed of Keras is set. With `config.deterministic` the
-        result has the same bits, on one device; TensorFlow's op determinism then stays on for the whole process.
-        After an interrupt (Ctrl-C), `model.keras` holds a usable model.
+        All batches and noise are functions of the seed and the step, so a resumed run uses the same data and noise as
+        an uninterrupted one. This sets the global seed of Keras. With `config.deterministic`, results on one device are
+        reproducible bit for bit; TensorFlow's op determinism then remains enabled for the whole process. After an
+        interrupt (Ctrl-C), `model.keras` is a usable model.
 
         Args:
             config: The settings.
-            epochs: Total number of epochs, including those of earlier starts.
+            epochs: Total number of epochs, including those of earlier calls.
             data_dir: Folder of TensorFlow Datasets.
-            strategy: Where to train, from `keras_vae.training.strategy.make`. Default: the strategy of the current
-                scope. With several workers, all of them call this with a shared directory, and only the first one
-                writes.
+            strategy: A strategy from `keras_vae.training.strategy.make`. Defaults to that of the current scope. With
+                several workers, all of them call this with a shared directory, and only the first one writes.
 
         Returns:
             The trained `keras_vae.VAE`.
 
         Raises:
-            ValueError: If the directory holds a run with other settings or is in use, data or settings are
-                refused, or the loss is not finite.
-            OSError: If a file cannot be written; the last checkpoint is kept.
-            WorkerLostError: If another worker ended or cannot be reached.
+            ValueError: If the directory contains a run with other settings or is in use, data or settings are invalid,
+                or the loss is not finite.
+            OSError: If a file cannot be written. The last checkpoint is kept.
+            WorkerLostError: If another worker has ended or cannot be reached.
         """
-        positive_integer(epochs, "epochs")
+        positive_integer(epochs, "Run.train: epochs")
+        seed_number(config.seed, "RunConfig")
         make_folder(self.directory)
         strategy = tf.distribute.get_strategy() if strategy is None else strategy
         chief = is_chief(strategy)
-        with self._alone() if chief else contextlib.nullcontext(), loss_told(strategy, self._resumes):
+        with self._alone() if chief else contextlib.nullcontext(), lost_worker_errors(strategy, self._resumes):
             self._refuse_other_settings(config)
             keras.utils.set_random_seed(config.seed)
             if config.deterministic:
@@ -94,17 +94,19 @@ class Run:
                 model, epoch = restored or (_new_model(config, {**parts, **pipeline}, examples["train"]), 0)
             if epoch and chief:
                 resuming, done = f"Resuming after epoch {epoch} of {epochs}", f"Trained already, for {epoch} epochs"
-                state = resuming if epoch < epochs else f"{done}; {epochs} were asked for"
+                state = resuming if epoch < epochs else f"{done}; {epochs} were requested"
                 print(f"{self.directory}: {state}", file=sys.stderr)
             batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
             test = data.load(examples["test"], "test", **pipeline)
             if chief:
-                config.write(self.config_path)  # only now, so that a command with a mistake does not fix the settings
+                config.write(
+                    self.config_path
+                )  # only now, so that an invalid command does not set the settings of the run
             if epoch < epochs:
                 self._fit(model, batches, steps, epoch, epochs, test, chief)
             if chief:
                 model.save(self.model_path)
-            wait_for_all(strategy)  # otherwise the others would report the chief as lost
+            wait_for_all(strategy)  # otherwise other workers would report the chief as lost
         return model
 
     def _fit(self, model: Any, batches: Any, steps: int, epoch: int, epochs: int, test: Any, chief: bool) -> None:
@@ -117,7 +119,7 @@ class Run:
                 initial_epoch=epoch,
                 epochs=epochs,
                 validation_data=test,
-                verbose=0,  # Progress shows it better
+                verbose=0,  # Progress reports instead
                 callbacks=self._callbacks(epoch, x, y, chief),
             )
 
@@ -125,24 +127,25 @@ class Run:
         """Load `model.keras`.
 
         Raises:
-            FileNotFoundError: If no epoch has been finished yet.
+            FileNotFoundError: If no epoch has finished yet.
             ValueError: If the file is damaged.
         """
         if not self.model_path.exists():
             raise FileNotFoundError(
-                f"{self.directory} has no model.keras. Train first: keras-vae train --run {self.directory}"
+                f"{self.directory}: expected a run with model.keras, received none. Run keras-vae train --run "
+                f"{self.directory} first."
             )
         if self.config_path.exists():
             _own_parts(RunConfig.read(self.config_path))
-        return load_model(self.model_path, cure="Run keras-vae train again: it rewrites the file")
+        return load_model(self.model_path, advice="Run keras-vae train again to rewrite the file.")
 
     def _refuse_other_settings(self, config: RunConfig) -> None:
         if self.config_path.exists():
             changed = RunConfig.read(self.config_path).differences(config)
             if changed:
                 raise ValueError(
-                    f"{self.directory} holds a run with other settings ({'; '.join(changed)}). Use the same "
-                    "settings to continue it, or another run directory"
+                    f"{self.directory}: expected the settings of this run, received others ({'; '.join(changed)}). Use "
+                    "the same settings to continue it, or another run directory."
                 )
 
     def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None, chief: bool) -> list[Any]:
@@ -152,23 +155,23 @@ class Run:
             return everywhere
         condition = None if y is None else y[:_SHOWN]
         return [
-            *everywhere,  # first, so that the history has what Monitor measures
+            *everywhere,  # first, so that the history includes its values
             HistoryFile(self.history_path, epoch),
             keras.callbacks.TensorBoard(self.log_dir, write_graph=False),
             *([Pictures(self.log_dir / "pictures", x[:_SHOWN], condition=condition)] if x.ndim == 4 else []),
             Checkpoint(self.checkpoint_dir),
-            Progress(),  # last: an epoch is shown once it is saved
+            Progress(),  # last: reports an epoch after it is saved
         ]
 
     def _agree(self, strategy: Any, config: RunConfig, epochs: int, examples: dict[str, data.Examples]) -> None:
-        """Refuse workers that have different settings or files, before they build the model together."""
+        """Raise an error if workers have different settings or files, before they build the model."""
         facts = {
             "settings": repr(config),
             "numbers of epochs": str(epochs),
             "numbers of examples": ", ".join(f"{split} {len(part.images)}" for split, part in examples.items()),
             "checkpoints": fingerprints(checkpoints(self.checkpoint_dir)),
         }
-        agree(strategy, facts, "Use the same command for all, with --run on a shared file system")
+        agree(strategy, facts, "Use the same command on all workers, with --run on a shared file system.")
 
     def _resumes(self) -> str:
         newest = checkpoints(self.checkpoint_dir)
@@ -176,13 +179,14 @@ class Run:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        # Held by flock, so it ends with the process that holds it, however that ends.
+        # flock releases it when the process ends, for any reason.
         lock = FileLock(self.lock_path, blocking=False, fallback_to_soft=False)
         try:
             lock.acquire()
         except Timeout:
             raise ValueError(
-                f"{self.directory} is in use by another process. Wait for it to end, or use another run directory"
+                f"{self.directory}: expected a run directory that is not in use, received one that another process "
+                "uses. Wait for it to end, or use another run directory."
             ) from None
         try:
             sweep(self.directory)
@@ -205,13 +209,13 @@ class Run:
 
 
 def _own_parts(config: RunConfig) -> dict[str, Any]:
-    """Return likelihood, prior and objective; the user's own are imported, so that Keras can load them."""
+    """Return likelihood, prior and objective; user-defined ones are imported, so that Keras can load them."""
     found = {name: getattr(config, name) for name in ("likelihood", "prior", "objective")}
     return {name: import_object(v) if v is not None and is_import_path(v) else v for name, v in found.items()}
 
 
 def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dict[str, data.Examples], dict[str, Any]]:
-    """Return the examples by split, and the settings of the pipeline."""
+    """Return the examples by split, and the settings of the input pipeline."""
     examples = {
         split: data.read(config.data, split, image_size=config.image_size, data_dir=data_dir)
         for split in ("train", "test")
@@ -220,8 +224,8 @@ def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dic
     labels = examples["train"].labels
     if conditional and labels is not None and labels.ndim != 1:
         raise ValueError(
-            f"{config.model} needs one label per image: expected 1, received {labels.shape[1]} factors per image from "
-            f"{config.data!r}. Use data with one label per image, or a model without a condition"
+            f"model {config.model!r}: expected one label per image, received {labels.shape[1]} factors per image from "
+            f"{config.data!r}. Use data with one label per image, or an unconditional model."
         )
     settings = {name: getattr(config, name) for name in ("batch_size", "preprocess", "seed")}
     if inspect.isfunction(likelihood):

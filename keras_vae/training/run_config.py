@@ -1,4 +1,4 @@
-"""A run's settings: the flags of `keras-vae train`, their help and `config.json` are made of this one dataclass."""
+"""The settings of a run: one dataclass defines the flags of `keras-vae train`, their help and `config.json`."""
 
 import dataclasses
 import json
@@ -30,34 +30,34 @@ _TRAINING = Parameter(group=Group("Training", sort_key=3))
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """The settings that define a run; a run directory never changes them.
+    """The settings that define a run. They cannot change later.
 
-    The number of epochs is not one of them: a run can be continued. Neither is the data directory, which differs
+    The number of epochs is not among them, because a run can be continued, nor is the data directory, which differs
     between machines.
 
     Attributes:
         data: TFDS name, folder of images or .npz file.
         preprocess: Binarize in every epoch, binarize once, scale to [0, 1], or add noise to 8-bit values. Default:
-            what the likelihood needs.
+            the one that the likelihood requires.
         image_size: Resize the images of a folder to this height and width.
         model: Name of a ready-made model; keras-vae models lists them.
         likelihood: p(x|z): bernoulli for binary data, continuous_bernoulli or beta for [0, 1], normal for real data,
             gray_levels or discretized_logistic_mixture for 8-bit data (gray_levels has 256 values per pixel: use
-            --network conv). Or package.module:Name, a family class of your own, or a function that takes the shape of x
-            and returns a family. Default: the model's own, or bernoulli.
+            --network conv). Or package.module:Name, your own family class, or a function that takes the shape of x and
+            returns a family. Default: that of the model, or bernoulli.
         scale: Scale of a normal likelihood: learned (its default), learned_per_element, predicted or a number.
         prior: package.module:Name, a class or function that takes the number of latents, instead of the model's prior.
         objective: package.module:Name, a class or function that takes no arguments; for --model vae.
         latent_size: Number of latents.
         network: Kind of network.
         hidden: Widths (mlp, default 400 400) or filters (conv, default 32 64) of the encoder; reversed in the decoder.
-        num_samples: Monte Carlo samples per example. Default: the model's own number.
+        num_samples: Monte Carlo samples per example. Default: that of the model.
         batch_size: Examples per step.
         learning_rate: Learning rate of Adam.
         precision: Precision of the computations.
         seed: Seed of weights, order and noise.
-        deterministic: Use TensorFlow's op determinism: the same bits in every run on one machine, also when an
-            interrupted run is resumed. Can be slower.
+        deterministic: Use TensorFlow's op determinism: runs on one machine, including resumed ones, are identical bit
+            for bit. Can be slower.
     """
 
     data: Annotated[str, _DATA] = "mnist_5k"
@@ -81,7 +81,7 @@ class RunConfig:
     deterministic: Annotated[bool, _TRAINING] = False
 
     def __post_init__(self) -> None:
-        """Fill in the likelihood that the model is named for."""
+        """Set the default likelihood of the model."""
         if self.likelihood is None:
             object.__setattr__(self, "likelihood", OWN_LIKELIHOOD.get(self.model, "bernoulli"))
 
@@ -92,10 +92,10 @@ class RunConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "RunConfig":
-        """Read the settings; those of version 0.1 too.
+        """Read the settings, including files of version 0.1.
 
         Raises:
-            ValueError: If the file is not a run's config.
+            ValueError: If the file does not contain the settings of a run.
         """
         try:
             found = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -107,10 +107,13 @@ class RunConfig:
                 found[name] = RESPELLED.get(found[name], found[name])
             return cls(**found)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} is not the config of a keras_vae run: {error}") from None
+            raise ValueError(
+                f"{path}: expected the settings of a keras_vae run, received another file ({error}). Restore a "
+                "copy of it."
+            ) from None
 
     def differences(self, other: "RunConfig") -> list[str]:
-        """Say in which settings `other` differs, one line each, by the flags of the command line."""
+        """Return one line per setting that differs in `other`, with the flags of the command line."""
         return [
             f"{flag}: {getattr(self, name)!r} → {getattr(other, name)!r}"
             for name, flag in flag_names(type(self)).items()

@@ -1,4 +1,4 @@
-"""Distribution strategies: choosing one, joining worker processes, and errors when a worker is lost."""
+"""Distribution strategies: creation, joining of worker processes, and errors if a worker is lost."""
 
 import contextlib
 import hashlib
@@ -20,10 +20,10 @@ NAMES = ("auto", "one", "mirrored", "multi-worker", "tpu")
 
 
 def make(name: str = "auto", *, cluster: Cluster | None = None, tpu: str | None = None) -> tf.distribute.Strategy:
-    """Make a strategy.
+    """Create a strategy.
 
-    TensorFlow requires that a strategy for several workers is made before any other use of TensorFlow in the process.
-    The call waits for the other workers.
+    A strategy for several workers must be created before any other use of TensorFlow in the process. The call waits for
+    the other workers.
 
     Args:
         name: "one": one device, TensorFlow's default. "mirrored": all GPUs of this machine, or, without GPUs, all
@@ -96,13 +96,13 @@ def _best(cluster: Cluster | None, tpu: str | None) -> str:
 def _multi_worker(cluster: Cluster | None) -> tf.distribute.Strategy:
     if cluster is None:
         raise ValueError(
-            "the strategy multi-worker has no workers: expected a cluster, received none. Pass --workers "
-            "host:port,host:port,… and --worker-index N, or set TF_CONFIG"
+            "strategy 'multi-worker': expected a cluster of workers, received none. Pass --workers "
+            "host:port,host:port,... and --worker-index N, or set TF_CONFIG."
         )
     here = cluster.workers[cluster.index]
     others = [address for address in cluster.workers if address != here]
     print(
-        f"worker {cluster.index} of {len(cluster.workers)}, {here}; waiting for {', '.join(others) or 'no other'}",
+        f"worker {cluster.index} of {len(cluster.workers)}, {here}; waiting for {', '.join(others) or 'no others'}",
         file=sys.stderr,
         flush=True,
     )
@@ -118,19 +118,20 @@ def _multi_worker(cluster: Cluster | None) -> tf.distribute.Strategy:
             return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
-            f"the strategy multi-worker was made too late ({error}). Make it before any other use of TensorFlow"
+            f"strategy 'multi-worker': expected no earlier use of TensorFlow, received {error}. Create the strategy "
+            "first."
         ) from None
     except tf.errors.OpError as error:
         reason = " ".join(str(error.message).split())[:300]
         raise ConnectionError(
-            f"worker {cluster.index} cannot listen at {here} or join the others ({reason}). Check that the port is "
-            "free, and that all workers have the same list, each with its own index"
+            f"worker {cluster.index}: expected to listen at {here} and join the others, received an error ({reason}). "
+            "Check that the port is free, and that all workers have the same list, each with its own index."
         ) from None
 
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the wait for the others, and restore the handler of SIGTERM: TensorFlow's workers ignore it."""
+    """Let Ctrl-C interrupt the wait for other workers, and restore the SIGTERM handler, which TensorFlow replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -150,17 +151,17 @@ def _tpu(name: str) -> tf.distribute.Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
-    # Its type depends on what is missing: the driver, the device, the name or the network.
+    # The type depends on what is missing: the driver, the device, the name or the network.
     except Exception as error:
         found = ", ".join(device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices())
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
-            f"the TPU cannot be reached: expected a TPU {name!r}, received {found} ({reason}). On a TPU VM, install "
-            "tensorflow-tpu instead of tensorflow; elsewhere use another --strategy"
+            f"strategy 'tpu': expected a TPU {name!r}, received {found} ({reason}). Install tensorflow-tpu instead of "
+            "tensorflow on a TPU VM; elsewhere, use another --strategy."
         ) from error
 
 
-# What TensorFlow raises in the remaining workers: it depends on which worker was lost, and when.
+# Raised by TensorFlow in the remaining workers, depending on which worker was lost, and when.
 _LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -174,19 +175,19 @@ _TASK = re.compile(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)")
 
 
 class WorkerLostError(ConnectionError):
-    """Raised if another worker has ended or cannot be reached, so training cannot continue."""
+    """Raised if another worker has ended or cannot be reached, so that training cannot continue."""
 
 
-def agree(strategy: tf.distribute.Strategy, facts: dict[str, str], cure: str) -> None:
-    """Compare facts over all workers; every worker must call it. With one worker it does nothing.
+def agree(strategy: tf.distribute.Strategy, facts: dict[str, str], advice: str) -> None:
+    """Raise an error unless all workers have the same facts. Every worker must call it. No effect with one worker.
 
     Args:
         strategy: The strategy of the workers.
-        facts: Values that must be equal, by name; all workers pass the same names in the same order.
-        cure: The last sentence of the error, which says what to do.
+        facts: Values that must be equal, by name. All workers pass the same names in the same order.
+        advice: What to do, the last sentence of the error message.
 
     Raises:
-        ValueError: If a fact differs; the error names the workers.
+        ValueError: If a fact differs. The message names the workers.
     """
     if worker_count(strategy) == 1:
         return
@@ -196,13 +197,13 @@ def agree(strategy: tf.distribute.Strategy, facts: dict[str, str], cure: str) ->
         others = sorted({int(row[0]) for row in rows if row[number] != rows[0, number]})
         if others:
             raise ValueError(
-                f"the workers have different {name}: expected that of worker {rows[0, 0]} in all, received another in "
-                f"worker {', '.join(map(str, others))}; this worker has {facts[name][:300]}. {cure}"
+                f"the workers have different {name}: expected those of worker {rows[0, 0]}, received others in worker "
+                f"{', '.join(map(str, others))} (this worker has {facts[name][:300]}). {advice}"
             )
 
 
 def fingerprints(paths: Iterable[Path]) -> str:
-    """Return the names of the files with hashes of their contents."""
+    """Return the files' names with hashes of their contents."""
     return ", ".join(f"{p.name} ({hashlib.sha256(p.read_bytes()).hexdigest()[:16]})" for p in paths) or "none"
 
 
@@ -212,14 +213,14 @@ def wait_for_all(strategy: tf.distribute.Strategy) -> None:
 
 
 @contextlib.contextmanager
-def loss_told(strategy: tf.distribute.Strategy, resumes: Callable[[], str]) -> Iterator[None]:
-    """Turn TensorFlow's errors about a lost worker into one line.
+def lost_worker_errors(strategy: tf.distribute.Strategy, resumes: Callable[[], str]) -> Iterator[None]:
+    """Convert TensorFlow's errors about a lost worker to a WorkerLostError with a one-line message.
 
-    TensorFlow notices a process that has ended or cannot be reached by its missing heartbeats, after about ten seconds.
+    TensorFlow detects missing heartbeats of a process that has ended or cannot be reached within about ten seconds.
 
     Args:
         strategy: The strategy of the workers.
-        resumes: Returns from where training continues.
+        resumes: Returns where training continues, such as "from epoch 7".
 
     Raises:
         WorkerLostError: If a worker was lost.
@@ -230,12 +231,12 @@ def loss_told(strategy: tf.distribute.Strategy, resumes: Callable[[], str]) -> I
         if worker_count(strategy) == 1:
             raise
         raise WorkerLostError(
-            f"a worker was lost ({_reason(strategy, error)}). Start all workers again: training continues {resumes()}"
+            f"a worker was lost ({_reason(strategy, error)}). Restart all workers; training continues {resumes()}."
         ) from error
 
 
 def _reason(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> str:
-    # After this mark TensorFlow reports the cause; before it, the operation in which this worker was waiting.
+    # TensorFlow reports the cause after this text, and before it the operation in which this worker was waiting.
     lines = str(error.message).rpartition("aborted by:")[2].strip().splitlines()
     resolver = strategy.cluster_resolver
     tasks = [(job, int(number)) for job, number in _TASK.findall("\n".join(lines))]

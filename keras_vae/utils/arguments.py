@@ -1,4 +1,4 @@
-"""Reading the shapes, numbers and names that users pass."""
+"""Checks of the shapes, numbers and names that users pass."""
 
 import difflib
 import warnings
@@ -8,55 +8,63 @@ from typing import Any, TypeVar
 
 
 def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
-    """Read an event shape, or say what is wrong with it.
+    """Return an event shape as a tuple.
 
     Raises:
-        ValueError: If it is empty or holds anything but positive integers.
+        ValueError: If it is empty or contains anything but positive integers.
+
+    Example:
+        >>> as_shape(20, "Normal")
+        (20,)
     """
     dims = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if not dims or not all(_is_positive_integer(d) for d in dims):
         raise ValueError(
-            f"{owner}: event_shape must be a positive integer or a non-empty sequence of them, such as 20 "
-            f"or (28, 28, 1); received {shape!r}"
+            f"{owner}: event_shape: expected a positive integer or a non-empty sequence of them, received {shape!r}. "
+            "Use 20 or (28, 28, 1), for example."
         )
     return tuple(int(d) for d in dims)
 
 
 def positive_integer(value: Any, name: str) -> int:
-    """Read a positive integer, Python's or NumPy's.
+    """Return a positive integer, from a Python or NumPy integer.
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If `value` is anything else.
 
     Example:
         >>> positive_integer(0, "ELBO: num_samples")
         Traceback (most recent call last):
         ...
-        ValueError: ELBO: num_samples must be a positive integer; received 0
+        ValueError: ELBO: num_samples: expected a positive integer, received 0. Use 1, for example.
     """
     if not _is_positive_integer(value):
-        raise ValueError(f"{name} must be a positive integer; received {value!r}")
+        raise ValueError(f"{name}: expected a positive integer, received {value!r}. Use 1, for example.")
     return int(value)
 
 
-def seed_number(value: Any, name: str) -> int:
-    """Read a seed: an integer from 0 to 2³¹ − 1, wherever an argument is called `seed`.
+def seed_number(value: Any, name: str, *, smallest: int = 0, largest: int = 2**31 - 1) -> int:
+    """Return a seed, from a Python or NumPy integer.
 
     Args:
-        value: What was passed.
-        name: The function that has the argument, for the error.
+        value: The argument `seed`.
+        name: The function that takes it, for the error message.
+        smallest: The smallest seed allowed.
+        largest: The largest.
 
     Raises:
-        ValueError: If it is anything else.
+        ValueError: If `value` is not an integer in this range.
 
     Example:
-        >>> seed_number(-1, "log_likelihood")
+        >>> seed_number(1.7, "log_likelihood")
         Traceback (most recent call last):
         ...
-        ValueError: log_likelihood: seed is out of range: expected an integer from 0 to 2147483647, received -1
+        ValueError: log_likelihood: seed: expected an integer from 0 to 2147483647, received 1.7. Use 0, for example.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) < 2**31:
-        raise ValueError(f"{name}: seed is out of range: expected an integer from 0 to {2**31 - 1}, received {value!r}")
+    if not isinstance(value, Integral) or isinstance(value, bool) or not smallest <= int(value) <= largest:
+        raise ValueError(
+            f"{name}: seed: expected an integer from {smallest} to {largest}, received {value!r}. Use 0, for example."
+        )
     return int(value)
 
 
@@ -66,7 +74,7 @@ def _is_positive_integer(value: Any) -> bool:
 
 Part = TypeVar("Part")
 
-# Names passed as strings, which were spelled in British English up to version 0.1.
+# String arguments that were spelled in British English up to version 0.1.
 RESPELLED = {
     "grey": "gray",
     "grey_levels": "gray_levels",
@@ -86,7 +94,7 @@ def known_name(name: str, registry: Iterable[str], kind: str) -> str:
     """Return `name` as the registry spells it; a name from version 0.1 is accepted with a DeprecationWarning.
 
     Raises:
-        ValueError: If there is no such name; it lists those there are.
+        ValueError: If the name is unknown; the message lists the known ones.
 
     Example:
         >>> known_name("mlp", ["mlp", "conv"], "network")
@@ -105,10 +113,10 @@ def known_name(name: str, registry: Iterable[str], kind: str) -> str:
 
 
 def lookup(name: str, registry: Mapping[str, Part], kind: str) -> Part:
-    """Return `registry[name]`, the name read as `known_name` does.
+    """Return `registry[name]`, with `name` checked by `known_name`.
 
     Raises:
-        ValueError: If there is no such name; it lists those there are.
+        ValueError: If the name is unknown; the message lists the known ones.
 
     Example:
         >>> lookup("mlp", {"mlp": 1}, "network")

@@ -1,4 +1,4 @@
-"""Old public names: they work for one more version, with a warning, and files that hold them load without one."""
+"""Old public names: they work for one more version, with a warning; files that contain them load without one."""
 
 import functools
 import inspect
@@ -14,11 +14,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def renamed_names(module: str, names: Mapping[str, str], members: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return a module's `__getattr__` (PEP 562) that still answers to old names.
+    """Return a module's `__getattr__` (PEP 562) that still resolves old names.
 
     Args:
         module: The module's `__name__`.
-        names: The new name by the old one.
+        names: The new name for each old one.
         members: The module's `globals()`.
 
     Example:
@@ -83,7 +83,9 @@ def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
             if old in kwargs:
                 warn_renamed(f"{function.__name__}({old}=...)", f"{new}=...")
                 if new in kwargs:
-                    raise TypeError(f"{function.__name__}() got both {old!r} and {new!r}, two names of one argument")
+                    raise TypeError(
+                        f"{function.__name__}: expected {new} or its old name {old}, received both. Use {new}=... only."
+                    )
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 
@@ -93,7 +95,7 @@ def renamed_argument(old: str, new: str) -> Callable[[Function], Function]:
 
 
 def path_first(plot: Callable[..., Any], package: str) -> Callable[..., None]:
-    """Return the function `save_<plot>(path, ...)` of version 0.1 for one that takes `path` later.
+    """Return the function `save_<plot>(path, ...)` of version 0.1, given one that takes `path` last.
 
     Args:
         plot: The new function, with the old one's parameters in the same order, and `path`.
@@ -109,7 +111,7 @@ def path_first(plot: Callable[..., Any], package: str) -> Callable[..., None]:
 
 
 def also_loads(old: str) -> Callable[[Part], Part]:
-    """Decorate a class so that `.keras` files which hold its old name still load, as this class.
+    """Decorate a class so that `.keras` files with its old name still load, as this class.
 
     Args:
         old: The class's earlier name, registered under the package `keras_vae`.

@@ -12,6 +12,6 @@ def density_dtype() -> str:
 def factors(distribution: tfd.Distribution) -> tfd.Distribution | None:
     """Return the distribution of the independent elements, or None if it does not factorize.
 
-    TFP's Independent has two classes, one for distributions that are composite tensors; only this they share.
+    TFP's `Independent` has two classes, one of them for composite tensors. They share only this attribute.
     """
     return distribution.distribution if hasattr(distribution, "reinterpreted_batch_ndims") else None

@@ -1,4 +1,4 @@
-"""Writing files that are whole or not there."""
+"""Atomic file writes: a file appears complete or not at all."""
 
 import contextlib
 import os
@@ -6,21 +6,21 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-# In the temporary names, so that what a killed process leaves can be found.
+# Part of temporary names, so that leftovers of killed processes can be found.
 UNFINISHED = ".unfinished-"
 
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
-    """Give a path beside `path` to write to; when the block ends well, rename it into place.
+    """Yield a temporary path next to `path`; if the block succeeds, rename it to `path`.
 
-    The temporary name keeps the suffix, by which writers choose their format. The content is on the disk before
-    the new name is, so a power cut leaves the old file or the new one.
+    The temporary name keeps the suffix, from which writers infer the format. The content is flushed to disk before the
+    file is renamed, so a power failure leaves either the old file or the new one.
 
     Raises:
         FileExistsError: If `path` exists and `overwrite` is false.
         FileNotFoundError: If the folder does not exist.
-        OSError: If the disk refuses the file; what stood at `path` is left as it was.
+        OSError: If the file cannot be written; an existing file at `path` is unchanged.
 
     Example:
         >>> import tempfile
@@ -32,9 +32,13 @@ def whole(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path
     """
     target = Path(path)
     if target.exists() and not overwrite:
-        raise FileExistsError(f"{target} exists already; remove it or choose another name")
+        raise FileExistsError(
+            f"{target}: expected a new file, received an existing one. Remove it or use another name."
+        )
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"The folder {target.parent} does not exist; make it first")
+        raise FileNotFoundError(
+            f"{target}: expected an existing folder, received {target.parent}. Create the folder first."
+        )
     unfinished = target.with_name(f".{target.stem}{UNFINISHED}{uuid.uuid4().hex[:12]}{target.suffix}")
     try:
         yield unfinished
@@ -47,28 +51,26 @@ def whole(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path
             raise
         raise OSError(
             refusal.errno,
-            f"{refusal.strerror}: {target} was not written, and an earlier one is left as it was. See to the disk's "
-            "free space and to the rights in that folder, then give the same command again",
+            f"{refusal.strerror}: {target} was not written, and an earlier version is unchanged. Check the free disk "
+            "space and the permissions of the folder, then run the same command again.",
         ) from error
     finally:
-        with contextlib.suppress(OSError):  # which would hide the error above
+        with contextlib.suppress(OSError):  # it would hide the error above
             unfinished.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are missing.
+    """Create a folder and its missing parents.
 
     Raises:
-        OSError: If that is not possible.
+        OSError: If that is impossible.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         file = next((place for place in (path, *path.parents) if place.exists() and not place.is_dir()), None)
         reason = f"{file} is a file" if file else error.strerror
-        raise OSError(
-            error.errno, f"{reason}: the folder {path} cannot be made; choose another one or mend that"
-        ) from error
+        raise OSError(error.errno, f"{reason}: the folder {path} cannot be created. Use another folder.") from error
 
 
 def sweep(folder: Path) -> None:
@@ -86,7 +88,7 @@ def _flush(path: Path) -> None:
 
 
 def _refusal_behind(error: BaseException | None) -> OSError | None:
-    """Return what the operating system said, which a writer's own error may hide."""
+    """Return the operating system's error, which a writer's own error may hide."""
     while error is not None:
         if isinstance(error, OSError) and error.errno is not None:
             return error

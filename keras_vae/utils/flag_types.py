@@ -1,4 +1,4 @@
-"""What the command line's flags take: types that read one text each, and say what was expected if they cannot."""
+"""Types of command-line flags: each parses one value, or reports what was expected and received."""
 
 import dataclasses
 import math
@@ -13,11 +13,11 @@ from keras_vae.utils.imports import is_import_path
 
 
 def read_with(read: Callable[[str], Any], **others: Any) -> Parameter:
-    """Return the annotation of a flag that takes one text.
+    """Return the annotation of a flag that takes one value.
 
     Args:
-        read: From the text to the value; raises a ValueError that says what was expected and received.
-        others: Further arguments of `cyclopts.Parameter`.
+        read: Parses the text, or raises a ValueError that says what was expected and received.
+        others: Other arguments of `cyclopts.Parameter`.
     """
 
     def convert(kind: Any, tokens: Sequence[Token]) -> Any:
@@ -34,12 +34,12 @@ def _read_each(read: Callable[[str], Any]) -> Parameter:
 
 
 def one_of(kind: str, names: Sequence[str], or_import: bool = False) -> Parameter:
-    """Return the annotation of a flag that takes one of these names, in the spelling of version 0.1 too.
+    """Return the annotation of a flag that takes one of these names; spellings of version 0.1 are accepted.
 
     Args:
-        kind: What the names name, for the error.
-        names: The names; there may be none.
-        or_import: Whether `package.module:Name` is allowed too.
+        kind: What the names refer to, for error messages.
+        names: The names; may be empty.
+        or_import: Whether `package.module:Name` is also allowed.
     """
 
     def read(text: str) -> str:
@@ -53,7 +53,7 @@ def one_of(kind: str, names: Sequence[str], or_import: bool = False) -> Paramete
 
 
 def choice(kind: str) -> Parameter:
-    """Return the annotation of a flag that takes one of a `Literal`'s names, in the spelling of version 0.1 too."""
+    """Return the annotation of a flag that takes one name of a `Literal`; spellings of version 0.1 are accepted."""
 
     def convert(hint: Any, tokens: Sequence[Token]) -> str:
         return known_name(tokens[0].value, _names(hint), kind)
@@ -107,7 +107,7 @@ Numbers = Annotated[tuple[float, ...], _read_each(lambda text: _number(text, -ma
 
 
 def flag_names(settings: type) -> dict[str, str]:
-    """Return the flag of each field of a dataclass: the one that its annotation names, or the field with dashes.
+    """Return the flag of each field of a dataclass: as annotated, or the field's name with dashes.
 
     Example:
         >>> @dataclasses.dataclass

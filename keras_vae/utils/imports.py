@@ -1,4 +1,4 @@
-"""Parts of the user's own, named as `package.module:Name`."""
+"""Importing user-defined parts by name, `package.module:Name`."""
 
 import importlib
 import os
@@ -10,7 +10,7 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
 
 
 def is_import_path(text: str) -> bool:
-    """Say whether a text has the form `package.module:Name`.
+    """Return whether a string has the form `package.module:Name`.
 
     Example:
         >>> is_import_path("my_parts.families:Poisson"), is_import_path("bernoulli")
@@ -20,7 +20,7 @@ def is_import_path(text: str) -> bool:
 
 
 def import_object(path: str) -> Any:
-    """Import what `package.module:Name` names, from the current directory or the environment.
+    """Import the object that `package.module:Name` refers to, from the environment or the current directory.
 
     Raises:
         ValueError: If it cannot be imported.
@@ -31,22 +31,23 @@ def import_object(path: str) -> Any:
         >>> import_object("math:gcf")
         Traceback (most recent call last):
         ...
-        ValueError: expected package.module:Name, received 'math:gcf', but the module math has no 'gcf'
+        ValueError: expected package.module:Name, received 'math:gcf': math has no attribute 'gcf'. Check the name.
     """
     module_name, _, name = path.partition(":")
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that no file in it hides a module of the environment
+        sys.path.append(os.getcwd())  # last, so that its files do not hide modules of the environment
     try:
         found = importlib.import_module(module_name)
     except Exception as error:  # the user's module may raise anything
         raise ValueError(
-            f"expected package.module:Name, received {path!r}, but {module_name} cannot be imported "
-            f"({type(error).__name__}: {error})"
+            f"expected package.module:Name, received {path!r}: {module_name} cannot be imported "
+            f"({type(error).__name__}: {error}). Check the module."
         ) from error
     for part in name.split("."):
         if not hasattr(found, part):
             raise ValueError(
-                f"expected package.module:Name, received {path!r}, but the module {module_name} has no {name!r}"
+                f"expected package.module:Name, received {path!r}: {module_name} has no attribute {name!r}. "
+                "Check the name."
             )
         found = getattr(found, part)
     return found

@@ -1,4 +1,4 @@
-"""Importing a package's parts when they are first used, and letting Keras find its classes before that."""
+"""Lazy imports: parts of a package are imported on first use, and Keras can find their classes before that."""
 
 import importlib
 import importlib.util
@@ -14,7 +14,7 @@ def lazy_names(package: str, homes: Mapping[str, str], members: dict[str, Any]) 
 
     Args:
         package: The package's `__name__`.
-        homes: The module that defines each public name. Submodules of the package are found without.
+        homes: The module that defines each public name. Submodules of the package need not be listed.
         members: The package's `globals()`.
 
     Example:
@@ -41,16 +41,16 @@ def lazy_names(package: str, homes: Mapping[str, str], members: dict[str, Any]) 
 
 
 def register_lazily(package: str, names: Sequence[str], modules: Sequence[str]) -> None:
-    """Let Keras load objects of classes that are not imported yet.
+    """Let Keras deserialize classes that are not imported yet.
 
-    Keras finds a custom class in its registry alone; it never imports the module that a file names. So the registry
-    holds a stand-in under each name, from the moment that Keras is imported (which may be before or after this call).
-    The stand-in imports the modules, whose classes then take the stand-ins' places.
+    Keras looks up a custom class only in its registry; it never imports the module that a file names. Therefore, as
+    soon as Keras is imported (before or after this call), a placeholder is registered under each name. It imports the
+    modules, whose classes then replace the placeholders.
 
     Args:
         package: The classes' registered package.
         names: The classes' registered names, without the package.
-        modules: What to import so that all of them are registered.
+        modules: The modules whose import registers all of them.
     """
 
     def add_stand_ins(keras: ModuleType) -> None:
@@ -62,16 +62,16 @@ def register_lazily(package: str, names: Sequence[str], modules: Sequence[str]) 
 
 
 class _StandIn:
-    """What Keras finds in place of a class that is not imported yet."""
+    """Placeholder for a class that is not imported yet."""
 
     def __init__(self, registered_name: str, modules: Sequence[str], registry: Mapping[str, Any]) -> None:
         self._name, self._modules, self._registry = registered_name, modules, registry
 
     def from_config(self, config: dict[str, Any]) -> Any:
-        """Import the class, and make an object of it."""
+        """Import the class and create an instance of it."""
         for module in self._modules:
             importlib.import_module(module)
         found = self._registry[self._name]
         if found is self:
-            raise TypeError(f"{self._name} is in no module of {', '.join(self._modules)}")
+            raise TypeError(f"{self._name}: expected its class in {', '.join(self._modules)}, received none.")
         return found.from_config(config)

@@ -1,4 +1,4 @@
-"""Sums over the replicas of `tf.distribute`, and places in the global batch: the same numbers on any number of them."""
+"""Sums over `tf.distribute` replicas and positions in the global batch: the same values for any number of replicas."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Where this replica's rows lie in the global batch.
+    """The position of this replica's rows in the global batch.
 
     Attributes:
-        start: How many rows the replicas before this one have, a scalar.
-        count: How many this one has.
-        total: How many all have.
+        start: Number of rows on the replicas before this one, a scalar.
+        count: Number of rows on this replica.
+        total: Number of rows on all replicas.
     """
 
     start: tf.Tensor
@@ -23,8 +23,8 @@ class Rows:
     total: tf.Tensor
 
     def spread(self, value: tf.Tensor, axis: int = 0) -> tf.Tensor:
-        """Return `[..., total, ...]`: this replica's `[..., count, ...]` in their place, and some of them elsewhere."""
-        # A replica may have no row at all; then zeros stand in, and nobody reads them.
+        """Return `[..., total, ...]`: this replica's `[..., count, ...]` in position, and arbitrary ones elsewhere."""
+        # A replica may have no rows; it then fills in zeros, which are never read.
         padding = [[0, int(place == axis)] for place in range(len(value.shape))]
         places = tf.math.floormod(tf.range(self.total) - self.start, tf.maximum(self.count, 1))
         spread = tf.gather(tf.pad(value, padding), places, axis=axis)
@@ -36,21 +36,21 @@ class Rows:
 
 
 def replica_id() -> list[tf.Tensor]:
-    """Return what tells this replica from the others, if there are others."""
+    """Return a list with the replica's id, or an empty list if there is only one replica."""
     context = tf.distribute.get_replica_context()
     return [context.replica_id_in_sync_group] if context is not None and context.num_replicas_in_sync > 1 else []
 
 
 def alone() -> bool:
-    """Say whether this is the only replica, of a strategy that lets compiled functions update variables.
+    """Return whether this is the only replica and its strategy lets compiled functions update variables.
 
-    A `MirroredStrategy` of one device does not.
+    A `MirroredStrategy` with one device does not.
     """
     return not tf.distribute.has_strategy() or isinstance(tf.distribute.get_strategy(), tf.distribute.OneDeviceStrategy)
 
 
 def rows(per_example: tf.Tensor) -> Rows | None:
-    """Return where the rows of `[batch, ...]` lie in the global batch, or None if there is one replica."""
+    """Return the position of the rows of `[batch, ...]` in the global batch, or None if there is one replica."""
     others = replica_id()
     if not others:
         return None
@@ -62,16 +62,17 @@ def rows(per_example: tf.Tensor) -> Rows | None:
 def in_place(
     draw: Callable[[Callable[[tf.Tensor], tf.Tensor]], Any], where: Rows | None, axis: int, parameters_axis: int = 0
 ) -> Any:
-    """Draw at random for this replica's rows as one device would, which draws for all rows of the global batch.
+    """Draw samples for this replica's rows, the same as one device draws for these rows of the global batch.
 
-    Stateless noise depends on an element's place in the tensor that is drawn. So each replica draws a tensor with a row
-    for every example of the global batch, and keeps its own; the rows of others are drawn from whatever parameters.
+    Stateless noise depends on an element's position in the tensor. Therefore each replica draws a tensor with a row for
+    every example of the global batch and keeps its own rows; the other rows are drawn with arbitrary parameters.
 
     Args:
-        draw: Given the function that spreads parameters `[batch, ...]` over the global batch, draws a nest of tensors.
-        where: This replica's rows; None if there is one replica.
-        axis: The axis of rows in what is drawn.
-        parameters_axis: The axis of rows in the parameters.
+        draw: Takes a function that spreads parameters `[batch, ...]` over the global batch, and returns a nest of
+            tensors.
+        where: The position of this replica's rows; None if there is one replica.
+        axis: The row axis of the samples.
+        parameters_axis: The row axis of the parameters.
     """
     if where is None:
         return draw(lambda value: value)
@@ -101,29 +102,29 @@ def mean(per_example: tf.Tensor) -> tf.Tensor:
 
 
 def gather(per_example: tf.Tensor, axis: int = 0) -> tf.Tensor:
-    """Return the rows of all replicas, one after the other; their gradients come back."""
+    """Return the rows of all replicas, concatenated; gradients flow back to each replica."""
     if not replica_id():
         return per_example
     gathered = tf.distribute.get_replica_context().all_gather(per_example, axis=axis)
     shape = per_example.shape.as_list()
     shape[axis] = None
-    return tf.ensure_shape(gathered, shape)  # which gathering forgets
+    return tf.ensure_shape(gathered, shape)  # all_gather loses it
 
 
 def shared_out(strategy: tf.distribute.Strategy, batches: Any) -> Any:
-    """Return batches whose rows are shared out among the strategy's replicas, if there are several."""
+    """Return batches whose rows are distributed over the strategy's replicas, if there are several."""
     if strategy.num_replicas_in_sync == 1:
         return batches
     if not isinstance(batches, tf.data.Dataset):
         raise ValueError(
-            f"a model on {strategy.num_replicas_in_sync} replicas wants an array or a tf.data.Dataset, whose batches "
-            f"can be shared out; received a {type(batches).__name__}"
+            f"data for {strategy.num_replicas_in_sync} replicas: expected an array or a tf.data.Dataset, received a "
+            f"{type(batches).__name__}. Convert it to one of these."
         )
     return strategy.experimental_distribute_dataset(batches)
 
 
 def gathered(strategy: tf.distribute.Strategy, per_example: Any) -> np.ndarray:
-    """Return what the replicas computed for their rows, `[batch]`, in the order of the global batch."""
+    """Return the replicas' results for their rows, `[batch]`, in the order of the global batch."""
     if strategy.num_replicas_in_sync == 1:
         return per_example.numpy()
     return strategy.gather(per_example, axis=0).numpy()

@@ -4,6 +4,7 @@ import operator
 import warnings
 from collections.abc import AsyncGenerator, Iterator, KeysView, Mapping, Sequence
 from contextlib import aclosing
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -243,7 +244,7 @@ def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) 
         seed: The first of these; 0 by default.
 
     Raises:
-        ValueError: If not exactly one of `seeds` and `n` is given, or a seed does not fit in 64 bits.
+        ValueError: If not exactly one of `seeds` and `n` is given, or a seed is not an integer of up to 64 bits.
     """
     if seeds is not None and np.ndim(seeds) == 0 and n is None:
         warnings.warn("generate(16) is deprecated. Pass n=16, or seeds=[16].", DeprecationWarning, stacklevel=3)
@@ -259,8 +260,12 @@ def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) 
         assert seeds is not None, "checked above"
         return seeds
     first = 0 if seed is None else seed
-    if n < 0:
-        raise ValueError(f"generate: expected n of 0 or more, received {n}.")
+    if not isinstance(n, Integral) or n < 0:
+        raise ValueError(f"generate: n: expected an integer of 0 or more, received {n!r}. Use 16, for example.")
+    if not isinstance(first, Integral) or isinstance(first, bool):
+        raise ValueError(
+            f"generate: seed: expected an integer of up to 64 bits, received {first!r}. Use 0, for example."
+        )
     if not _SEEDS.min <= first <= _SEEDS.max - max(n - 1, 0):
         raise ValueError(
             f"generate: expected seeds that fit in 64 bits, received {first} to {first + n - 1}. Pass a smaller seed."

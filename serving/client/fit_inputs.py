@@ -91,7 +91,9 @@ def _as_array(value: Any, asked: str, spec: TensorSpec | None = None) -> np.ndar
         return np.asarray(value, np.object_ if strings else None)
     except (ValueError, OverflowError) as error:
         expected = spec if spec is not None else "an array"
-        raise ValueError(f"{asked}: expected {expected}, received a value NumPy cannot convert: {error}") from error
+        raise ValueError(
+            f"{asked}: expected {expected}, received a value NumPy cannot convert ({error}). Pass an array."
+        ) from error
 
 
 def _fit(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:

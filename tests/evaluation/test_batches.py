@@ -87,7 +87,7 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
         (kv.data.epochs("mnist_5k", "train", batch_size=4)[0], {}, "infinite"),
         ("mnist_5k", {}, "expected an array.*received a str, 'mnist_5k'. Use data.load"),
         (kv.data.read("mnist_5k", "train[:3]"), {}, "received a Examples"),
-        (X, {"batch_size": 0}, "batch_size must be a positive integer; received 0"),
+        (X, {"batch_size": 0}, "batch_size: expected a positive integer, received 0"),
     ],
 )
 def test_what_is_refused(plain, data, options, message):

@@ -130,5 +130,5 @@ def test_there_is_one_kind_of_seed(name, seed):
         for parameter in inspect.signature(SEEDED[name]).parameters.values()
         if parameter.default is inspect.Parameter.empty
     }
-    with pytest.raises(ValueError, match=f"{name}: seed is out of range: expected .* 0 to 2147483647, received"):
+    with pytest.raises(ValueError, match=f"{name}: seed: expected .* 0 to 2147483647, received"):
         SEEDED[name](**given, seed=seed)

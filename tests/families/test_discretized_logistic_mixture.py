@@ -249,5 +249,5 @@ def test_other_events_are_refused(shape):
 
 @pytest.mark.parametrize("components", [0, -1, 2.5, "5", True])
 def test_bad_components_are_refused(components):
-    with pytest.raises(ValueError, match="components must be a positive integer; received"):
+    with pytest.raises(ValueError, match="components: expected a positive integer, received"):
         DiscretizedLogisticMixture((8, 8, 1), components=components)

@@ -243,9 +243,9 @@ def test_config_round_trip():
     [
         ({"event_shape": (4, 4)}, r"expected event_shape to be a number of latents.*received \(4, 4\)"),
         ({"event_shape": 0}, "event_shape"),
-        ({"flows": 0}, "flows must be a positive integer; received 0"),
+        ({"flows": 0}, "flows: expected a positive integer, received 0"),
         ({"hidden": 64}, "expected hidden to be a sequence"),
-        ({"context_size": 0}, "context_size must be a positive integer; received 0"),
+        ({"context_size": 0}, "context_size: expected a positive integer, received 0"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -178,11 +178,11 @@ def test_config_round_trip():
 
 @pytest.mark.parametrize("shape", [0, -1, (), (28, 28), 1.5, "20", True])
 def test_bad_event_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"NormalMixture: (event_shape must be .*;|expected event_shape .*,) received"):
+    with pytest.raises(ValueError, match=r"NormalMixture: (event_shape: expected|expected event_shape) .*, received"):
         NormalMixture(shape)
 
 
 @pytest.mark.parametrize("components", [0, -1, 2.0, "5", True, None])
 def test_bad_components_are_refused(components):
-    with pytest.raises(ValueError, match="NormalMixture: components must be a positive integer; received"):
+    with pytest.raises(ValueError, match="NormalMixture: components: expected a positive integer, received"):
         NormalMixture(2, components=components)

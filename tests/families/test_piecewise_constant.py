@@ -205,11 +205,11 @@ def test_config_round_trip():
 
 @pytest.mark.parametrize("pieces", [0, -1, 2.0, "5", True, None])
 def test_bad_pieces_are_refused(pieces):
-    with pytest.raises(ValueError, match="PiecewiseConstant: pieces must be a positive integer; received"):
+    with pytest.raises(ValueError, match="PiecewiseConstant: pieces: expected a positive integer, received"):
         PiecewiseConstant(2, pieces=pieces)
 
 
 @pytest.mark.parametrize("shape", [0, -1, (), (28, 0), 1.5, "20", True])
 def test_bad_event_shape_is_refused(shape):
-    with pytest.raises(ValueError, match=r"PiecewiseConstant: event_shape must be .*; received"):
+    with pytest.raises(ValueError, match=r"PiecewiseConstant: event_shape: expected .*, received"):
         PiecewiseConstant(shape)

@@ -180,8 +180,8 @@ def test_config_round_trip():
     [
         ({"event_shape": (4, 4)}, r"expected event_shape to be a number of latents.*received \(4, 4\)"),
         ({"event_shape": -1}, "event_shape"),
-        ({"flows": 0}, "flows must be a positive integer; received 0"),
-        ({"flows": True}, "flows must be a positive integer; received True"),
+        ({"flows": 0}, "flows: expected a positive integer, received 0"),
+        ({"flows": True}, "flows: expected a positive integer, received True"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -94,12 +94,12 @@ def test_float64_where_the_policy_is():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sites": 0}, "sites must be a positive integer; received 0"),
-        ({"outputs_per_site": 1.5}, "outputs_per_site must be"),
-        ({"inputs_per_site": -1}, "inputs_per_site must be"),
-        ({"context_size": -1}, "context_size must be"),
+        ({"sites": 0}, "sites: expected a positive integer, received 0"),
+        ({"outputs_per_site": 1.5}, "outputs_per_site: expected a positive integer, received 1.5"),
+        ({"inputs_per_site": -1}, "inputs_per_site: expected a positive integer, received -1"),
+        ({"context_size": -1}, "context_size: expected a positive integer, received -1"),
         ({"hidden": 64}, "expected hidden to be a sequence of widths, received 64"),
-        ({"hidden": [8, 0]}, "each width in hidden must be a positive integer; received 0"),
+        ({"hidden": [8, 0]}, "each width in hidden: expected a positive integer, received 0"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -108,7 +108,7 @@ def test_bad_arguments_are_refused(arguments, message):
 
 
 def test_missing_and_unwanted_context_is_refused():
-    with pytest.raises(ValueError, match="expected a context"):
+    with pytest.raises(ValueError, match="MADE: expected a context"):
         MADE(3, outputs_per_site=2, context_size=2)(tf.zeros([1, 3]))
-    with pytest.raises(ValueError, match="expected no context"):
+    with pytest.raises(ValueError, match="MADE: expected no context"):
         MADE(3, outputs_per_site=2)(tf.zeros([1, 3]), tf.zeros([1, 2]))

@@ -193,5 +193,7 @@ def test_an_objective_with_weights_cannot_be_swapped_in(binary_images):
         objective=ELBO(2, estimator="leave_one_out"),
     )
     vae.objective = ELBO(estimator="nvil")
-    with pytest.raises(ValueError, match="give the objective to the constructor"):
+    with pytest.raises(
+        ValueError, match=r"without weights after construction, received ELBO with weights\. Pass it to the constructor"
+    ):
         vae.compile()

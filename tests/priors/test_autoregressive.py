@@ -195,21 +195,21 @@ def test_saves_and_loads(tmp_path):
 
 
 def test_families_without_independent_sites_are_refused():
-    with pytest.raises(ValueError, match=r"must have independent elements.*InverseAutoregressiveFlow"):
+    with pytest.raises(ValueError, match=r"expected independent elements.*received InverseAutoregressiveFlow"):
         Autoregressive(InverseAutoregressiveFlow(2))
 
     class Simplex(Normal):
         def distribution(self, parameters):
             return tfd.Dirichlet(parameters["scale"])
 
-    with pytest.raises(ValueError, match=r"must have independent elements.*Simplex with event shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"expected independent elements.*received Simplex with event shape \(3,\)"):
         Autoregressive(Simplex(3))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"family": 20}, r"family must be a keras_vae.families.Family.*received 20"),
+        ({"family": 20}, r"family: expected a keras_vae.families.Family, received 20"),
         ({"family": Bernoulli(3), "hidden": 8}, "expected hidden to be a sequence"),
         ({"family": Bernoulli(3), "hidden": [0]}, "received 0"),
     ],

@@ -202,7 +202,10 @@ def test_masked_autoregressive_flow_of_one_latent():
 
 
 def test_real_nvp_of_one_latent_is_refused():
-    with pytest.raises(ValueError, match=r"at least 2.*received 1; for one latent"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected at least 2, received 1\. Use keras_vae\.priors\.MaskedAutoregressiveFlow for one latent",
+    ):
         RealNVP(1)
 
 
@@ -212,7 +215,7 @@ def test_real_nvp_of_one_latent_is_refused():
     [
         ({"event_shape": (4, 4)}, r"expected event_shape to be a number of latents.*received \(4, 4\)"),
         ({"event_shape": 0}, "event_shape"),
-        ({"flows": 0}, "flows must be a positive integer; received 0"),
+        ({"flows": 0}, "flows: expected a positive integer, received 0"),
         ({"hidden": "64"}, "expected hidden to be a sequence"),
         ({"hidden": [8, -1]}, "received -1"),
     ],

@@ -55,14 +55,16 @@ def test_consecutive_seeds(client):
         {},
         {"n": 1, "seeds": [1]},
         {"n": -1},
+        {"n": 1.5},
         {"n": 2, "seed": 2**63 - 1},
+        {"n": 2, "seed": 1.7},
         {"seeds": [1], "seed": 0},
         {"seeds": [2**63]},
         {"seeds": [0.5]},
     ],
 )
 def test_generate_refuses(client, arguments):
-    with pytest.raises(ValueError, match=r"generate: expected|without loss"):
+    with pytest.raises(ValueError, match=r"generate: (n: |seed: )?expected|without loss"):
         client.generate(**arguments)
 
 

@@ -233,8 +233,8 @@ def test_what_is_printed_and_saved(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_samples": 0}, "num_samples must be a positive integer; received 0"),
-        ({"num_references": -1}, "num_references must be a positive integer; received -1"),
+        ({"num_samples": 0}, "num_samples: expected a positive integer, received 0"),
+        ({"num_references": -1}, "num_references: expected a positive integer, received -1"),
         ({"num_references": 1}, "num_references is too small: expected 2 or more"),
         ({"data": linear_gaussian.data(1)}, "too few examples: expected 2 or more, received 1"),
     ],

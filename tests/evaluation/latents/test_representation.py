@@ -121,7 +121,7 @@ def test_labels_given_to_the_encoder_are_told():
 def test_bad_data_are_refused(train, test, message):
     with pytest.raises(ValueError, match=message):
         representation(identity(), train, test=test, verbose=False)
-    with pytest.raises(ValueError, match="retrieved must be a positive integer"):
+    with pytest.raises(ValueError, match="retrieved: expected a positive integer"):
         representation(identity(), train, test=test, retrieved=0, verbose=False)
 
 

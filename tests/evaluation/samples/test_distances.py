@@ -111,7 +111,7 @@ def test_kernel_one_block_is_the_whole():
 def test_kernel_bad_sets_are_refused():
     with pytest.raises(ValueError, match=r"at least 20 for 10 blocks, received \(19, 2\) and \(40, 2\)"):
         kernel_distance(np.zeros([19, 2]), np.zeros([40, 2]))
-    with pytest.raises(ValueError, match="blocks must be a positive integer"):
+    with pytest.raises(ValueError, match="blocks: expected a positive integer"):
         kernel_distance(np.zeros([19, 2]), np.zeros([40, 2]), blocks=0)
 
 

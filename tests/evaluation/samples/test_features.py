@@ -80,9 +80,9 @@ def test_chunks_do_not_change_the_features(features, monkeypatch):
 def test_bad_data_are_refused(train, message):
     with pytest.raises(ValueError, match=message):
         learn_features(train, test=bars(10, 0), verbose=False)
-    with pytest.raises(ValueError, match="epochs must be a positive integer"):
+    with pytest.raises(ValueError, match="epochs: expected a positive integer"):
         learn_features(train, test=bars(10, 0), epochs=0, verbose=False)
-    with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+    with pytest.raises(ValueError, match="batch_size: expected a positive integer"):
         learn_features(train, test=bars(10, 0), batch_size=0, verbose=False)
     with pytest.raises(ValueError, match="learn_features: seed"):
         learn_features(train, test=bars(10, 0), seed=-1, verbose=False)

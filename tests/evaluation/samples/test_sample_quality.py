@@ -116,7 +116,7 @@ def test_bad_arguments_are_refused(features):
     model, x = constant_model(np.full([8, 8], 0.3)), bars(15, 2)[0]
     with pytest.raises(ValueError, match=r"expected 20 or more in both sets, for 10 blocks.*received 15 and 15"):
         sample_quality(model, x, held_out=x, features=features, verbose=False)
-    with pytest.raises(ValueError, match="blocks must be a positive integer"):
+    with pytest.raises(ValueError, match="blocks: expected a positive integer"):
         sample_quality(model, x, held_out=x, features=features, blocks=0, verbose=False)
     small = kv.models.vae((4, 4, 1), latent_size=2, hidden=[4])
     with pytest.raises(ValueError, match="images have the wrong shape"):
