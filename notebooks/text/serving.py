@@ -135,7 +135,7 @@ for name, signature in sorted(client.metadata().items()):
 # not samples from $p_\theta(x|z)$:
 
 # %%
-images, z = client.generate(40, seed=0)
+images, z = client.generate(n=40, seed=0)
 print(images.shape, z.shape)
 
 
@@ -169,7 +169,7 @@ compare("encode: s(x)", scale, local["scale"])
 compare("decode: rho(m(x))", decoded, vae.decode(local["mean"])["mean"])
 compare("encode, then decode; vae.predict", decoded, vae.predict(x, verbose=0))
 compare("generate; vae.sample", images, vae.sample(40, seed=0))
-compare("score, 64 samples, in nats", client.score(x), vae.score(x, np.arange(64)), atol=1e-2)
+compare("score, 64 samples, in nats", client.score(x), vae.score(x, seeds=np.arange(64)), atol=1e-2)
 
 # %%
 show(np.concatenate([x[:10], decoded[:10]]), "test digits and their reconstructions from m(x)")
@@ -222,8 +222,8 @@ print(f"{len(body)} bytes sent, {len(text)} bytes received:", sorted(row))
 # server, before and after a restart. First, compare the calls for seed 7 that need no restart:
 
 # %%
-alone = client.generate(seeds=[7])
-among = client.generate(64, seed=0)  # seeds 0 to 63, in one request
+alone = client.generate([7])
+among = client.generate(n=64, seed=0)  # seeds 0 to 63, in one request
 in_memory = vae.generate(np.array([7]))
 from_files = loaded.signatures["generate"](seed=tf.constant([7], tf.int64))
 
@@ -234,7 +234,7 @@ def same(what, image, z):
     print(f"{what:<32} z: {'same bits' if bits else 'DIFFERENT BITS'}   image: largest difference {difference:.1e}")
 
 
-same("second call", *client.generate(seeds=[7]))
+same("second call", *client.generate([7]))
 same("one row of 64", among.mean[7:8], among.z[7:8])
 same("plain message", *(tf.make_ndarray(response.outputs[name]) for name in ("mean", "z")))
 same("REST", [row["mean"]], [row["z"]])
@@ -248,7 +248,7 @@ same("model in memory", in_memory["mean"], in_memory["z"])
 server.terminate()
 print("exit code", server.wait(30))
 server = start()
-after = client.generate(seeds=[7])
+after = client.generate([7])
 same("after a restart", *after)
 
 # %% [markdown]
@@ -325,7 +325,7 @@ print(answered, "requests in the meantime, all answered")
 # has no weights. The image differs because the decoder has changed.
 
 # %%
-newer = client.generate(10, seed=0)
+newer = client.generate(n=10, seed=0)
 same("seed 7, version 2", newer.mean[7:8], newer.z[7:8])
 show(np.concatenate([images[:10], newer.mean]), "seeds 0 to 9: version 1 above, version 2 below")
 
@@ -335,7 +335,7 @@ show(np.concatenate([images[:10], newer.mean]), "seeds 0 to 9: version 1 above, 
 
 # %%
 with Client(f"127.0.0.1:{port}", model="digits", version=1) as pinned:
-    show_error(lambda: pinned.generate(1))
+    show_error(lambda: pinned.generate([0]))
 
 # %% [markdown]
 # To keep both, list them in a file for `--model_config_file` with `model_version_policy { specific { versions: 1
@@ -383,7 +383,7 @@ print([line.strip() for line in (written / "docker-compose.yaml").read_text().sp
 # ```python
 # with Client("127.0.0.1:8500", model="digits") as client:
 #     client.wait_until_ready(60)
-#     images, z = client.generate(64, seed=0)
+#     images, z = client.generate(n=64, seed=0)
 # ```
 #
 # **These three snippets were not run**, because no Docker daemon was available where this notebook was created. All
