@@ -116,7 +116,7 @@ def test_a_directory_that_may_not_be_written(run, template):
     run.directory.chmod(0o555)
     with _unprivileged(), pytest.raises(PermissionError, match=r"Permission denied: .*\.lock"):
         run.train(_config(template), epochs=3)
-    with _unprivileged(), pytest.raises(PermissionError, match=r"Permission denied: the folder .* cannot be made"):
+    with _unprivileged(), pytest.raises(PermissionError, match=r"Permission denied: the folder .* cannot be created"):
         Run(run.directory / "below").train(_config(template), epochs=3)
     run.directory.chmod(0o755)
     _assert_it_goes_on(run, template, 3)

@@ -44,7 +44,7 @@ def test_signatures_have_named_tensors_and_an_unknown_batch_dimension(exported):
     assert outputs == {
         "generate": {"mean", "z"},
         "serving_default": {"mean", "z"},
-        "draw": {"draw", "mean", "z"},
+        "draw": {"draw", "z"},
         "encode": {"mean", "scale"},
         "decode": {"mean", "logits"},
         "reconstruct": {"mean"},
@@ -133,7 +133,7 @@ def test_an_export_that_differs_from_the_model_leaves_nothing(vae, tmp_path, mon
     verify = saved_model.verify
     monkeypatch.setattr(saved_model, "signatures", shifted)
     monkeypatch.setattr(saved_model, "verify", verify_against_live)
-    with pytest.raises(ExportMismatchError, match=r"encode\.\w+ differs"):
+    with pytest.raises(ExportMismatchError, match=r"encode\.\w+: expected the model's output within"):
         vae.export(tmp_path / "1", score_samples=4)
     assert not list(tmp_path.iterdir())
 

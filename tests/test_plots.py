@@ -104,7 +104,7 @@ def test_edits_stand_below(tmp_path):
     kv.plots.edit(np.stack([BLACK] * 4), np.stack([WHITE] * 4), tmp_path / "edit.png", title="brighter")
     upper, lower, _, _ = brightness(tmp_path / "edit.png")
     assert upper > 0.3 > 0.1 > lower
-    with pytest.raises(ValueError, match=r"reconstructions: expected reconstructions of shape .*, received"):
+    with pytest.raises(ValueError, match=r"plots\.edit: after: expected images of shape .*, received"):
         kv.plots.edit(np.stack([BLACK] * 4), np.stack([WHITE] * 3))
 
 
@@ -160,10 +160,10 @@ def _legend(axis):
 @pytest.mark.parametrize(
     ("means", "labels", "names", "message"),
     [
-        (np.zeros([5, 1]), None, None, r"two or more latents, \[n, latents\], received \(5, 1\)"),
+        (np.zeros([5, 1]), None, None, r"two or more latents, \[n, latents\], received shape \(5, 1\)"),
         (np.zeros([5]), None, None, "two or more latents"),
-        (np.zeros([5, 2]), [1, 2], None, r"label for each of 5 points, received shape \(2,\)"),
-        (np.zeros([2, 2]), [0, 2], ["a", "b"], "labels from 0 to 1"),
+        (np.zeros([5, 2]), [1, 2], None, r"labels: expected one for each of 5 points, received shape \(2,\)"),
+        (np.zeros([2, 2]), [0, 2], ["a", "b"], "labels: expected integers from 0 to 1"),
     ],
 )
 def test_bad_latent_spaces_are_refused(tmp_path, means, labels, names, message):

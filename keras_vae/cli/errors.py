@@ -38,6 +38,8 @@ def in_flags(text: str, flags: Mapping[str, str]) -> str:
         'Pass --image-size height width.'
         >>> in_flags("Use preprocess='gray'.", {"preprocess": "--preprocess"})
         'Use --preprocess gray.'
+        >>> in_flags("image_size: expected None.", {"image_size": "--image-size"})
+        '--image-size: expected None.'
     """
 
     def flag(match: re.Match[str]) -> str:
@@ -45,5 +47,6 @@ def in_flags(text: str, flags: Mapping[str, str]) -> str:
         return f"{flags[name]} {value.strip('()').replace(',', '')}" if value[0] == "(" else f"{flags[name]} {value}"
 
     names = "|".join(map(re.escape, flags))
+    text = re.sub(rf"^({names}): ", lambda match: f"{flags[match[1]]}: ", text)
     plain = re.sub(rf"""\b({names})=(['"])([\w.:-]*)\2""", r"\1=\3", text)
     return re.sub(rf"\b({names})=(\([^)]*\)|[\w.:-]*\w)", flag, plain)

@@ -62,7 +62,7 @@ def score_function(log_weight: LogWeight, aggregate: Aggregate, signal: tf.Tenso
 def refuse_relaxed(owner: str, estimator: Estimator, family: Family) -> None:
     """Raise an error for a relaxed family, since the score function needs no relaxation."""
     if family.relaxed:
-        exact = type(family).__bases__[-1].__name__
+        exact = next(kind.__name__ for kind in type(family).__mro__ if not getattr(kind, "relaxed", True))
         raise ValueError(
             f"{owner}: {type(estimator).__name__}: expected a posterior without relaxation, received "
             f"{type(family).__name__}. Use keras_vae.families.{exact}, or ELBO with estimator='reparameterized'."

@@ -77,7 +77,7 @@ def test_x_and_y_of_arrays_and_batches(kind, plain, conditional):
         ),
         (X + 0.5, {}, "for a Bernoulli likelihood, received"),
         (X[:, :3], {}, "shape"),
-        (X[:0], {}, "expected at least one|no examples"),
+        (X[:0], {}, "expected at least one (example|batch), received"),
         (
             tf.data.Dataset.from_tensor_slices(X).batch(4).filter(lambda x: False),
             {},
