@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 # Rows per call of a network: the feature maps of convolutions are far larger than images.
 _ROWS = 1024
@@ -75,8 +76,8 @@ def one_example(model: LatentModel, x: Any, owner: str) -> np.ndarray:
     return x[None]
 
 
-def means(model: LatentModel, x: Any, condition: Any, owner: str) -> np.ndarray:
-    """Return the posteriors' means, `[n, *latent]`, of x `[n, *event]`.
+def means(model: LatentModel, x: Any, condition: Any, owner: str) -> Any:
+    """Return the posteriors' means, `[n, *latent]`, bare or by group, of x `[n, *event]`.
 
     Args:
         model: The model.
@@ -177,11 +178,12 @@ def for_all(condition: Any, owner: str) -> np.ndarray | None:
     return given[None]
 
 
-def _mapped(network: Any, inputs: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
-    """Return the `mean` of the network for all rows."""
+def _mapped(network: Any, inputs: Any, condition: np.ndarray | None) -> Any:
+    """Return the `mean` of the network for all rows; inputs and mean are bare or by group."""
     found = []
-    for start in range(0, len(inputs), _ROWS):
+    for start in range(0, len(tf.nest.flatten(inputs)[0]), _ROWS):
         part = slice(start, start + _ROWS)
         given = {} if condition is None else {"condition": condition[part]}
-        found.append(np.asarray(network(inputs[part], **given)["mean"]))
-    return np.concatenate(found)
+        some = tf.nest.map_structure(lambda values, part=part: values[part], inputs)
+        found.append(tf.nest.map_structure(np.asarray, network(some, **given)["mean"]))
+    return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *found)

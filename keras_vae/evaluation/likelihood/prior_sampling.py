@@ -1,6 +1,5 @@
 """The log-likelihood by samples from the prior, for comparison with importance sampling."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
