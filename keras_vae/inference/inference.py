@@ -69,6 +69,11 @@ class Inference:
         """The prior before its first group."""
         return begin_prior(self.model, self.condition, self.training)
 
+    def ready(self) -> "Inference":
+        """Return this, with the prior computed: for a loop or a traced function, whose tensors nothing else can use."""
+        _ = self.prior_path
+        return self
+
     # Of a model with one group of latents.
 
     @property

@@ -38,8 +38,7 @@ class Path:
 
 def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Path:
     """Return the path to p(x, z) from the prior, or from q(z|x)."""
-    # Here and not in a traced function, from which no other could use it.
-    _ = inference.prior_path
+    inference = inference.ready()
 
     def parts(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         densities = inference.densities(inference.groups.unflatten(z))

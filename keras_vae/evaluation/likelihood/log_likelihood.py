@@ -115,7 +115,7 @@ def _estimate(
     model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     x = tf.cast(x, model.decoder.family.variable_dtype)
-    inference = model.infer(x, condition=y)
+    inference = model.infer(x, condition=y).ready()
     return log_mean_weight(
         lambda size, noise: inference.log_weights(inference.sample(size, noise)),
         x,

@@ -82,9 +82,7 @@ def prior_sampling(
     def estimate(
         x: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, samples: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        inference = model.infer(x, condition=y)
-        # Outside the loop over chunks, where it is computed once.
-        _ = inference.prior_path
+        inference = model.infer(x, condition=y).ready()
         count = tf.shape(x)[0]
 
         def draw(size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
