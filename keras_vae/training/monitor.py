@@ -143,15 +143,12 @@ class Monitor(keras.callbacks.Callback):
                 self.x[part], condition=None if self.condition is None else self.condition[part]
             )
             parts.append(_carried(inference, streams.fold(self.model.seed, streams.EVALUATE, start)))
-        first = parts[0]
-        return _Carried(
-            {
-                name: None if kl is None else np.sum([part.kl[name] for part in parts], axis=0) / len(self.x)
-                for name, kl in first.kl.items()
-            },
-            {name: sum(part.rates[name] for part in parts) / len(self.x) for name in first.rates},
-            first.closed,
-        )
+        means = {}
+        for name in parts[0].kl:
+            each = [kl for part in parts if (kl := part.kl[name]) is not None]
+            means[name] = np.sum(each, axis=0) / len(self.x) if each else None
+        rates = {name: sum(part.rates[name] for part in parts) / len(self.x) for name in parts[0].rates}
+        return _Carried(means, rates, parts[0].closed)
 
     def _write(self, writer: Any, found: dict[str, Any]) -> None:
         with writer.as_default(step=found["epoch"]):

@@ -141,8 +141,8 @@ class LocalOptimizer:
         if self.of_encoder:
             values = self.model.encoder.unconstrained(x, inference.condition)
         else:
-            moments = (self.model.latents.flatten(part) for part in _moments(inference))
-            values = starting_values(self.family, *moments, look_noise)
+            loc, scale = (self.model.latents.flatten(part) for part in _moments(inference))
+            values = starting_values(self.family, loc, scale, look_noise)
         return values, self._look(inference, values, look_noise)
 
     def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:

@@ -85,8 +85,9 @@ class RateDistortion(Result):
     @property
     def active_units(self) -> int | None:
         """Number of active latents in all groups, where it is known."""
-        each = [found for _, _, found in self._groups()]
-        return None if any(found is None for found in each) else sum(int(np.sum(found)) for found in each)
+        each = [None if found is None else int(np.sum(found)) for _, _, found in self._groups()]
+        known = [count for count in each if count is not None]
+        return sum(known) if len(known) == len(each) else None
 
     def _groups(self) -> Iterator[tuple[str, np.ndarray | None, np.ndarray | None]]:
         """Yield the name, the nats and the active latents of each group; the only group has no name."""

@@ -88,11 +88,12 @@ def test_monitor_measures_each_group_and_names_the_one_that_collapsed(tmp_path):
     assert found["rate"] == pytest.approx(found["rate/z1"] + found["rate/z2"], rel=1e-4)
 
 
-def test_monitor_takes_the_rates_from_samples_where_the_objective_reports_none():
-    vae, marginal, _ = linear_chain(exact=True, objective=kv.objectives.IWAE(2))
+def test_monitor_takes_the_rates_from_samples_where_the_objective_reports_none(monkeypatch):
+    vae, marginal, _ = linear_chain(exact=True)
     vae.compile(keras.optimizers.SGD(0.0), jit_compile=False)
     x = data(marginal, 1000)
     monitor = kv.training.Monitor(x)
+    monkeypatch.setattr(vae, "evaluate", lambda *_, **__: {})
     vae.fit(x[:50], epochs=1, verbose=0, callbacks=[monitor])
     wanted = kv.evaluation.rate_distortion(vae, x, num_references=10, verbose=False)
     for name in ("z1", "z2"):
