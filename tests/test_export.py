@@ -44,7 +44,7 @@ def test_signatures_have_named_tensors_and_an_unknown_batch_dimension(exported):
     assert outputs == {
         "generate": {"mean", "z"},
         "serving_default": {"mean", "z"},
-        "draw": {"draw", "z"},
+        "draw": {"draw", "mean", "z"},
         "encode": {"mean", "scale"},
         "decode": {"mean", "logits"},
         "reconstruct": {"mean"},

@@ -4,7 +4,7 @@ import datetime
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,9 @@ def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None
     print(f"  bound            {terms['bound']:9.2f}{'  = reconstruction − KL' if whole_elbo else ''}")
     print(f"  reconstruction   {terms['reconstruction']:9.2f}")
     print(f"  KL               {terms['kl']:9.2f}")
+    for name, value in terms.items():
+        if name.startswith("kl/"):
+            print(f"    of {name.removeprefix('kl/'):<12}  {value:9.2f}")
     print(
         f"  log-likelihood   {estimate.mean:9.2f} ± {estimate.standard_error:.2f}  "
         f"({estimate.num_samples} importance samples)"
@@ -91,7 +94,7 @@ def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]
     return {
         "bound": terms["bound"],
         "reconstruction": terms["reconstruction"],
-        "kl": terms["kl"],
+        **{name: value for name, value in terms.items() if name == "kl" or name.startswith("kl/")},
         "log_likelihood": estimate.mean,
         "log_likelihood_standard_error": estimate.standard_error,
         "num_samples": estimate.num_samples,
@@ -99,14 +102,21 @@ def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]
     }
 
 
+def _by_group(values: Mapping[str, Any]) -> str:
+    """Return the only value, or each with the name of its group of latents."""
+    if len(values) == 1:
+        return str(next(iter(values.values())))
+    return ", ".join(f"{name}: {value}" for name, value in values.items())
+
+
 def _facts(path: str, model: VAE, config: RunConfig | None, options: Evaluate, name: str) -> list[tuple[str, str]]:
     return [
         ("model", path),
         ("likelihood", type(model.decoder.family).__name__),
-        ("posterior", type(model.encoder.family).__name__),
+        ("posterior", _by_group({name: type(family).__name__ for name, family in model.encoder.families.items()})),
         ("prior", type(model.prior).__name__),
         ("objective", type(model.objective).__name__),
-        ("latents", str(model.latent_shape)),
+        ("latents", _by_group(model.latents.shapes)),
         ("weights", f"{model.count_params():,}"),
         ("data", name),
         ("split", options.split),

@@ -10,6 +10,7 @@ from keras_vae import evaluation
 from keras_vae.data.examples import Examples
 from keras_vae.evaluation.report import Section, section
 from keras_vae.evaluation.result import Result
+from keras_vae.families import Normal
 from keras_vae.plots.drawing import one_canvas, pairs, tile
 from keras_vae.vae import VAE
 
@@ -83,7 +84,14 @@ def sections(material: Material) -> Iterator[Section]:
         (
             "Inference gaps",
             f"Why the bound is below log p(x), on {_FEW} examples.",
-            lambda: evaluation.inference_gaps(model, material.batches(_FEW), num_samples=1000, seed=seed),
+            lambda: evaluation.inference_gaps(
+                model,
+                material.batches(_FEW),
+                num_samples=1000,
+                # One family over all groups of latents; that of the encoder if there is only one group.
+                family=Normal(model.latents.size) if model.latents.several else None,
+                seed=seed,
+            ),
         ),
         (
             "Representation",

@@ -117,6 +117,30 @@ class Inference(ModelAtBatch):
         """Draw z ~ q(z|x), `[num_samples, batch, *latent]`, a tensor or a dict of groups; arguments as in `draw`."""
         return self.groups.pack(self.draw(num_samples, seed, relaxed=relaxed).z)
 
+    def sample_and_log_posterior(
+        self, num_samples: int | tf.Tensor, seed: int | tf.Tensor
+    ) -> tuple[Any, dict[str, tf.Tensor]]:
+        """Draw z ~ q(z|x) and return it with its log-density, because a flow knows that of its own draw at no cost.
+
+        Unlike that of `sample`, the noise depends on the replica.
+
+        Args:
+            num_samples: How many z for each x.
+            seed: An integer, or a stateless seed, `[2]` int32.
+
+        Returns:
+            z, `[num_samples, batch, *latent]`, bare or by group, and log q of each group, `[num_samples, batch]`.
+        """
+        walk, seed = Walk(self), stateless(seed)
+        log_posterior = {}
+        for index, (name, family) in enumerate(self.model.encoder.families.items()):
+            distribution = family.distribution(walk.parameters(name))
+            # The first group's parameters have one row for each x; those of later groups, one for each sample and x.
+            shape = [num_samples] if distribution.batch_shape.rank == 1 else []
+            z, log_posterior[name] = distribution.experimental_sample_and_log_prob(shape, seed=group_seed(seed, index))
+            walk.take(name, z)
+        return self.groups.pack(walk.z), log_posterior
+
     def densities(self, z: Any) -> Densities:
         """Return the densities at z.
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.inference.densities import Parts, begin_prior, total
-from keras_vae.inference.inference import Inference, Walk, group_seed
+from keras_vae.inference.inference import Inference, group_seed
 from keras_vae.utils import seeds as streams
 
 
@@ -60,15 +60,9 @@ def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -
         seed, evidence, *y = row
         at_row = inference.at(tf.nest.map_structure(lambda part: part[None], evidence), y[0][None] if y else None)
         noise = streams.for_row(seed, streams.SCORE)
-        walk, log_posterior = Walk(at_row), []
-        for index, (name, family) in enumerate(families.items()):
-            distribution = family.distribution(walk.parameters(name))
-            shape = [num_samples] if distribution.batch_shape.rank == 1 else []
-            # Together, because a flow has the density of its own samples at no cost.
-            z, log_q = distribution.experimental_sample_and_log_prob(shape, seed=group_seed(noise, index))
-            walk.take(name, z)
-            log_posterior.append(log_q[:, 0])
-        return {name: z[:, 0] for name, z in walk.z.items()}, total(log_posterior)
+        z, log_posterior = at_row.sample_and_log_posterior(num_samples, noise)
+        by_group = inference.groups.unpack(z)
+        return {name: by_group[name][:, 0] for name in families}, total(log_posterior.values())[:, 0]
 
     dtypes = {name: tf.as_dtype(family.variable_dtype) for name, family in families.items()}
     dtype = next(iter(dtypes.values()))

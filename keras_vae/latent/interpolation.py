@@ -3,8 +3,19 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from keras_vae.latent.codes import Decoded, LatentModel, decode, for_all, latent_size, means, one_example
+from keras_vae.latent.codes import (
+    Decoded,
+    LatentModel,
+    acted_on,
+    decode,
+    for_all,
+    latent_size,
+    means,
+    of_group,
+    one_example,
+)
 from keras_vae.utils.arguments import lookup, positive_integer
 
 KINDS = ("linear", "spherical")
@@ -14,7 +25,14 @@ _SMALL_ANGLE = 1e-6
 
 
 def interpolate(
-    model: LatentModel, x0: Any, x1: Any, *, steps: int = 9, kind: str = "linear", condition: Any = None
+    model: LatentModel,
+    x0: Any,
+    x1: Any,
+    *,
+    steps: int = 9,
+    kind: str = "linear",
+    group: str | None = None,
+    condition: Any = None,
 ) -> Decoded:
     """Decode a path between the posterior means of two examples.
 
@@ -24,6 +42,9 @@ def interpolate(
         x1: The end, `[*event]`.
         steps: Number of images, both ends included.
         kind: `"linear"` or `"spherical"`: see `interpolate_latents`.
+        group: Of several groups of latents, the one to act on; by default the last that the prior draws, which is the
+            closest to x. Groups that the prior draws before it go straight from one encoded point to the other, and
+            later ones follow the prior's mean.
         condition: One label or vector for both, for a conditional model.
 
     Returns:
@@ -39,11 +60,16 @@ def interpolate(
         >>> images.shape, z.shape
         ((5, 4), (5, 3))
     """
-    latent_size(model, "interpolate")
+    group = acted_on(model, group, "interpolate")
+    latent_size(model, group, "interpolate")
     known = for_all(condition, "interpolate")
-    z0, z1 = (means(model, one_example(model, x, "interpolate"), known, "interpolate")[0] for x in (x0, x1))
-    images, z = decode(model, interpolate_latents(z0, z1, steps=steps, kind=kind)[None], known, "interpolate")
-    return Decoded(images[0], z[0])
+    ends = [means(model, one_example(model, x, "interpolate"), known, "interpolate") for x in (x0, x1)]
+    z0, z1 = (of_group(model, group, end)[0] for end in ends)
+    path = interpolate_latents(z0, z1, steps=steps, kind=kind)
+    # One row for each step, so that each has its own points of the groups before.
+    straight = tf.nest.map_structure(lambda start, end: np.linspace(start[0], end[0], steps, dtype=start.dtype), *ends)
+    one = None if known is None else known[0]
+    return decode(model, path, one, "interpolate", group=group, encoded=straight)
 
 
 def interpolate_latents(z0: Any, z1: Any, *, steps: int = 9, kind: str = "linear") -> np.ndarray:

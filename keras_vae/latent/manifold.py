@@ -4,13 +4,20 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from keras_vae.latent.codes import Decoded, LatentModel, check_real, decode, for_all
+from keras_vae.latent.codes import Decoded, LatentModel, acted_on, check_real, decode, for_all
 from keras_vae.utils.arguments import positive_integer
 
 
 def manifold(
-    model: LatentModel, size: int = 20, *, low: float = 0.05, high: float = 0.95, condition: Any = None
+    model: LatentModel,
+    size: int = 20,
+    *,
+    low: float = 0.05,
+    high: float = 0.95,
+    group: str | None = None,
+    condition: Any = None,
 ) -> Decoded:
     """Decode a square grid of latents, evenly spaced in probability under a standard normal prior.
 
@@ -22,6 +29,8 @@ def manifold(
         size: Images per side.
         low: The lowest probability.
         high: The highest probability.
+        group: Of several groups of latents, the one of the grid; by default the last that the prior draws, which is
+            the closest to x. The other groups are at the prior's mean given the groups before them.
         condition: One label or vector for all images, for a conditional model.
 
     Returns:
@@ -37,12 +46,14 @@ def manifold(
         >>> images.shape, float(z[0, 2].max())  # doctest: +ELLIPSIS
         ((3, 3, 4), 1.644...)
     """
-    if model.latent_shape != (2,):
+    group = acted_on(model, group, "manifold")
+    shape = model.latents.shapes[group]
+    if shape != (2,):
         raise ValueError(
             f"manifold: the model has the wrong number of latents: expected two latents, shape (2,), received "
-            f"{model.latent_shape}. Use keras_vae.latent.traverse for more"
+            f"{shape}. Use keras_vae.latent.traverse for more"
         )
-    check_real(model, "manifold")
+    check_real(model, group, "manifold")
     size = positive_integer(size, "manifold: size")
     if not 0 < low < high < 1:
         raise ValueError(
@@ -51,5 +62,5 @@ def manifold(
     quantiles = [NormalDist().inv_cdf(p) for p in np.linspace(low, high, size)]
     first, second = np.meshgrid(quantiles, quantiles[::-1])
     z = np.stack([first, second], axis=-1).astype(np.float32)
-    images = decode(model, z[None], for_all(condition, "manifold"), "manifold").images[0]
-    return Decoded(images, z)
+    found = decode(model, z[None], for_all(condition, "manifold"), "manifold", group=group)
+    return Decoded(found.images[0], tf.nest.map_structure(lambda value: value[0], found.z))

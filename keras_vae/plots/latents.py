@@ -142,6 +142,7 @@ def traversals(
     path: str | os.PathLike[str] | None = None,
     *,
     latents: int = 10,
+    group: str | None = None,
     condition: Any = None,
 ) -> Figure:
     """Plot what each latent does: the latents of one image changed one at a time, from −3 to 3.
@@ -154,6 +155,7 @@ def traversals(
         x: Images, `[n, height, width, channels]`; the first one is changed.
         path: File to write.
         latents: The largest number of latents to show.
+        group: Of several groups of latents, the one to change, as in `keras_vae.latent.traverse`.
         condition: Condition of x, one label or vector for all or one per image; for a conditional model.
 
     Returns:
@@ -171,7 +173,9 @@ def traversals(
     x = np.asarray(x)
     conditions = for_rows(model, condition, len(x), "plots.traversals")
     of_first = None if conditions is None else conditions[0]
-    found = traverse(model, x[0], latents=latents, reference=x, condition=of_first, reference_condition=conditions)
+    found = traverse(
+        model, x[0], latents=latents, reference=x, group=group, condition=of_first, reference_condition=conditions
+    )
     assert found.activity is not None
     figure, _ = labeled_grid(
         found.images,

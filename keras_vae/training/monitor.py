@@ -3,21 +3,25 @@
 import math
 import os
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.inference.kl import kl_per_latent
+from keras_vae.inference import Inference
 from keras_vae.latent.activity import active, activity
 from keras_vae.latent.codes import for_rows
+from keras_vae.objectives.base import kl_of_groups
 from keras_vae.plots import kl as kl_plot
 from keras_vae.plots import to_array
 from keras_vae.trainer.input_checks import guarded_pair
+from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
 
 _ROWS = 1024
+# For the KL of groups of latents that have no closed form.
+_SAMPLES = 10
 
 
 class Monitor(keras.callbacks.Callback):
@@ -29,6 +33,9 @@ class Monitor(keras.callbacks.Callback):
     - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
       broken ELBO", section 2.2); their sum is −ELBO.
     - the KL of each latent, mean over x in nats, where posterior and prior factorize.
+
+    With several groups of latents, KL, active units and rate are measured for each group as well, its rate from samples
+    where it has no closed form, and its means given the means of the groups before it. The warning names the group.
 
     `active_units` is added to the logs of the epoch, for the history and all later callbacks: put this callback before
     `HistoryFile` and `TensorBoard`. `PosteriorCollapseWarning` is issued once, from epoch 2 on, if no latent is active
@@ -43,7 +50,9 @@ class Monitor(keras.callbacks.Callback):
     Attributes:
         history: One dict per measurement: `epoch`, counted from 1; `active_units`; `rate` and `distortion`, NaN if the
             objective reports none; and `kl`, `[*latent]`. `kl` is None if the KL is not a sum over latents, and so is
-            then `active_units` of bounded and discrete latents.
+            then `active_units` of bounded and discrete latents. With several groups, `kl` has one entry for each, and
+            there are also `active_units/<group>` and `rate/<group>`, the latter negative at times where the group's
+            prior depends on groups that the posterior draws later.
 
     Raises:
         ValueError: If there are fewer than two examples, or `every` is not a positive integer; when training starts, if
@@ -74,7 +83,7 @@ class Monitor(keras.callbacks.Callback):
         self.every = positive_integer(every, "Monitor: every")
         self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
         self.history: list[dict[str, Any]] = []
-        self._watch = CollapseWatch()
+        self._watches: dict[str, CollapseWatch] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Check that the examples and the condition fit the model, before the first epoch."""
@@ -85,52 +94,106 @@ class Monitor(keras.callbacks.Callback):
         """Measure, log and warn."""
         if (epoch + 1) % self.every:
             return
-        kl = self._kl()
-        active = self._active(kl)
+        groups = self.model.latents
+        kl, rates, closed = self._carried()
+        actives = self._active(kl)
+        counts = {name: None if units is None else int(units.sum()) for name, units in actives.items()}
+        known = [count for count in counts.values() if count is not None]
         terms = self.model.evaluate(self.x, self.condition, verbose=0, return_dict=True)
         found = {
             "epoch": epoch + 1,
-            "active_units": None if active is None else int(active.sum()),
-            "rate": terms.get("kl", math.nan if kl is None else float(kl.sum())),
+            "active_units": sum(known) if len(known) == len(counts) else None,
+            "rate": terms.get("kl", sum(rates.values())),
             "distortion": -terms.get("reconstruction", math.nan),
-            "kl": kl,
+            "kl": groups.pack(kl),
         }
+        if groups.several:
+            rates = {name: terms.get(f"kl/{name}", rate) for name, rate in rates.items()}
+            found |= {f"active_units/{name}": count for name, count in counts.items()}
+            found |= {f"rate/{name}": rate for name, rate in rates.items()}
         self.history.append(found)
-        if logs is not None and active is not None:
-            logs["active_units"] = found["active_units"]
+        if logs is not None:
+            logs |= {key: found[key] for key in found if key.startswith("active_units") and found[key] is not None}
         if self.writer is not None:
             self._write(self.writer, found)
-        latents = 0 if active is None else active.size
-        self._watch.see(epoch=epoch + 1, active=found["active_units"], latents=latents, rate=found["rate"])
+        for name, units in actives.items():
+            self._watches.setdefault(name, CollapseWatch(name if groups.several else None)).see(
+                epoch=epoch + 1,
+                active=counts[name],
+                latents=0 if units is None else units.size,
+                # A rate that is no KL, because later groups decide about it, can be small or negative without a fault.
+                rate=(rates[name] if name in closed else math.nan) if groups.several else found["rate"],
+            )
 
-    def _active(self, kl: np.ndarray | None) -> np.ndarray | None:
-        """Return which latents are active, `[latents]`, if it is known."""
-        support = self.model.encoder.family.support
-        return active(support, kl, lambda: activity(self.model, self.x, condition=self.condition))
+    def _active(self, kl: dict[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
+        """Return which latents are active, `[*latents]`, by group, where it is known."""
+        families, groups = self.model.encoder.families, self.model.latents
+        varied: dict[str, Any] = {}
+        if any(family.support.real for family in families.values()):
+            measured = activity(self.model, self.x, condition=self.condition)
+            varied = {name: np.asarray(value) for name, value in groups.unpack(measured).items()}
+        return {name: active(families[name].support, kl[name], varied.get(name)) for name in groups.names}
 
-    def _kl(self) -> np.ndarray | None:
-        """Return the KL of each latent, mean over x, if it is known."""
-        sums = []
+    def _carried(self) -> "_Carried":
+        """Return what each group carries, means over x."""
+        parts = []
         for start in range(0, len(self.x), _ROWS):
             part = slice(start, start + _ROWS)
             inference = self.model.infer(
                 self.x[part], condition=None if self.condition is None else self.condition[part]
             )
-            kl = kl_per_latent(inference.posterior, inference.prior)
-            if kl is None:
-                return None
-            sums.append(np.asarray(kl, np.float64).sum(axis=0))
-        return np.sum(sums, axis=0) / len(self.x)
+            parts.append(_carried(inference, streams.fold(self.model.seed, streams.EVALUATE, start)))
+        means = {}
+        for name in parts[0].kl:
+            each = [kl for part in parts if (kl := part.kl[name]) is not None]
+            means[name] = np.sum(each, axis=0) / len(self.x) if each else None
+        rates = {name: sum(part.rates[name] for part in parts) / len(self.x) for name in parts[0].rates}
+        return _Carried(means, rates, parts[0].closed)
 
     def _write(self, writer: Any, found: dict[str, Any]) -> None:
         with writer.as_default(step=found["epoch"]):
-            for name in ("active_units", "rate", "distortion"):
-                if found[name] is not None and not math.isnan(found[name]):
-                    tf.summary.scalar(f"latent/{name}", found[name])
-            if found["kl"] is not None:
-                tf.summary.histogram("latent/kl", found["kl"])
-                tf.summary.image("latent/kl_by_latent", to_array(kl_plot(found["kl"]))[None])
+            for name, value in found.items():
+                if name not in ("epoch", "kl") and value is not None and not math.isnan(value):
+                    tf.summary.scalar(f"latent/{name}", value)
+            by_group = found["kl"] if self.model.latents.several else {"": found["kl"]}
+            for group, kl in by_group.items():
+                if kl is not None:
+                    of_group = f"/{group}" if group else ""
+                    tf.summary.histogram(f"latent/kl{of_group}", kl)
+                    tf.summary.image(f"latent/kl_by_latent{of_group}", to_array(kl_plot(kl))[None])
         writer.flush()
+
+
+class _Carried(NamedTuple):
+    """What each group of latents carries, summed or averaged over x, in nats.
+
+    Attributes:
+        kl: The KL of each latent, `[*latents]`, by group; None where the KL is not a sum over latents.
+        rates: The rate by group; NaN for one group without `kl`.
+        closed: The groups whose KL has a closed form.
+    """
+
+    kl: dict[str, np.ndarray | None]
+    rates: dict[str, float]
+    closed: list[str]
+
+
+def _carried(inference: Inference, seed: tf.Tensor) -> _Carried:
+    """Return sums over a batch."""
+    several = inference.groups.several
+    densities = inference.densities(inference.draw(_SAMPLES if several else 1, seed))
+    closed = {name: kl for name, kl in densities.kl.items() if kl is not None}
+    nats = {name: None if kl is None else _sum(kl, closed[name]) for name, kl in densities.kl_per_latent.items()}
+    if several:
+        rates = {name: float(tf.reduce_sum(rate)) for name, rate in kl_of_groups(densities, closed).items()}
+    else:  # samples would cost time, and objectives report the rate
+        rates = {name: math.nan if kl is None else float(kl.sum()) for name, kl in nats.items()}
+    return _Carried(nats, rates, list(closed))
+
+
+def _sum(nats: tf.Tensor, kl: tf.Tensor) -> np.ndarray:
+    """Return sums over examples, and means over samples where the KL depends on earlier groups."""
+    return np.asarray(nats if kl.shape.rank == 1 else tf.reduce_mean(nats, axis=0), np.float64).sum(axis=0)
 
 
 # Nats, of all latents together: less than a seventh of a bit about x.
@@ -153,6 +216,9 @@ class PosteriorCollapseWarning(UserWarning):
 class CollapseWatch:
     """Warns once about a collapsed posterior, and once about few active latents.
 
+    Args:
+        group: The group of latents, if there are several.
+
     Example:
         >>> with warnings.catch_warnings(record=True) as caught:
         ...     warnings.simplefilter("always")
@@ -161,7 +227,8 @@ class CollapseWatch:
         ['PosteriorCollapseWarning']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, group: str | None = None) -> None:
+        self._of_group = "" if group is None else f" of the group {group!r}"
         self._said: set[str] = set()
 
     def see(self, *, epoch: int, active: int | None, latents: int, rate: float) -> None:
@@ -176,18 +243,19 @@ class CollapseWatch:
         if epoch < _FIRST_EPOCH:
             return
         if active == 0 or rate < _LITTLE:
-            counted = "" if active is None else f"{active} of {latents} latents are active and "
+            facts = [] if active is None else [f"{active} of {latents} latents are active"]
+            facts += [] if math.isnan(rate) else [f"the rate is {rate:.3g} nats"]
             self._say(
                 "collapse",
-                f"The posterior has collapsed: after epoch {epoch} {counted}the rate is {rate:.3g} nats, so z carries "
-                f"almost no information about x. {_ADVICE}",
+                f"The posterior{self._of_group} has collapsed: after epoch {epoch} {' and '.join(facts)}, so z "
+                f"carries almost no information about x. {_ADVICE}",
                 PosteriorCollapseWarning,
             )
         elif active is not None and active < _FEW * latents:
             self._say(
                 "few",
-                f"Only {active} of {latents} latents are active after epoch {epoch}. The others do no harm; if "
-                f"reconstructions lack detail: {_ADVICE[0].lower()}{_ADVICE[1:]}",
+                f"Only {active} of {latents} latents{self._of_group} are active after epoch {epoch}. The others do no "
+                f"harm; if reconstructions lack detail: {_ADVICE[0].lower()}{_ADVICE[1:]}",
                 UserWarning,
             )
 

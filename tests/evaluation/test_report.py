@@ -179,14 +179,16 @@ def test_one_measure_without_memory_does_not_cost_the_others(error, told, materi
 
 
 @pytest.mark.stress
-@pytest.mark.parametrize("labels", [False, True])
-def test_the_command_measures_what_goes_with_model_and_data(labels, tmp_path, binary_images, capsys, monkeypatch):
+@pytest.mark.parametrize(("labels", "model"), [(False, "vae"), (True, "vae"), (True, "hierarchical")])
+def test_the_command_measures_what_goes_with_model_and_data(
+    labels, model, tmp_path, binary_images, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     gray = (np.tile(binary_images, (4, 1, 1, 1)) * 250).astype(np.uint8)
     classes = np.arange(256) % 3
     extra = {"y_train": classes, "y_test": classes} if labels else {}
     np.savez(tmp_path / "digits.npz", x_train=gray, x_test=gray, **extra)
-    Run(tmp_path / "run").train(config(tmp_path / "digits.npz"), epochs=2)
+    Run(tmp_path / "run").train(config(tmp_path / "digits.npz", model=model), epochs=2)
     words = ["evaluate", "run", "--num-samples", "20", "--report", "page.html", "--json", "figures.json"]
     assert cli.main(words) == 0
     page = Page((tmp_path / "page.html").read_text())
@@ -198,3 +200,24 @@ def test_the_command_measures_what_goes_with_model_and_data(labels, tmp_path, bi
     assert len(page.sources) == 12 - len(missing)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert f"{figures['log_likelihood']:.2f}" in capsys.readouterr().out
+
+
+def test_the_command_prints_the_kl_of_each_group_of_latents(tmp_path, binary_images, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gray = (binary_images * 250).astype(np.uint8)
+    np.savez(tmp_path / "digits.npz", x_train=gray, x_test=gray)
+    Run(tmp_path / "run").train(config(tmp_path / "digits.npz", model="hierarchical", num_samples=2), epochs=1)
+    assert cli.main(["evaluate", "run", "--num-samples", "5", "--json", "figures.json"]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["kl"] == pytest.approx(figures["kl/z1"] + figures["kl/z2"], rel=1e-4)
+    printed = capsys.readouterr().out
+    assert f"    of z2            {figures['kl/z2']:9.2f}" in printed
+    assert f"  KL               {figures['kl']:9.2f}" in printed
+
+
+def test_the_page_names_the_posterior_and_the_latents_of_each_group():
+    model = kv.models.make("hierarchical", (4, 4, 1), latent_size=4, hidden=[2])
+    options = Namespace(split="test", preprocess=None, seed=0)
+    facts = dict(evaluate._facts("run", model, None, options, "digits"))
+    assert facts["posterior"] == "z1: Normal, z2: Normal"
+    assert facts["latents"] == "z1: (4,), z2: (2,)"

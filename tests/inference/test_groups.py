@@ -9,37 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 import keras_vae as kv
 from keras_vae.inference import LatentGroups
-
-DATA, TOP, BOTTOM = 4, 2, 3
-SCALES = {"x": 0.7, "z1": 0.5}
-
-
-def linear_chain(exact=False, top_first=True, objective=None):
-    """Build z2 ~ N(0, I), z1|z2 ~ N(A z2, s²), x|z1 ~ N(B z1, t²): log p(x) is a normal's, known exactly."""
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=[BOTTOM, TOP]), rng.normal(size=[DATA, BOTTOM])
-    link = kv.Decoder(kv.networks.MLP(), kv.families.Normal(BOTTOM, scale=SCALES["z1"]))
-    vae = kv.VAE(
-        encoder=kv.ChainEncoder(
-            {
-                "z1": kv.Encoder(kv.networks.MLP(), kv.families.FullNormal(BOTTOM)),
-                "z2": kv.Encoder(kv.networks.MLP(), kv.families.FullNormal(TOP)),
-            }
-        ),
-        decoder=kv.Decoder(kv.networks.MLP(), kv.families.Normal(DATA, scale=SCALES["x"])),
-        prior=kv.priors.Chain({"z2": kv.priors.StandardNormal(TOP), "z1": link}),
-        objective=objective,
-        seed=3,
-    )
-    link.head.set_weights([a.T, np.zeros(BOTTOM)])
-    vae.decoder.head.set_weights([b.T, np.zeros(DATA)])
-    of_z1 = a @ a.T + SCALES["z1"] ** 2 * np.eye(BOTTOM)
-    of_x = b @ of_z1 @ b.T + SCALES["x"] ** 2 * np.eye(DATA)
-    return vae, scipy.stats.multivariate_normal(np.zeros(DATA), of_x), (a, b)
-
-
-def data(marginal, count, seed=1):
-    return marginal.rvs(count, random_state=seed).astype(np.float32)
+from tests.linear_chain import BOTTOM, DATA, SCALES, TOP, data, linear_chain
 
 
 def test_importance_sampling_reaches_the_exact_log_likelihood_of_a_chain():

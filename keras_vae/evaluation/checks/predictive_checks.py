@@ -247,12 +247,9 @@ def _compare(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return each statistic of x and of `count` replicates, both `[statistics, count, batch]`."""
     of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    if from_prior:
-        prior = model.prior_distribution(condition=y)
-        z = draw_from_prior(prior, [count], tf.shape(x)[0], of_z)
-    else:
-        z = model.infer(x, condition=y).sample(count, of_z)
-    likelihood = model.likelihood(z, condition=y)
+    inference = model.infer(x, condition=y)
+    z = draw_from_prior(inference, count, of_z) if from_prior else inference.sample(count, of_z)
+    likelihood = inference.densities(z).likelihood
     replicated = tf.ensure_shape(likelihood.sample(seed=of_x), [None, None, *model.event_shape])
     shape = tf.shape(replicated)[:2]
     rows = tf.reshape(replicated, [-1, *model.event_shape])

@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from keras_vae.evaluation.batches import rows_at_once
 from keras_vae.evaluation.checks.rank_statistics import ecdf_band, normal_fit, uniformity_p_value
+from keras_vae.evaluation.latents.codes import latent_names
 from keras_vae.evaluation.likelihood.importance_weights import effective_samples
-from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row
+from keras_vae.inference import Densities
+from keras_vae.inference.densities import total
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -38,7 +40,8 @@ class SimulationCalibration(Result):
     """Ranks of the truth among draws from the posterior.
 
     Attributes:
-        names: Names of the quantities: the latents, then log p(x, z).
+        names: Names of the quantities: the latents, `latent 0` and so on, or of several groups `z1[0]` and so on; then
+            log p(x, z).
         counts: Frequency of the ranks 0 … L, `[quantities, L + 1]`.
         p_values: p-values of the chi-square test of uniform ranks, times the number of tests, `[quantities]`.
         offsets: Mean distance of the truth from the posterior median, in its standard deviations, `[quantities]`.
@@ -255,12 +258,13 @@ def simulation_calibration(
     """
     owner = "simulation_calibration"
     seed = seed_number(seed, owner)
-    family = model.encoder.family
-    if family.support.discrete:
-        raise ValueError(
-            f"{owner}: the latents cannot be ranked: expected continuous latents, received the {family.support.name} "
-            f"ones of {type(family).__name__}. Use a model with continuous latents, such as keras_vae.families.Normal"
-        )
+    for family in model.encoder.families.values():
+        if family.support.discrete:
+            raise ValueError(
+                f"{owner}: the latents cannot be ranked: expected continuous latents, received the "
+                f"{family.support.name} ones of {type(family).__name__}. Use a model with continuous latents, such as "
+                "keras_vae.families.Normal"
+            )
     num_simulations = positive_integer(num_simulations, f"{owner}: num_simulations")
     num_draws = positive_integer(num_draws, f"{owner}: num_draws")
     proposals = num_draws
@@ -289,10 +293,17 @@ def simulation_calibration(
         of_batch = simulate(tf.constant(count), y, streams.fold(seed, streams.EVALUATE, chunk))
         found.append([part.numpy() for part in of_batch])
     ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
+    if model.latents.several:
+        names = latent_names(model.latents)
+    else:
+        names = [f"latent {', '.join(map(str, index))}" for index in np.ndindex(*model.latent_shape)]
     weighed = None if importance_samples is None else effective
     return SimulationCalibration.of_ranks(
-        ranks, [*names, JOINT], num_draws=num_draws, importance_samples=importance_samples, effective_samples=weighed
+        ranks,
+        [*names, JOINT],
+        num_draws=num_draws,
+        importance_samples=importance_samples,
+        effective_samples=weighed,
     )
 
 
@@ -306,26 +317,26 @@ def _ranks(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the ranks of each latent and of log p(x, z), `[count, latents + 1]`, and effective samples, `[count]`."""
     of_z, of_x, of_draws, of_picks, of_ties = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
-    prior = model.prior_distribution(condition=y)
-    truth = draw_from_prior(prior, [], count, of_z)
+    truth = model.sample_prior(count, seed=of_z, condition=y)
     x = model.likelihood(truth, condition=y).sample(seed=of_x)
     inference = model.infer(x, condition=y)
 
-    def quantities(z: tf.Tensor) -> tf.Tensor:
-        joint = inference.log_likelihood(z) + inference.prior.log_prob(z)
-        latents = tf.reshape(z, tf.concat([tf.shape(joint), [-1]], 0))
-        return tf.transpose(tf.concat([latents, joint[..., None]], -1), [1, 0, 2])
+    def quantities(z: Any, densities: Densities) -> tf.Tensor:
+        latents = inference.groups.flatten(z)
+        return tf.transpose(tf.concat([latents, densities.log_joint[..., None]], -1), [1, 0, 2])
 
     draws = inference.sample(importance_samples or num_draws, of_draws)
-    values = quantities(draws)  # [count, draws, latents + 1]
+    densities = inference.densities(draws)
+    values = quantities(draws, densities)  # [count, draws, latents + 1]
     effective = tf.fill([count], tf.constant(num_draws, values.dtype))
     if importance_samples is not None:
-        log_weights = values[..., -1] - tf.transpose(inference.posterior.log_prob(draws))
+        log_weights = values[..., -1] - tf.transpose(total(densities.log_posterior.values()))
         picked = tf.random.stateless_categorical(log_weights, num_draws, of_picks)
         values = tf.gather(values, picked, batch_dims=1)
         log_sums = [tf.reduce_logsumexp(power * log_weights, axis=1) for power in (1.0, 2.0)]
         effective = effective_samples(*log_sums)
-    true_values = quantities(truth[None])
+    truth = tf.nest.map_structure(lambda value: value[None], truth)
+    true_values = quantities(truth, inference.densities(truth))
     below = tf.reduce_sum(tf.cast(values < true_values, tf.int32), axis=1)
     ties = tf.reduce_sum(tf.cast(tf.equal(values, true_values), tf.int32), axis=1)
     # Equal values, such as log p(x, z) of a decoder that ignores z, are ordered randomly.

@@ -1,5 +1,6 @@
 """Inference gaps: how many nats the family of the posterior costs, and how many the encoder costs."""
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from matplotlib.figure import Figure
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.evaluation.batches import rows_at_once, through
-from keras_vae.evaluation.gaps.bounds import both_bounds, importance_estimate
-from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer
+from keras_vae.evaluation.gaps.bounds import Proposal, both_bounds, importance_estimate
+from keras_vae.evaluation.gaps.local_posterior import LocalOptimizer, encoder_log_weights, log_weights
 from keras_vae.evaluation.likelihood.estimate import Estimate
 from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
 from keras_vae.evaluation.result import Result, Row, plain
@@ -202,7 +203,8 @@ def inference_gaps(
         patience: Evaluations without a rise of 0.01 nats before the search ends.
         max_steps: Largest number of Adam steps.
         family: Family of q*, over the latents of the model: `Normal`, `FullNormal` or `PlanarFlow`; by default that of
-            the encoder.
+            the encoder. Required for several groups of latents, and then over all latents side by side, such as
+            `Normal(model.latents.size)`; the search starts at the normal with the means and scales of `encode`.
         estimate: An estimate of log p(x) on the same data in the same order, such as that of
             `annealed_importance_sampling`, to use instead of importance sampling.
         batch_size: Batch size for arrays; a dataset keeps its own.
@@ -239,10 +241,16 @@ def inference_gaps(
             f"{name}: estimate is of the wrong type: expected the result of log_likelihood or "
             f"annealed_importance_sampling, received {type(estimate).__name__}"
         )
-    families = family or model.encoder.family, model.encoder.family
+    if family is None and model.latents.several:
+        raise ValueError(
+            f"{name}: the groups of latents have no family in common: expected family=, over all {model.latents.size} "
+            f"latents side by side, received none. Use family=keras_vae.families.Normal({model.latents.size}), for "
+            "example"
+        )
+    q_family = family or model.encoder.family
     optimizer = LocalOptimizer(
         model,
-        families[0],
+        q_family,
         learning_rate=learning_rate,
         step_samples=positive_integer(step_samples, f"{name}: step_samples"),
         patience=positive_integer(patience, f"{name}: patience"),
@@ -252,13 +260,29 @@ def inference_gaps(
     at_once = rows_at_once(model)
 
     @tf.function(reduce_retracing=True)
-    def measure(x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor, local: tf.Tensor, seed: tf.Tensor) -> Any:
+    def measure(
+        x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor | None, local: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:
         inference = model.infer(x, condition=y)
+        weigh_q = functools.partial(log_weights, inference, q_family)
+        proposals = functools.partial(weigh_q, local), functools.partial(encoder_log_weights, inference)
         first, second = tf.unstack(tf.random.experimental.stateless_split(seed))
-        bounds = both_bounds(inference, families, at_once, (local, encoder), tf.constant(bound_samples), first)
+        bounds = both_bounds(proposals, local, at_once=at_once, num_samples=tf.constant(bound_samples), seed=first)
         if estimate is not None:
             return bounds, ()
-        return bounds, importance_estimate(inference, families, at_once, (local, encoder), samples, second)
+
+        def mixed(better: tf.Tensor) -> Proposal:
+            mask = tf.reshape(better, [-1] + [1] * (local.shape.rank - 1))
+            return functools.partial(weigh_q, tf.where(mask, local, encoder))
+
+        return bounds, importance_estimate(
+            proposals,
+            local,
+            mixed=None if encoder is None else mixed,
+            at_once=at_once,
+            num_samples=samples,
+            seed=second,
+        )
 
     found: list[Any] = []
     estimated: list[Any] = []
@@ -299,18 +323,21 @@ def _check_estimate(name: str, estimate: Estimate | None, seen: int, more: bool 
 
 
 def _check_families(name: str, model: VAE, given: Family | None, x: tf.Tensor, y: tf.Tensor | None) -> None:
-    family = model.encoder.family
     if given is not None:
         if not isinstance(given, Family):
             raise TypeError(
                 f"{name}: family is of the wrong type: expected a Family, such as PlanarFlow(20), received {given!r}"
             )
-        if given.event_shape != family.event_shape or not family.support.real:
-            raise ValueError(
-                f"{name}: family does not fit the latents: expected {family.event_shape} latents, all real, received a "
-                f"family of shape {given.event_shape} for the {family.support.name} latents of {type(family).__name__}"
-            )
+        expected = (model.latents.size,) if model.latents.several else model.latent_shape
+        for family in model.encoder.families.values():
+            if given.event_shape != expected or not family.support.real:
+                raise ValueError(
+                    f"{name}: family does not fit the latents: expected {expected} latents, all real, received a "
+                    f"family of shape {given.event_shape} for the {family.support.name} latents of "
+                    f"{type(family).__name__}"
+                )
         return
+    family = model.encoder.family
     posterior = model.posterior(x, condition=y)
     if family.jumps:
         raise ValueError(

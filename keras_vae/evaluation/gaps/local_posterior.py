@@ -1,6 +1,7 @@
 """The best posterior q* of each example within a family, found by Adam."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from keras_vae.families.full_normal import FullNormal
 from keras_vae.families.normal import Normal
 from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.inference import Inference
+from keras_vae.inference.densities import total
 from keras_vae.vae import VAE
 
 # Adam steps between two evaluations of the bound.
@@ -32,13 +34,13 @@ class LocalPosteriors:
     """q* of each example of a batch.
 
     Attributes:
-        encoder: The unconstrained values that the encoder predicts, `[batch, *parameters]`.
+        encoder: The unconstrained values that the encoder predicts, `[batch, *parameters]`, if q* is of its family.
         local: The unconstrained values of q*, of its own family.
         steps: Adam steps of the slowest search.
         settled: Whether the bound had stopped rising, `[batch]`.
     """
 
-    encoder: tf.Tensor
+    encoder: tf.Tensor | None
     local: tf.Tensor
     steps: int
     settled: np.ndarray
@@ -51,7 +53,7 @@ def log_weights(
 
     Args:
         inference: The inference of the batch.
-        family: The family of q.
+        family: The family of q; over all latents side by side, if there are several groups.
         values: The unconstrained values of q, `[batch, *parameters]`.
         num_samples: Number of samples.
         seed: A stateless seed.
@@ -59,7 +61,14 @@ def log_weights(
     q = family.distribution(family(values))
     # Together, because a flow knows the density of its own sample at no cost.
     z, log_q = q.experimental_sample_and_log_prob(num_samples, seed=seed)
-    return inference.log_likelihood(z) + inference.prior.log_prob(z) - log_q
+    groups = inference.groups
+    return inference.densities(groups.unflatten(z) if groups.several else z).log_joint - log_q
+
+
+def encoder_log_weights(inference: Inference, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Return log p(x, z) − log q(z|x) at samples of the encoder's posterior, `[num_samples, batch]`, in nats."""
+    z, log_q = inference.sample_and_log_posterior(num_samples, seed)
+    return inference.densities(z).log_joint - total(log_q.values())
 
 
 class LocalOptimizer:
@@ -85,6 +94,7 @@ class LocalOptimizer:
     ) -> None:
         self.model = model
         self.family = family
+        self.of_encoder = any(family is each for each in model.encoder.families.values())
         self.learning_rate = learning_rate
         self.step_samples = step_samples
         self.patience = patience
@@ -95,7 +105,8 @@ class LocalOptimizer:
     def fit(self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, verbose: bool = False) -> LocalPosteriors:
         """Find q* for each x of a batch, `[batch, *event]`."""
         look_noise, noise = tf.unstack(tf.random.experimental.stateless_split(seed))
-        encoder, values, first = self._begin(x, y, look_noise)
+        values, first = self._begin(x, y, look_noise)
+        encoder = values if self.of_encoder else None
         best, best_look, last_look = values.numpy(), first.numpy(), first.numpy()
         stale = np.zeros(len(best), int)
         searched = np.arange(len(best))  # still searched; what follows is for these
@@ -125,16 +136,14 @@ class LocalOptimizer:
         settled = (stale >= self.patience) & np.isfinite(last_look)
         return LocalPosteriors(encoder, tf.constant(best), steps, settled)
 
-    def _start(
-        self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        model = self.model
-        inference = model.infer(x, condition=y)
-        encoder = values = model.encoder.unconstrained(x, model._encoded(y, x, model.event_shape))
-        if self.family is not inference.family:
-            moments = inference.family.mean(inference.parameters), inference.family.scale(inference.parameters)
-            values = starting_values(self.family, *moments, look_noise)
-        return encoder, values, self._look(inference, values, look_noise)
+    def _start(self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inference = self.model.infer(x, condition=y)
+        if self.of_encoder:
+            values = self.model.encoder.unconstrained(x, inference.condition)
+        else:
+            loc, scale = (self.model.latents.flatten(part) for part in _moments(inference))
+            values = starting_values(self.family, loc, scale, look_noise)
+        return values, self._look(inference, values, look_noise)
 
     def _look(self, inference: Inference, values: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         total = in_chunks(
@@ -183,6 +192,15 @@ class LocalOptimizer:
         )
         average = total / tf.cast(until - done, total.dtype)
         return values, [first, second], average, self._look(inference, average, look_noise)
+
+
+def _moments(inference: Inference) -> tuple[Any, Any]:
+    """Return the means and scales of the encoder's posterior, `[batch, *latent]`, bare or by group."""
+    parameters, _ = inference.points()
+    families = inference.model.encoder.families
+    means = {name: family.mean(parameters[name]) for name, family in families.items()}
+    scales = {name: family.scale(parameters[name]) for name, family in families.items()}
+    return inference.groups.pack(means), inference.groups.pack(scales)
 
 
 def starting_values(family: Family, loc: tf.Tensor, scale: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

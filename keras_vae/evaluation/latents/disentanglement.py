@@ -1,7 +1,7 @@
 """Disentanglement: how well the latents of a model match known factors, by six metrics."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from keras_vae.data.packed_dataset import PackedDataset
 from keras_vae.evaluation.latents import disentanglement_metrics as of
+from keras_vae.evaluation.latents.codes import chosen, latent_names
 from keras_vae.evaluation.latents.codes import codes as encoded
 from keras_vae.evaluation.latents.disentanglement_metrics.information import BINS, entropies, of_counts
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
@@ -48,6 +49,7 @@ class Disentanglement(Result):
         entropies: H(v) in nats, `[k]`.
         between_factors: Mutual information of each pair of factors in nats, `[k, k]`.
         importance: Importance of each latent for each factor in DCI's forests, `[latents, k]`; None without DCI.
+        latents: Names of the latents.
     """
 
     title: ClassVar[str] = "Disentanglement"
@@ -60,6 +62,7 @@ class Disentanglement(Result):
     entropies: np.ndarray
     between_factors: np.ndarray
     importance: np.ndarray | None
+    latents: tuple[str, ...] = field(default=(), metadata={"json": False})
 
     def table(self) -> Sequence[Row]:
         """Return the scores, the scores by chance, and the latent that knows most about each factor."""
@@ -71,9 +74,12 @@ class Disentanglement(Result):
         shares = self.information / self.entropies
         best = np.argmax(shares, axis=0)
         return [
-            (f"most about {name}", f"z{latent}", f"{shares[latent, i]:.0%}")
+            (f"most about {name}", self._named(latent), f"{shares[latent, i]:.0%}")
             for i, (name, latent) in enumerate(zip(self.factors, best, strict=True))
         ]
+
+    def _named(self, latent: int) -> str:
+        return self.latents[latent] if self.latents else f"z{latent}"
 
     def figure(self) -> Figure:
         """Draw what each latent knows about each factor: by mutual information and, with DCI, by its forests."""
@@ -97,7 +103,7 @@ class Disentanglement(Result):
         latents, factors = matrix.shape
         axis.set_xticks(range(factors), self.factors, rotation=30 if factors > 3 else 0)
         every = -(-latents // 40)
-        axis.set_yticks(range(0, latents, every), [f"z{i}" for i in range(0, latents, every)], fontsize=8)
+        axis.set_yticks(range(0, latents, every), [self._named(i) for i in range(0, latents, every)], fontsize=8)
         if latents <= _WRITTEN:
             for (row, column), value in np.ndenumerate(matrix):
                 color = "white" if value > 0.6 else "black"
@@ -157,6 +163,7 @@ def disentanglement(
     metrics: Collection[str] = METRICS,
     names: Sequence[str] | None = None,
     categorical: Collection[str] | None = None,
+    group: str | None = None,
     batch_size: int = 100,
     seed: int = 0,
     verbose: bool = True,
@@ -177,6 +184,7 @@ def disentanglement(
         names: Names of the factors; by default those of a dataset of `data.load`, otherwise their numbers.
         categorical: Names of the factors whose values have no order, for SAP; by default those that a dataset of
             `data.load` knows, otherwise none.
+        group: The group of latents; by default the means of all groups, side by side.
         batch_size: Batch size for arrays; a dataset keeps its own.
         seed: Seed of everything that the metrics draw.
         verbose: Whether to show progress bars.
@@ -185,8 +193,8 @@ def disentanglement(
         The scores, and what each latent knows about each factor.
 
     Raises:
-        ValueError: If the latents are categorical, a metric or a name is unknown, the number of names is wrong, a
-            factor has only one value, or `VAE.fit` would refuse the data.
+        ValueError: If the latents are categorical, a group, a metric or a name is unknown, the number of names is
+            wrong, a factor has only one value, or `VAE.fit` would refuse the data.
 
     Example:
         >>> import keras_vae as kv
@@ -199,12 +207,14 @@ def disentanglement(
     for metric in metrics:
         lookup(metric, _METRICS, "metric")
     seed = seed_number(seed, _MEASURE)
-    if not model.prior.support.elementwise:
-        raise ValueError(
-            f"{_MEASURE}: the metrics compare numbers: expected real, binary or [0, 1] latents, received the "
-            f"categories of {type(model.encoder.family).__name__}"
-        )
-    found = encoded(model, data, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
+    groups = chosen(model, group, _MEASURE)
+    for family in (model.encoder.families[name] for name in groups):
+        if not family.support.elementwise:
+            raise ValueError(
+                f"{_MEASURE}: the metrics compare numbers: expected real, binary or [0, 1] latents, received the "
+                f"categories of {type(family).__name__}"
+            )
+    found = encoded(model, data, group=group, measure=_MEASURE, batch_size=batch_size, labels=True, verbose=verbose)
     codes, factors = checked(found.means, found.labels, _MEASURE)
     known = data.factors if isinstance(data, PackedDataset) else ()
     if names is None:
@@ -237,6 +247,7 @@ def disentanglement(
         entropies=entropies(factors),
         between_factors=of_counts(factors, factors),
         importance=importance,
+        latents=tuple(latent_names(model.latents, groups)) if model.latents.several else (),
     )
 
 

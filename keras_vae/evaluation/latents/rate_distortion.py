@@ -1,7 +1,7 @@
 """Rate and distortion: what the latents cost in nats, what they leave out, and how the rate splits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,9 +10,9 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
+from keras_vae.evaluation.latents.rate_terms import exact_rates, information, terms
 from keras_vae.evaluation.result import Result, Row, plain
-from keras_vae.inference.kl import closed_form_kl, kl_per_latent
+from keras_vae.inference.densities import total
 from keras_vae.latent.activity import active
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.plots.training import bars
@@ -22,13 +22,13 @@ from keras_vae.vae import VAE
 
 # Nats: an estimate of the mutual information this close to its upper limit only shows the limit.
 _NEAR = 0.5
-# With fewer examples, the slope of the control variate would fit their noise.
-_FITTED = 30
 
 
 @dataclass(frozen=True, eq=False)
 class RateDistortion(Result):
     """Rate, distortion, and the parts of the rate, in nats.
+
+    With several groups of latents, `nats` and `active` are dicts with an entry for each group.
 
     Attributes:
         rate_per_example: KL(q(z|x) ‖ p(z)), `[n]`.
@@ -38,8 +38,11 @@ class RateDistortion(Result):
         information_per_example: Estimates whose mean estimates I_q(x; z), `[n]`; None where the prior depends on a
             condition.
         num_references: M, the number of posteriors in the aggregate posterior.
-        nats: KL of each latent, `[*latents]`; None where posterior or prior does not factorize.
+        nats: KL of each latent, `[*latents]`; None where posterior or prior does not factorize, or the group's prior
+            depends on groups that the posterior draws after it.
         active: Which latents are active, `[*latents]`; None for bounded and discrete latents without `nats`.
+        rates_by_group: The part of the rate in each group, E_q[log q(z_g|·) − log p(z_g|·)], `[n]` each: the rate is
+            their sum. None for one group.
     """
 
     title: ClassVar[str] = "Rate and distortion"
@@ -50,8 +53,9 @@ class RateDistortion(Result):
     num_samples: int
     information_per_example: np.ndarray | None
     num_references: int
-    nats: np.ndarray | None
-    active: np.ndarray | None
+    nats: Any
+    active: Any
+    rates_by_group: Mapping[str, np.ndarray] | None = None
 
     @property
     def rate(self) -> float:
@@ -80,8 +84,18 @@ class RateDistortion(Result):
 
     @property
     def active_units(self) -> int | None:
-        """Number of active latents, where it is known."""
-        return None if self.active is None else int(np.sum(self.active))
+        """Number of active latents in all groups, where it is known."""
+        each = [None if found is None else int(np.sum(found)) for _, _, found in self._groups()]
+        known = [count for count in each if count is not None]
+        return sum(known) if len(known) == len(each) else None
+
+    def _groups(self) -> Iterator[tuple[str, np.ndarray | None, np.ndarray | None]]:
+        """Yield the name, the nats and the active latents of each group; the only group has no name."""
+        if self.rates_by_group is None:
+            yield "", self.nats, self.active
+            return
+        for name in self.rates_by_group:
+            yield name, self.nats[name], self.active[name]
 
     def table(self) -> Sequence[Row]:
         """Return means in nats with their standard errors over examples, and active units."""
@@ -92,25 +106,30 @@ class RateDistortion(Result):
                 _row("  mutual information I(x; z)", self.information_per_example),
                 _row("  aggregate KL(q(z) ‖ p(z))", remainder),
             ]
+        units = [(f"  of {name}" if name else "active units", _counted(found)) for name, _, found in self._groups()]
+        if self.rates_by_group is not None:
+            units = [("active units", "–" if self.active_units is None else str(self.active_units)), *units]
         return [
             ("", "nats", "± s.e."),
             _row("rate", self.rate_per_example),
+            *(_row(f"  of {name}", rates) for name, rates in (self.rates_by_group or {}).items()),
             *split,
             _row("distortion", self.distortion_per_example),
             _row("ELBO", -(self.rate_per_example + self.distortion_per_example)),
-            ("active units", "–" if self.active is None else f"{self.active_units} of {self.active.size}"),
-            *_by_latent(self.nats),
+            *units,
+            *(row for name, nats, _ in self._groups() for row in _by_latent(name, nats)),
         ]
 
     def figure(self) -> Figure:
         """Draw the parts of the rate, and the KL of each latent."""
-        widths = [2.6] if self.nats is None else [2.6, max(3.5, min(9, 0.2 * self.nats.size + 1))]
+        shown = [(name, nats, found) for name, nats, found in self._groups() if nats is not None]
+        widths = [2.6, *(max(3.5, min(9, 0.2 * nats.size + 1)) for _, nats, _ in shown)]
         figure = Plot(figsize=(sum(widths) + 0.6, 3.2), layout="constrained")
         axes = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
         self._draw_rate(axes[0])
-        if self.nats is not None:
-            bars(axes[1], self.nats)
-            axes[1].set_title(f"{self.active_units} of {self.nats.size} latents active", fontsize=9)
+        for axis, (name, nats, found) in zip(axes[1:], shown, strict=True):
+            bars(axis, nats)
+            axis.set_title(f"{f'{name}: ' if name else ''}{_counted(found)} latents active", fontsize=9)
         return figure
 
     def _draw_rate(self, axis: Any) -> None:
@@ -141,15 +160,24 @@ class RateDistortion(Result):
                 f"the mutual information is at its upper limit, log {self.num_references} = {ceiling:.2f} nats: under "
                 "the distribution of the data it can be far larger, and the aggregate KL smaller by the same amount"
             )
-        if self.nats is None:
-            found.append("the posterior or the prior does not factorize, so the KL is not a sum over latents")
+        for name, nats, _ in self._groups():
+            if nats is None and not name:
+                found.append("the posterior or the prior does not factorize, so the KL is not a sum over latents")
+            elif nats is None:
+                found.append(
+                    f"the KL of the group {name} is not a sum over latents: its prior depends on groups that the "
+                    "posterior draws later, or one of both does not factorize"
+                )
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return all results, the means first."""
         names = ("rate", "distortion", "elbo", "mutual_information", "aggregate_kl", "active_units")
         means = plain({name: getattr(self, name) for name in names})
-        return {"measure": type(self).__name__, **means, **super().to_dict()}
+        found = {"measure": type(self).__name__, **means, **super().to_dict()}
+        if self.rates_by_group is None:
+            del found["rates_by_group"]
+        return found
 
 
 def _mean(values: np.ndarray) -> float:
@@ -161,13 +189,18 @@ def _row(name: str, values: np.ndarray) -> Row:
     return (name, number(_mean(values), ".2f"), f"{error:.2f}")
 
 
-def _by_latent(nats: np.ndarray | None, most: int = 10) -> list[Row]:
-    """Return the latents with the largest KL."""
+def _counted(active: np.ndarray | None) -> str:
+    return "–" if active is None else f"{int(np.sum(active))} of {active.size}"
+
+
+def _by_latent(group: str, nats: np.ndarray | None, most: int = 10) -> list[Row]:
+    """Return the latents of a group with the largest KL."""
     if nats is None:
         return []
     order = np.argsort(nats, axis=None, kind="stable")[::-1][:most]
     names = [", ".join(map(str, np.unravel_index(i, nats.shape))) for i in order]
-    return [(f"latent {name}", f"{nats.ravel()[i]:.2f}") for name, i in zip(names, order, strict=True)]
+    names = [f"{group}[{name}]" if group else f"latent {name}" for name in names]
+    return [(name, f"{nats.ravel()[i]:.2f}") for name, i in zip(names, order, strict=True)]
 
 
 def rate_distortion(
@@ -190,6 +223,11 @@ def rate_distortion(
       Salakhutdinov 2016, section 5.2: Var_x(E_q[z]) > 0.01; bounded and discrete latents, as in
       `keras_vae.training.Monitor`: more than 0.01 nats, and unknown where posterior or prior does not factorize).
       `NormalFlow` documents the mean of a flow.
+
+    With several groups of latents, rate, KL and active units are also reported for each. A group's part of the rate is
+    E_q[log q(z_g|x, earlier groups) − log p(z_g|groups before it in the prior)], from samples where it is not a KL
+    known in closed form; where the prior draws a group after groups that the posterior draws later, as in the first
+    group of a chain, the part can be negative. The mean of a group is the one given the means of earlier groups.
 
     With all n examples in q(z), the split is exact for the examples themselves, each with probability 1/n, up to the
     noise of one z per example. As an estimate for the distribution of the data, the mutual information never exceeds
@@ -232,78 +270,42 @@ def rate_distortion(
     asked = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
     if asked == 1:
         raise ValueError("rate_distortion: num_references is too small: expected 2 or more, received 1")
-    measured = tf.function(lambda x, y, noise: _measured(model, x, y, noise, samples), reduce_retracing=True)
+    measured = tf.function(
+        lambda x, y, noise: terms(model.infer(x, condition=y), noise, samples), reduce_retracing=True
+    )
     parts = []
+    first = None
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
         noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        first = first or batch
         parts.append(tf.nest.map_structure(np.asarray, measured(batch.x, batch.condition, noise)))
     found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
     count = len(found["z"])
     if count < 2:
         raise ValueError(f"rate_distortion: there are too few examples: expected 2 or more, received {count}")
-    rate = found["kl"] if "kl" in found else found["log_ratio"]
+    rates = {name: found["rates"][name] for name in model.latents.names}
+    rate = total(rates.values())
     references = count if asked is None else min(asked, count)
-    nats = found["nats"].mean(axis=0, dtype=np.float64) if "nats" in found else None
+    nats = {
+        name: found["nats"][name].mean(axis=0, dtype=np.float64) if name in found["nats"] else None for name in rates
+    }
+    families = model.encoder.families
+    variances = {name: found["mean"][name].var(axis=0, dtype=np.float64) for name in rates}
+    activities = {name: active(families[name].support, nats[name], variances[name]) for name in rates}
     prior_varies = model.condition is not None and (model.prior.conditional or model.prior.made_of_posteriors)
+    assert first is not None, "there are examples"
+    one = model.infer(first.x[:1], condition=None if first.condition is None else first.condition[:1])
+    split = None
+    if not prior_varies:
+        split = information(one, found, rate, references=references, seed=seed, verbose=verbose)
     return RateDistortion(
         rate_per_example=rate,
         distortion_per_example=found["distortion"],
-        exact_rate="kl" in found,
+        exact_rate=len(exact_rates(one.densities(one.draw(1, seed)))) == len(rates),
         num_samples=int(num_samples),
-        information_per_example=None if prior_varies else _information(model, found, rate, references, seed, verbose),
+        information_per_example=split,
         num_references=references,
-        nats=nats,
-        active=active(model.encoder.family.support, nats, lambda: found["mean"].var(axis=0, dtype=np.float64)),
+        nats=model.latents.pack(nats),
+        active=model.latents.pack(activities),
+        rates_by_group=rates if model.latents.several else None,
     )
-
-
-def _measured(model: VAE, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_samples: tf.Tensor) -> dict[str, Any]:
-    """Return the terms of one batch; `z` and its densities are those of the first sample."""
-    inference = model.infer(x, condition=y)
-    posterior, prior = inference.posterior, inference.prior
-
-    def draw(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        noise = tf.random.experimental.stateless_fold_in(seed, number)
-        # Together, because a flow knows the density of its own sample at no cost.
-        again = inference.family.distribution(inference.parameters)
-        z, log_posterior = again.experimental_sample_and_log_prob(seed=noise)
-        return z, log_posterior, prior.log_prob(z), inference.log_likelihood(z)
-
-    z, log_posterior, log_prior, log_likelihood = tf.map_fn(
-        draw, tf.range(num_samples), fn_output_signature=(inference.posterior.dtype,) * 4, parallel_iterations=1
-    )
-    found = {
-        "z": z[0],
-        "log_posterior": log_posterior[0],
-        "log_prior": log_prior[0],
-        "log_ratio": tf.reduce_mean(log_posterior - log_prior, axis=0),
-        "distortion": -tf.reduce_mean(log_likelihood, axis=0),
-        "mean": inference.family.mean(inference.parameters),
-        "parameters": inference.parameters,
-    }
-    known = {"kl": closed_form_kl(posterior, prior), "nats": kl_per_latent(posterior, prior)}
-    return {**found, **{name: value for name, value in known.items() if value is not None}}
-
-
-def _information(
-    model: VAE, found: dict[str, Any], rate: np.ndarray, references: int, seed: int, verbose: bool
-) -> np.ndarray:
-    """Return an estimate of I_q(x; z) from each example, `[n]`."""
-    count = len(rate)
-    chosen = np.sort(np.random.default_rng(seed).choice(count, references, replace=False))
-    left_out = np.arange(count) % references
-    left_out[chosen] = np.arange(references)
-    own = found["log_posterior"].astype(np.float64)
-    parameters = {name: value[chosen] for name, value in found["parameters"].items()}
-    log_aggregates = log_aggregate(
-        model.encoder.family, parameters, found["z"], own=own, left_out=left_out, verbose=verbose
-    )
-    information = own - log_aggregates
-    # A control variate: the noise of z in log q(z|x)/p(z), whose mean over z is the rate. It removes nearly all noise
-    # where q(z) is close to the prior, and changes nothing where the estimate has reached log M.
-    surplus = own - found["log_prior"] - rate
-    spread = np.var(surplus)
-    if count < _FITTED or not spread > 0:
-        return information
-    slope = np.mean((information - information.mean()) * surplus) / spread
-    return information - slope * surplus

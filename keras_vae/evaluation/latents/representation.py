@@ -132,6 +132,7 @@ def representation(
     test: Any,
     neighbors: int = 15,
     retrieved: int = 10,
+    group: str | None = None,
     batch_size: int = 100,
     verbose: bool = True,
 ) -> Representation:
@@ -147,6 +148,7 @@ def representation(
         test: The test set, in the same form.
         neighbors: Number of neighbors that vote.
         retrieved: k of the precision.
+        group: The group of latents; by default the means of all groups, side by side.
         batch_size: Batch size for arrays; a dataset keeps its own.
         verbose: Whether to show progress bars.
 
@@ -154,8 +156,9 @@ def representation(
         Accuracies and precision, over all examples and by class.
 
     Raises:
-        ValueError: If there are no labels, they are not one integer per example, `test` has a class that `train` does
-            not, there are fewer training examples than neighbors, or `VAE.fit` would refuse the data.
+        ValueError: If the group is unknown, there are no labels, they are not one integer per example, `test` has a
+            class that `train` does not, there are fewer training examples than neighbors, or `VAE.fit` would refuse
+            the data.
 
     Example:
         >>> import keras_vae as kv
@@ -170,7 +173,15 @@ def representation(
         positive_integer(retrieved, "representation: retrieved"),
     )
     learned, scored = (
-        codes(model, part, measure=f"representation, {name}", batch_size=batch_size, labels=True, verbose=verbose)
+        codes(
+            model,
+            part,
+            group=group,
+            measure=f"representation, {name}",
+            batch_size=batch_size,
+            labels=True,
+            verbose=verbose,
+        )
         for name, part in (("train", train), ("test", test))
     )
     known, asked = _labels(learned.labels, "train"), _labels(scored.labels, "test")

@@ -159,12 +159,12 @@ def read_settings(
         raise ValueError(
             f"{name}: start is unknown: expected one of {', '.join(map(repr, _STARTS))}, received {start!r}"
         )
-    if not model.prior.support.real:
-        raise ValueError(
-            f"{name}: Hamiltonian transitions need real latents: expected a model with real latents, received the "
-            f"{model.prior.support.name} latents of {type(model.encoder.family).__name__}. Use log_likelihood or "
-            "prior_sampling"
-        )
+    for family in model.encoder.families.values():
+        if not family.support.real:
+            raise ValueError(
+                f"{name}: Hamiltonian transitions need real latents: expected a model with real latents, received the "
+                f"{family.support.name} latents of {type(family).__name__}. Use log_likelihood or prior_sampling"
+            )
     return Settings(steps, chains, leapfrog_steps, start == "posterior")
 
 
@@ -174,10 +174,9 @@ def prepare(
     """Return the path, the starts of its chains, its step sizes, and a seed for the chains."""
     inference = model.infer(x, condition=y)
     path = annealing.path(inference, settings.leapfrog_steps, settings.from_posterior)
-    count = tf.shape(x)[0]
     trial_start, trial, start, noise = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
-    trials = annealing.draw_start(inference, _TRIALS, count, trial_start, settings.from_posterior)
-    z = annealing.draw_start(inference, settings.chains, count, start, settings.from_posterior)
+    trials = annealing.draw_start(inference, _TRIALS, trial_start, settings.from_posterior)
+    z = annealing.draw_start(inference, settings.chains, start, settings.from_posterior)
     return path, z, annealing.tune(path, trials, num_steps, trial), noise
 
 

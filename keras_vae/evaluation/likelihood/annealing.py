@@ -1,5 +1,6 @@
 """Annealing: chains of Hamiltonian transitions from one density to another."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import tensorflow_probability as tfp
 
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.inference import Inference
+from keras_vae.inference.densities import total
 
 # Steepness of the sigmoid that spaces the temperatures.
 _STEEPNESS = 4.0
@@ -25,7 +27,7 @@ class Path:
     """The densities f_β(z) = start(z) · rise(z)^β, β from 0 to 1, unnormalized; f_1 is p(x, z).
 
     Attributes:
-        log_rise: From z, `[chains, batch, *latent]`, to log rise, `[chains, batch]`.
+        log_rise: From z, all latents side by side, `[chains, batch, latents]`, to log rise, `[chains, batch]`.
         move: A transition that leaves f_β invariant and is reversible: from z, β (a scalar), step sizes `[batch]` and
             a stateless seed to z and its acceptance probability, `[chains, batch]`.
     """
@@ -38,16 +40,17 @@ def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Pat
     """Return the path to p(x, z) from the prior, or from q(z|x)."""
 
     def parts(z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        log_prior, log_likelihood = inference.prior.log_prob(z), inference.log_likelihood(z)
+        densities = inference.densities(inference.groups.unflatten(z))
+        log_prior, log_likelihood = total(densities.log_prior.values()), densities.log_likelihood
         if not from_posterior:
             return log_prior, log_likelihood
-        log_posterior = inference.posterior.log_prob(z)
+        log_posterior = total(densities.log_posterior.values())
         return log_posterior, log_prior + log_likelihood - log_posterior
 
     def move(z: tf.Tensor, beta: tf.Tensor, step_sizes: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         noise, jitter = tf.unstack(tf.random.experimental.stateless_split(seed))
         spread = tf.random.stateless_uniform(tf.shape(z)[:2], jitter, 1.0 - _JITTER, 1.0 + _JITTER, z.dtype)
-        steps = tf.reshape(spread * step_sizes, tf.concat([tf.shape(z)[:2], [1] * (z.shape.rank - 2)], 0))
+        steps = (spread * step_sizes)[..., None]
 
         def log_density(z: tf.Tensor) -> tf.Tensor:
             start, rise = parts(z)
@@ -60,9 +63,9 @@ def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Pat
         return moved, tf.exp(tf.minimum(results.log_accept_ratio, 0.0))
 
     # For any number of chains, so that it is traced once for trial and final chains.
-    dtype = inference.prior.dtype
+    dtype = tf.as_dtype(inference.model.prior.variable_dtype)
     of_any_number = [
-        tf.TensorSpec([None, None, *inference.prior.event_shape], dtype),
+        tf.TensorSpec([None, None, inference.groups.size], dtype),
         tf.TensorSpec([], dtype),
         tf.TensorSpec([None], dtype),
         tf.TensorSpec([2], tf.int32),
@@ -70,11 +73,10 @@ def path(inference: Inference, leapfrog_steps: int, from_posterior: bool) -> Pat
     return Path(lambda z: parts(z)[1], tf.function(move, input_signature=of_any_number))
 
 
-def draw_start(inference: Inference, chains: int, count: tf.Tensor, seed: tf.Tensor, from_posterior: bool) -> tf.Tensor:
-    """Draw the starts of chains, `[chains, count, *latent]`."""
-    if from_posterior:
-        return inference.sample(chains, seed)
-    return draw_from_prior(inference.prior, [chains], count, seed)
+def draw_start(inference: Inference, chains: int, seed: tf.Tensor, from_posterior: bool) -> tf.Tensor:
+    """Draw the starts of chains, all latents side by side, `[chains, batch, latents]`."""
+    draw = inference.sample if from_posterior else functools.partial(draw_from_prior, inference)
+    return inference.groups.flatten(draw(chains, seed))
 
 
 def temperature(step: tf.Tensor, num_steps: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -98,7 +100,7 @@ def tune(path: Path, z: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.
 
     Args:
         path: The densities.
-        z: Starts of the trial chains, `[chains, batch, *latent]`.
+        z: Starts of the trial chains, `[chains, batch, latents]`.
         num_steps: T, a scalar.
         seed: A stateless seed.
 
@@ -106,7 +108,7 @@ def tune(path: Path, z: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.
         Step sizes for the temperatures between 0 and 1, `[max(T − 1, 1), batch]`.
     """
     batch = tf.shape(z)[1]
-    first = 0.5 * math.prod(z.shape[2:]) ** -0.25
+    first = 0.5 * z.shape[-1] ** -0.25
     # At least one element, unused with a single temperature: an empty array of unknown shape cannot be stacked.
     found = tf.TensorArray(z.dtype, tf.maximum(num_steps - 1, 1), element_shape=[z.shape[1]])
     found = found.write(0, tf.zeros([batch], z.dtype))
@@ -139,7 +141,7 @@ def anneal(
 
     Args:
         path: The densities.
-        z: Starts of the chains, samples of f_0, or of f_1 if `reverse`, `[chains, batch, *latent]`.
+        z: Starts of the chains, samples of f_0, or of f_1 if `reverse`, `[chains, batch, latents]`.
         step_sizes: As `tune` returns them.
         num_steps: T, a scalar.
         seed: A stateless seed.

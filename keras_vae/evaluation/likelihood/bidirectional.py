@@ -171,12 +171,12 @@ def bidirectional(
         raise ValueError(f"{name}: the model has no condition: expected condition=None, received one")
 
     @tf.function(reduce_retracing=True)
-    def bounds(z: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def bounds(z: Any, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor) -> tuple[tf.Tensor, ...]:
         drawn, prepared, backward = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         x = model.likelihood(z, condition=y).sample(seed=drawn)
         path, first, step_sizes, noise = prepare(model, x, y, prepared, num_steps, settings)
         forward, accepted = annealing.anneal(path, first, step_sizes, num_steps, noise)
-        exact = tf.repeat(z[None], settings.chains, axis=0)
+        exact = tf.repeat(model.latents.flatten(z)[None], settings.chains, axis=0)
         reverse, accepted_back = annealing.anneal(path, exact, step_sizes, num_steps, backward, reverse=True)
         lower, upper = log_mean_and_effective(forward)[0], -log_mean_and_effective(reverse)[0]
         return lower, upper, x, 0.5 * (accepted + accepted_back)

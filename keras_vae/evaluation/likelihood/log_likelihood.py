@@ -1,6 +1,6 @@
 """The log-likelihood by importance sampling."""
 
-import functools
+import weakref
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -93,11 +93,22 @@ def log_likelihood(
     return LogLikelihood(log_p, num_samples, effective)
 
 
+# Tracing takes longer than a small estimate, and training may ask for one after each epoch.
+_FUNCTIONS: weakref.WeakKeyDictionary[VAE, Any] = weakref.WeakKeyDictionary()
+
+
 def _compiled(model: VAE) -> Any:
-    """Return the compiled function of x, y, a seed and S to log p(x) and its ESS, `[batch]`. Made once per model."""
-    if "_log_likelihood" not in vars(model):
-        model._log_likelihood = tf.function(functools.partial(_estimate, model), reduce_retracing=True)
-    return model._log_likelihood
+    """Return the compiled function of x, y, a seed and S to log p(x) and its ESS, `[batch]`; made once per model."""
+    if model not in _FUNCTIONS:
+        alive = weakref.ref(model)  # so that the function does not keep its model
+
+        def estimate(*args: Any) -> tuple[tf.Tensor, tf.Tensor]:
+            found = alive()
+            assert found is not None, "its caller holds it"
+            return _estimate(found, *args)
+
+        _FUNCTIONS[model] = tf.function(estimate, reduce_retracing=True)
+    return _FUNCTIONS[model]
 
 
 def _estimate(

@@ -1,16 +1,16 @@
 """The log-likelihood by samples from the prior, for comparison with importance sampling."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from keras_vae.evaluation.batches import rows_at_once, through
 from keras_vae.evaluation.likelihood.estimate import Estimate
 from keras_vae.evaluation.likelihood.importance_weights import log_mean_weight
+from keras_vae.inference import Inference
+from keras_vae.inference.inference import sample_prior
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
 from keras_vae.vae import VAE
@@ -82,13 +82,12 @@ def prior_sampling(
     def estimate(
         x: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, samples: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        prior = model.prior_distribution(condition=y)
+        inference = model.infer(x, condition=y)
         count = tf.shape(x)[0]
 
         def draw(size: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             # Without y, all examples share one z, which is decoded once.
-            z = draw_from_prior(prior, [size], 1 if y is None else count, seed)
-            return model.likelihood(z, condition=y).log_prob(x)
+            return inference.log_likelihood(draw_from_prior(inference, size, seed, rows=1 if y is None else count))
 
         return log_mean_weight(draw, x, num_samples=samples, examples=count, at_once=rows_at_once(model), seed=noise)
 
@@ -100,19 +99,22 @@ def prior_sampling(
     return PriorSampling(log_p, num_samples, effective)
 
 
-def draw_from_prior(prior: tfd.Distribution, samples: Sequence[Any], count: Any, seed: tf.Tensor) -> tf.Tensor:
-    """Draw z, `[*samples, count, *latent]`; a prior given y already has one row per y.
+def draw_from_prior(inference: Inference, samples: Any, seed: tf.Tensor, *, rows: Any = None) -> Any:
+    """Draw z ~ p(z), `[samples, rows, *latent]`, bare or by group.
 
     Args:
-        prior: `VAE.prior_distribution`.
-        samples: Shape of the samples per row.
-        count: Number of rows.
+        inference: The model at a batch of x, and of y if the prior depends on it.
+        samples: Number of samples for each row.
         seed: A stateless seed.
+        rows: Number of rows; by default one for each x. A prior given y has one row per y in any case.
 
     Example:
-        >>> prior = tfd.MultivariateNormalDiag(tf.zeros(2))
-        >>> given = tfd.MultivariateNormalDiag(tf.zeros([3, 2]))
-        >>> [draw_from_prior(p, [5], 3, tf.constant([1, 2])).shape for p in (prior, given)]
-        [TensorShape([5, 3, 2]), TensorShape([5, 3, 2])]
+        >>> import keras_vae as kv
+        >>> inference = kv.models.vae((4,), latent_size=2, hidden=[8]).infer(np.ones([3, 4], "float32"))
+        >>> [draw_from_prior(inference, 5, tf.constant([1, 2]), rows=rows).shape for rows in (None, 1)]
+        [TensorShape([5, 3, 2]), TensorShape([5, 1, 2])]
     """
-    return prior.sample([*samples] if prior.batch_shape.rank else [*samples, count], seed=seed)
+    rows = tf.shape(inference.x)[0] if rows is None else rows
+    return inference.groups.pack(
+        sample_prior(inference.model.prior, inference.prior_path, [samples], rows, seed, inference.training)
+    )

@@ -10,6 +10,8 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.evaluation.batches import Batch, rows_at_once
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
+from keras_vae.inference import Densities, Inference
+from keras_vae.inference.densities import total
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
 from keras_vae.vae import VAE
@@ -87,14 +89,26 @@ def _run(
 ) -> tuple[tf.Tensor, ...]:
     """Run chains for x, `[batch, *event]`, and return the fields of `Found`."""
     of_z, of_x, of_steps = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    prior = model.prior_distribution(condition=y)
+    at_x, groups = model.infer(x, condition=y), model.latents
     both = tf.stack([chains, tf.shape(x)[0]])
-    z = draw_from_prior(prior, [chains], both[1], of_z)
-    z_shape, x_shape = [None, x.shape[0], *model.latent_shape], [None, *x.shape]  # fixed, as tf.while_loop requires
-    z = tf.ensure_shape(z, z_shape)
+    # All latents side by side; the shapes are fixed, as tf.while_loop requires.
+    z_shape, x_shape = [None, x.shape[0], groups.size], [None, *x.shape]
+    z = tf.ensure_shape(groups.flatten(draw_from_prior(at_x, chains, of_z)), z_shape)
 
     def fill(likelihood: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.where(hidden, likelihood.sample(seed=noise), x), x_shape)
+
+    def infer(filled: tf.Tensor) -> Inference:
+        """Return the model at the examples of all chains, one after the other."""
+        of_each = None if y is None else tf.reshape(tf.repeat(y[None], chains, axis=0), [-1, *y.shape[1:]])
+        return model.infer(tf.reshape(filled, [-1, *model.event_shape]), condition=of_each)
+
+    def by_chain(value: tf.Tensor) -> tf.Tensor:
+        """Return `[chains, batch, ...]` of `[1, chains · batch, ...]`."""
+        return tf.reshape(value, tf.concat([both, tf.shape(value)[2:]], 0))
+
+    def log_joint_of(densities: Densities, filled: tf.Tensor) -> tf.Tensor:
+        return densities.likelihood.log_prob(filled) + total(densities.log_prior.values())
 
     def add(sums: tuple[tf.Tensor, ...], likelihood: tfd.Distribution, accepted: tf.Tensor) -> tuple[tf.Tensor, ...]:
         means, acceptance, log_sum = sums
@@ -107,28 +121,30 @@ def _run(
     def step(number: tf.Tensor, z: tf.Tensor, filled: tf.Tensor, log_joint: tf.Tensor, sums: Any) -> tuple[Any, ...]:
         noise = tf.random.experimental.stateless_fold_in(of_steps, number)
         of_proposal, of_lot, of_fill = tf.unstack(tf.random.experimental.stateless_split(noise, 3))
-        posterior = model.posterior(filled, condition=y)
-        proposal, log_q = posterior.experimental_sample_and_log_prob(seed=of_proposal)
+        inference = infer(filled)
+        drawn, log_q = inference.sample_and_log_posterior(1, of_proposal)
+        proposal = by_chain(groups.flatten(drawn))
         accepted = tf.ones(both, tf.bool)
         if metropolis:
-            proposed = model.likelihood(proposal, condition=y).log_prob(filled) + prior.log_prob(proposal)
-            log_ratio = proposed - log_q - log_joint + posterior.log_prob(z)
+            proposed = log_joint_of(at_x.densities(groups.unflatten(proposal)), filled)
+            back = inference.densities(groups.unflatten(tf.reshape(z, [1, -1, groups.size]))).log_posterior
+            log_ratio = proposed - log_joint + by_chain(total(back.values()) - total(log_q.values()))
             lots = tf.random.stateless_uniform(both, of_lot, dtype=log_ratio.dtype)
             accepted = (tf.math.log(lots) < log_ratio) | (number < num_steps // 4)
-        moved = tf.reshape(accepted, tf.concat([both, tf.ones_like(model.latent_shape)], 0))
-        z = tf.ensure_shape(tf.where(moved, proposal, z), z_shape)
-        likelihood = model.likelihood(z, condition=y)
+        z = tf.ensure_shape(tf.where(accepted[..., None], proposal, z), z_shape)
+        densities = at_x.densities(groups.unflatten(z))
+        likelihood = densities.likelihood
         added = tf.cond(number < num_steps // 2, lambda: sums, lambda: add(sums, likelihood, accepted))
         sums = tuple(tf.ensure_shape(new, old.shape) for new, old in zip(added, sums, strict=True))
         filled = fill(likelihood, of_fill)
         if metropolis:
-            log_joint = tf.ensure_shape(likelihood.log_prob(filled) + prior.log_prob(z), z_shape[:2])
+            log_joint = tf.ensure_shape(log_joint_of(densities, filled), z_shape[:2])
         return number + 1, z, filled, log_joint, sums
 
     parts = tf.shape(x)[: x.shape.rank - model.observed_family.joint_axes()]
     per_example = tf.zeros_like(x[(..., *[0] * len(model.event_shape))])
     sums = (tf.zeros_like(x), per_example, tf.fill(parts, tf.constant(-math.inf, x.dtype)))
-    start = fill(model.likelihood(z, condition=y), of_x)
+    start = fill(at_x.densities(groups.unflatten(z)).likelihood, of_x)
     _, _, filled, _, (means, acceptance, log_sum) = tf.while_loop(
         lambda number, *_: number < num_steps,
         step,

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.missing.hidden_pixels import masks
 from keras_vae.evaluation.missing.imputation_chains import chains_of
 from keras_vae.utils import seeds as streams
@@ -102,6 +101,5 @@ def impute(
 
 def _one_observation(model: VAE, y: Any, seed: int) -> np.ndarray:
     of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(streams.fold(seed, streams.EVALUATE), 2))
-    prior = model.prior_distribution(condition=y)
-    z = draw_from_prior(prior, [], 1, of_z)
+    z = model.sample_prior(1, seed=of_z, condition=y)
     return model.likelihood(z, condition=y).sample(seed=of_x)[0].numpy()

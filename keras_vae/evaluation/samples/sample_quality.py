@@ -10,7 +10,6 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from keras_vae.evaluation.batches import through
-from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.evaluation.samples.distances import frechet_distance, kernel_distance, precision_recall
 from keras_vae.evaluation.samples.features import ClassifierFeatures
@@ -231,8 +230,6 @@ def sample_quality(
 def _draw(model: VAE, count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return x ~ p(x|z) and the means of p(x|z), z ~ p(z), each `[count, *event]`."""
     of_z, of_x = (tf.random.experimental.stateless_fold_in(noise, i) for i in range(2))
-    prior = model.prior_distribution(condition=y)
-    z = draw_from_prior(prior, [], count, of_z)
-    parameters = model.decode(z, condition=y)
+    parameters = model.decode(model.sample_prior(count, seed=of_z, condition=y), condition=y)
     mean = parameters.pop("mean")
     return model.observed_family.distribution(parameters).sample(seed=of_x), mean

@@ -156,8 +156,8 @@ def test_examples_leave_the_search_when_they_have_settled():
     far = np.float32([[[0.0, 0.0]]] * 3 + [[[4.0, 0.0]]] * 2)  # the means of the last two
 
     def begin(x, y, noise):
-        encoder, values, _ = start(x, y, noise)
-        return encoder, values + far, optimizer._look(vae.infer(x, condition=y), values + far, noise)
+        values, _ = start(x, y, noise)
+        return values + far, optimizer._look(vae.infer(x, condition=y), values + far, noise)
 
     def go_on(x, y, values, *others):
         rows.append(len(values))
@@ -246,8 +246,8 @@ def test_an_estimate_of_other_data_is_refused_before_the_search(monkeypatch):
 
 def test_errors_of_the_gaps_are_as_wide_as_other_seeds_go(monkeypatch):
     def fit(self, x, y, seed, verbose=False):  # finds what it finds without noise of its own
-        encoder, values, _ = self._begin(x, y, seed)
-        return LocalPosteriors(encoder, values - [LOC_OFF, LOG_OFF], 0, np.ones(len(x), bool))
+        values, _ = self._begin(x, y, seed)
+        return LocalPosteriors(values, values - [LOC_OFF, LOG_OFF], 0, np.ones(len(x), bool))
 
     monkeypatch.setattr(LocalOptimizer, "fit", fit)
     x = np.repeat(correlated.data(1), 400, axis=0)  # copies, with noise of their own each

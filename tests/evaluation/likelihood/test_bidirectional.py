@@ -80,7 +80,7 @@ def test_bad_arguments_are_refused():
         bidirectional(model(), num_examples=0)
     with pytest.raises(ValueError, match="has no condition"):
         bidirectional(model(), num_examples=2, condition=np.zeros([2, 1]))
-    with pytest.raises(ValueError, match="give condition"):
+    with pytest.raises(ValueError, match="Pass condition=y"):
         bidirectional(correlated.conditional_model(), num_examples=2)
     discrete = kv.models.make("nvil", (4,), latent_size=2, hidden=[4])
     with pytest.raises(ValueError, match="real latents"):
