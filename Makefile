@@ -54,6 +54,7 @@ figures: .venv/installed
 	$(BIN)/python benchmarks/ready_made.py --epochs 40
 	$(BIN)/python benchmarks/ready_made.py --data mnist --epochs 20 --models vae iwae vamp cvae gumbel nvil
 	$(BIN)/python benchmarks/models_page.py
+	$(BIN)/python benchmarks/architecture_picture.py
 	$(BIN)/python benchmarks/pictures.py
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/served/stages.py
