@@ -246,7 +246,7 @@ def test_what_is_none_of_the_models_is_refused_before_an_epoch_is_spent():
     x = linear_gaussian.data(32)
     for monitor, message in (
         (Monitor(x, condition=3), "Monitor: the model has no condition"),
-        (Monitor(x[:, :2]), r"expected shape \(batch, 5\)"),
+        (Monitor(x[:, :2]), r"expected shape \(batch, 5\), received"),
         (Monitor(np.full_like(x, np.nan)), "nan"),
     ):
         model = healthy()

@@ -207,7 +207,7 @@ def draw(watches: dict[str, Watch], path: Path) -> None:
     panels[1, 0].set_ylabel("memory, MB")
     for row in panels:
         row[0].set_ylim(0, 1.15 * max(line.get_ydata().max() for panel in row for line in panel.lines))
-    title = f"Grey: {TIMES} times the capacity is asked for. Afterwards a server that was left alone takes turns"
+    title = f"Gray: {TIMES} times the capacity is asked for. Afterwards a server that was left alone takes turns"
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=120)
     plt.close(figure)

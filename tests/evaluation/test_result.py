@@ -79,7 +79,7 @@ def test_the_picture_is_written_whole(found, tmp_path):
     assert isinstance(found.plot(), Figure)
     assert isinstance(found.plot(tmp_path / "found.png"), Figure)
     assert (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(FileNotFoundError, match="make it first"):
+    with pytest.raises(FileNotFoundError, match="Create the folder first"):
         found.plot(tmp_path / "nowhere" / "found.png")
 
 
