@@ -185,7 +185,9 @@ class Inference(ModelAtBatch):
 
     def at(self, evidence: Any, condition: tf.Tensor | None) -> "Inference":
         """Return the inference for other rows, given their evidence and condition."""
-        path = begin_prior(self.model, condition, self.training)
+        # Only where the posterior reads it: of a VampPrior, say, it takes a pass of the encoder.
+        shared = self.model.encoder.shares_path
+        path = begin_prior(self.model, condition, self.training) if shared else None
         return dataclasses.replace(self, evidence=evidence, condition=condition, prior_path=path, rows=None)
 
 
