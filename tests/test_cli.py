@@ -159,6 +159,7 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("train --run r --likelihood parts:", "--likelihood: expected package.module:Name, received 'parts:'"),
         ("train --run r --likelihood no_module:Poisson", "--likelihood: .*no_module cannot be imported .*No module"),
         ("train --run r --prior math:Flow", "--prior: .*received 'math:Flow': math has no attribute 'Flow'"),
+        ("train --run r --prior math:gcd", "--prior: expected a class or a function, received math:gcd, which is <"),
         ("train --run r --prior mixture", "--prior: expected package.module:Name, received 'mixture'"),
         ("train --run r --objective math:pi --model iwae", "--objective: expected --model vae, received --model iwae"),
         ("train --run r --hidden 4 8 --hidden 3", "Parameter --hidden specified multiple times"),

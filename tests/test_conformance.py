@@ -21,6 +21,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
+from keras_vae.export.signatures import by_group
 from keras_vae.testing.model_checks import check_config, check_density_dtype, check_saving, check_training
 from serving import Client, Server, ServingError
 from tests.golden import COMPOSITIONS, CORE, FACTORS, Golden
@@ -101,7 +102,7 @@ def test_every_public_part_is_on_the_list():
         vae = COMPOSITIONS[name].build()
         used |= {type(part) for part in (vae.prior, vae.objective, vae.condition)}
         used.add(type(getattr(vae.objective, "estimator", None)))
-        for conditional in (vae.encoder, vae.decoder):
+        for conditional in (*getattr(vae.encoder, "links", {"z": vae.encoder}).values(), vae.decoder):
             used |= {type(conditional.network), type(conditional.family)}
     for package, base in (
         (kv.families, kv.families.Family),
@@ -239,7 +240,7 @@ def test_mixed_bfloat16_trains_with_densities_in_float32(name, binary_images):
     vae = untrained(name)
     check_training(vae, x, y)
     check_density_dtype(vae, x, y)
-    assert vae.encoder.network.compute_dtype == "bfloat16"
+    assert vae.decoder.network.compute_dtype == "bfloat16"
     assert vae.observed_family.variable_dtype == "float32"
 
 
@@ -283,12 +284,17 @@ def _compare(vae, client, x, y):
     local = {} if y is None else {"condition": y}
     generated = vae.generate(seeds, **local)
     served = client.generate(seeds=seeds, **local)
-    np.testing.assert_array_equal(served.z, generated["z"])
+    for name, z in by_group(generated["z"], "z", vae).items():
+        np.testing.assert_array_equal(served[name], z)
     np.testing.assert_allclose(served.mean, generated["mean"], **close)
-    encoded = client.encode(x, **local)
-    np.testing.assert_allclose(encoded.mean, vae.encode(x, **local)["mean"], **close)
-    np.testing.assert_allclose(encoded.scale, vae.encode(x, **local)["scale"], **close)
-    np.testing.assert_allclose(client.decode(served.z, **local), generated["mean"], **close)
+    drawn = client.generate(seeds=seeds, draws=True, **local)
+    assert set(drawn.keys()) == {*served.keys(), "draw"}
+    assert np.all(vae.observed_family.support.contains(tf.constant(drawn["draw"])))
+    encoded, locally = client.encode(x, **local), vae.encode(x, **local)
+    for output in ("mean", "scale"):
+        for name, value in by_group(locally[output], output, vae).items():
+            np.testing.assert_allclose(encoded[name], value, **close)
+    np.testing.assert_allclose(client.decode(generated["z"], **local), generated["mean"], **close)
     np.testing.assert_allclose(client.reconstruct(x, **local), vae.reconstruct(x, **local), **close)
     local_score = vae.score(x, seeds=seeds, num_samples=4, **local)
     np.testing.assert_allclose(client.score(x, seeds=seeds, **local), local_score, rtol=1e-3)
@@ -300,10 +306,12 @@ def test_samples_are_of_the_prior_and_weights_finite(name, binary_images):
     vae, x, y = fitted(name, binary_images)
     seeds = np.array([5, 6, 7])
     given = {} if y is None else {"condition": y[:3]}
-    z = vae.generate(seeds, **given)["z"].numpy()
-    assert np.all(vae.encoder.family.support.contains(tf.constant(z)))
-    alone = vae.generate(seeds[1:2], **({} if y is None else {"condition": y[1:2]}))["z"].numpy()
-    np.testing.assert_array_equal(alone[0], z[1])
+    z = by_group(vae.generate(seeds, **given)["z"], "z", vae)
+    for family, value in zip(vae.encoder.families.values(), z.values(), strict=True):
+        assert np.all(family.support.contains(value))
+    alone = by_group(vae.generate(seeds[1:2], **({} if y is None else {"condition": y[1:2]}))["z"], "z", vae)
+    for name, value in z.items():
+        np.testing.assert_array_equal(alone[name][0], value[1])
     assert np.all(np.isfinite(vae.log_weights(tf.constant(x[:3]), 4, **given)))
 
 

@@ -243,7 +243,7 @@ def test_bounded_and_binary_latents_stay_what_they_are():
         (lambda m, x: traverse(m, x[0], latents=[-1]), "indices from 0 to 1"),
         (lambda m, x: traverse(m, x[0], latents=[]), "indices from 0 to 1"),
         (lambda m, x: traverse(m, x[0], latents=2), "Pass reference="),
-        (lambda m, x: traverse(m, x[0], latents=0, reference=x), "positive integer; received 0"),
+        (lambda m, x: traverse(m, x[0], latents=0, reference=x), "positive integer, received 0"),
         (lambda m, x: traverse(m, x[0], values=[]), "finite numbers"),
         (lambda m, x: traverse(m, x[0], values=[0, np.nan]), "finite numbers"),
         (lambda m, x: interpolate(m, x[0], x[1], steps=1), "expected 2 or more"),

@@ -121,7 +121,7 @@ class Objective(kv.objectives.Objective):
     metrics = ("bound",)
 
     def bound(self, model, x, seed, condition, training):
-        inference = model.infer(x, condition, training=training)
+        inference = model.infer(x, condition=condition, training=training)
         return inference.log_weights(inference.sample(1, seed))[0]
 
     def __call__(self, model, x, seed, training=None, condition=None):
@@ -223,8 +223,8 @@ def test_a_likelihood_can_be_named_by_its_module(monkeypatch):
     assert kv.models.vae(3, likelihood="my_package_of_parts:small", hidden=[4]).decoder.family is module.small
     for name, message in (
         ("my_package_of_parts:other", "to be a Family class or object, received <class 'keras"),
-        ("my_package_of_parts:none", "expected 'package.module:Name'.*has no attribute 'none'"),
-        ("no_such_package:Own", "expected 'package.module:Name'.*No module named"),
+        ("my_package_of_parts:none", "expected package.module:Name.*has no attribute 'none'"),
+        ("no_such_package:Own", "expected package.module:Name.*No module named"),
         ("bernouli", "Unknown likelihood: .*Did you mean 'bernoulli'"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -88,7 +88,7 @@ def _imported(path: str) -> type[Family] | Family:
     try:
         found = import_object(path)
     except ValueError as error:
-        raise ValueError(f"likelihood: {error}. Check the spelling and PYTHONPATH.") from error
+        raise ValueError(f"likelihood: {error} Check PYTHONPATH as well.") from error
     if not _is_family(found):
         raise ValueError(
             f"likelihood: expected {path!r} to be a Family class or object, received {found!r}. "

@@ -164,7 +164,7 @@ def test_a_model_of_one_label_refuses_several_factors():
 
 def test_a_run_of_a_conditional_model_refuses_several_factors(shapes_dir, tmp_path):
     config = RunConfig(data="shapes", model="cvae", hidden=(8,), network="mlp")
-    with pytest.raises(ValueError, match="one label per image: expected 1, received 5 factors"):
+    with pytest.raises(ValueError, match="expected one label per image, received 5 factors"):
         Run(tmp_path / "run").train(config, 1, data_dir=str(shapes_dir))
 
 
