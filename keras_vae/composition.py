@@ -200,7 +200,7 @@ class Composition(ObjectiveTrainer):
 
     def _decoder_input(self, z: Any, condition: Any, training: bool | None = None) -> tuple[Any, tf.Tensor | None]:
         """Return the decoder's input for z, and the encoded y."""
-        by_group = self.latents.unpack(z)
+        by_group = self.latents.unpack(z, same_rows=True)
         name, value = next(iter(by_group.items()))
         encoded = self._encoded(condition, value, self.latents.shapes[name])
         if not self.latents.several:
@@ -242,7 +242,11 @@ def _check_kinds(encoder: Any, decoder: Any, prior: Any, objective: Any, conditi
     ):
         if not isinstance(part, kind):
             expected = getattr(kind, "__name__", str(kind).replace("keras_vae.", ""))
-            raise TypeError(f"VAE: {name}: expected a keras_vae {expected}, received {part!r}. Pass parts by keyword.")
+            several = name in ("encoder", "prior") and isinstance(part, dict)
+            advice = (
+                "Use keras_vae.ChainEncoder and keras_vae.priors.Chain for groups" if several else "Pass by keyword"
+            )
+            raise TypeError(f"VAE: {name}: expected a keras_vae {expected}, received {part!r}. {advice}.")
 
 
 def _check_latents(encoder: LatentEncoder, prior: Prior, condition: Condition | None) -> None:

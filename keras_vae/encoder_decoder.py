@@ -166,6 +166,26 @@ class Conditional(keras.layers.Layer):
         return cls(**{**config, **parts})
 
 
+def check_group_names(links: Any, owner: str) -> None:
+    """Check that links are a dict whose keys can name groups of latents, also in served signatures.
+
+    Raises:
+        TypeError: If they are not a dict.
+        ValueError: If a key is not a Python identifier.
+    """
+    if not isinstance(links, Mapping):
+        raise TypeError(
+            f"{owner}: links: expected a dict with one link per group, received a {type(links).__name__}. Use "
+            "{'z1': ..., 'z2': ...}."
+        )
+    for name in links:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(
+                f"{owner}: links: expected names of letters, digits and underscores, received {name!r}. Use 'z1', for "
+                "example."
+            )
+
+
 class LatentEncoder(keras.layers.Layer):
     """Base class of encoders: q of each group of latents, given x and the groups drawn before it.
 
@@ -281,6 +301,7 @@ class ChainEncoder(LatentEncoder):
 
     def __init__(self, links: Mapping[str, Encoder], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_group_names(links, "ChainEncoder")
         for name, link in links.items():
             if not isinstance(link, Encoder):
                 raise TypeError(

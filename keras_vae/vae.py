@@ -118,7 +118,7 @@ class VAE(Composition):
             `draw`, x ~ p(x|z), `[batch, *event]`.
 
         Raises:
-            ValueError: If seeds are not integers, or the condition is invalid for this model.
+            ValueError: If seeds are not `[batch]` integers, or the condition is invalid for this model.
         """
         given = [streams.for_rows(seeds, "VAE.generate")]
         self._encoded(condition, given[0])  # checks it
@@ -186,10 +186,11 @@ class VAE(Composition):
             condition: y, `[batch, ...]`; the bound is then on log p(x|y).
 
         Raises:
-            ValueError: As `encode`, and if `seeds` are not integers.
+            ValueError: As `encode`, and if `seeds` are not one integer per row.
         """
-        seeds = streams.for_rows(seeds, "VAE.score")
+        num_samples = positive_integer(num_samples, "VAE.score: num_samples")
         inference = self.infer(input_checks.checked(x, self.observed_family), condition=condition)
+        seeds = streams.for_rows(seeds, "VAE.score", rows=inference.x)
         z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
         log_weights = inference.densities(z).log_joint - log_posterior
         return tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)

@@ -26,12 +26,11 @@ _ADVICE = "Check that custom layers are deterministic functions of their inputs.
 def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: int) -> Path:
     """Write `model` to `path`, `<base path>/<version>`; see `keras_vae.VAE.export`."""
     live = signatures(model, positive_integer(score_samples, "export: score_samples"))
-    with whole_version(path) as directory:
+    with whole_version(path) as directory, _without_chatter():
         archive = keras.export.ExportArchive()
         for name, signature in live.items():
             archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
-        with _without_chatter():
-            archive.write_out(str(directory), verbose=False)
+        archive.write_out(str(directory), verbose=False)
         write_warmup(directory, Path(path).parent.name, example_requests(model, 1))
         tolerance = _TOLERANCE.get(model.compute_dtype, _LOW_PRECISION_TOLERANCE)
         verify(directory, live, example_requests(model, 3), tolerance)
@@ -40,14 +39,20 @@ def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: 
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keep TensorFlow from logging the name of the temporary directory."""
-    logger = tf.get_logger()
+    """Keep TensorFlow from logging the name of the temporary directory, and that it spells `z/z1` as `z_z1` inside."""
+    logger, other = tf.get_logger(), logging.getLogger("absl")
     level = logger.level
     logger.setLevel(max(level, logging.WARNING))
+    other.addFilter(_is_news)
     try:
         yield
     finally:
         logger.setLevel(level)
+        other.removeFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "is not a valid tf.function parameter name" not in record.getMessage()
 
 
 class ExportMismatchError(RuntimeError):

@@ -56,19 +56,21 @@ class LatentGroups:
             return {name: by_group[name] for name in self.names}
         return next(iter(by_group.values()))
 
-    def unpack(self, z: Any) -> dict[str, tf.Tensor]:
+    def unpack(self, z: Any, *, same_rows: bool = False) -> dict[str, tf.Tensor]:
         """Return the latents by group, each `[..., *latent]`.
 
         Args:
             z: A tensor for a model with one group; otherwise a dict with one tensor per group.
+            same_rows: Whether to check that the leading axes of all groups are equal. In a graph, where they may be
+                unknown, the check runs with it.
 
         Raises:
-            ValueError: If groups are missing or unknown, or a tensor's last axes differ from the group's shape.
+            ValueError: If groups are missing or unknown, or a tensor's axes are not as expected.
         """
         if not self.several:
             z = {next(iter(self.shapes)): z} if not isinstance(z, Mapping) else z
         if not isinstance(z, Mapping) or set(z) != set(self.shapes):
-            received = sorted(map(str, z)) if isinstance(z, Mapping) else f"a {type(z).__name__}"
+            received = sorted(map(str, z)) if isinstance(z, Mapping) else type(z).__name__
             raise ValueError(f"z: expected {self._described()}, received {received}. Pass one tensor per group.")
         tensors = {name: tf.convert_to_tensor(z[name]) for name in self.shapes}
         for name, value in tensors.items():
@@ -77,9 +79,27 @@ class LatentGroups:
                 which = f"z[{name!r}]" if self.several else "z"
                 expected = ", ".join(map(str, shape))
                 raise ValueError(
-                    f"{which}: expected shape (..., {expected}), received {tuple(value.shape)}. Reshape it."
+                    f"{which}: expected shape (..., {expected}), received {tuple(value.shape)}. Pass latents of "
+                    "that shape."
                 )
-        return tensors
+        return self._with_same_rows(tensors) if same_rows and self.several else tensors
+
+    def _with_same_rows(self, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        leading = {name: value.shape[: value.shape.rank - len(self.shapes[name])] for name, value in tensors.items()}
+        first, *others = leading
+        for name in others:
+            if not leading[name].is_compatible_with(leading[first]):
+                raise ValueError(
+                    f"z: expected as many rows of {name!r} as of {first!r}, {tuple(leading[first])}, received "
+                    f"{tuple(leading[name])}. Pass one row of each group per example."
+                )
+        if all(axes.is_fully_defined() for axes in leading.values()):
+            return tensors
+        counts = [tf.shape(value)[: leading[name].rank] for name, value in tensors.items()]
+        text = f"z: expected as many rows of {' as of '.join(map(repr, tensors))}; received"
+        equal = tf.reduce_all([tf.reduce_all(tf.equal(count, counts[0])) for count in counts])
+        with tf.control_dependencies([tf.debugging.Assert(equal, [text, *counts])]):
+            return {name: tf.identity(value) for name, value in tensors.items()}
 
     def flatten(self, z: Any) -> tf.Tensor:
         """Return all latents concatenated, `[..., size]`, with the groups in sorted order."""

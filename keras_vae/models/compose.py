@@ -1,6 +1,7 @@
 """Composes a model from names and numbers."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import keras
 
@@ -8,6 +9,7 @@ from keras_vae.conditions import Condition
 from keras_vae.encoder_decoder import ChainEncoder, Decoder, Encoder, LatentEncoder
 from keras_vae.families import Family, Normal
 from keras_vae.families.registry import Likelihood, as_likelihood
+from keras_vae.flows.base import read_widths
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Chain, Prior, StandardNormal
@@ -45,7 +47,7 @@ def vae(
         network: `"mlp"`, or `"conv"` for images.
         hidden: The encoder's widths (MLP, `[400, 400]`) or filters (convolutional, `[32, 64]`). The decoder has
             the same in reverse.
-        upper_hidden: The widths of the MLPs between one group of latents and the next; reversed in the prior.
+        upper_hidden: The widths of the tanh MLPs between one group of latents and the next; reversed in the prior.
         scale: Of a likelihood that has one, such as the normal: `"learned"` (its default), `"learned_per_element"`,
             `"predicted"` or a number.
         num_samples: L, Monte Carlo samples per example.
@@ -73,13 +75,19 @@ def vae(
     observed = as_likelihood(likelihood, event, scale=scale)
     encoder_network, decoder_network = _networks(network, event, hidden)
     encoder: LatentEncoder
-    if isinstance(latent_size, Sequence):
+    if not isinstance(latent_size, Integral):
+        sizes = read_widths(latent_size, "vae: latent_size")
         if posterior is not None or prior is not None:
             raise ValueError(
                 f"vae: expected no posterior and no prior for several groups of latents, latent_size={latent_size!r}, "
                 "received one. Compose a keras_vae.VAE of a ChainEncoder and a priors.Chain."
             )
-        encoder, prior = _hierarchy(encoder_network, latent_size, list(upper_hidden))
+        if len(sizes) < 2:
+            raise ValueError(
+                f"vae: latent_size: expected an integer, or two or more of them, received {latent_size!r}. Use "
+                "latent_size=20 for one group of latents."
+            )
+        encoder, prior = _hierarchy(encoder_network, sizes, list(read_widths(upper_hidden, "vae: upper_hidden")))
     else:
         encoder = Encoder(encoder_network, Normal(latent_size) if posterior is None else posterior)
     return VAE(
@@ -94,21 +102,22 @@ def vae(
 
 def _hierarchy(network: keras.Model, sizes: Sequence[int], hidden: list[int]) -> tuple[LatentEncoder, Prior]:
     """Return q(z1|x) q(z2|z1) and so on, and p(z_L) ... p(z1|z2)."""
+    # Tanh, as in the paper: scales that grow exponentially with a group's values give log-weights of 1e6 and more.
     names = [f"z{place + 1}" for place in range(len(sizes))]
-    networks = [network, *(MLP(hidden) for _ in sizes[1:])]
+    networks = [network, *(MLP(hidden, activation="tanh") for _ in sizes[1:])]
     encoders = {n: Encoder(net, Normal(size)) for n, net, size in zip(names, networks, sizes, strict=True)}
     upward: dict[str, Prior | Decoder] = {names[-1]: StandardNormal(sizes[-1])}
     for name, size in reversed(list(zip(names[:-1], sizes[:-1], strict=True))):
-        upward[name] = Decoder(MLP(hidden[::-1]), Normal(size))
+        upward[name] = Decoder(MLP(hidden[::-1], activation="tanh"), Normal(size))
     return ChainEncoder(encoders), Chain(upward)
 
 
 def _networks(name: str, event: tuple[int, ...], hidden: Sequence[int] | None) -> tuple[keras.Model, keras.Model]:
     lookup(name, dict.fromkeys(NETWORKS), "network")
     if name == "mlp":
-        units = list(hidden if hidden is not None else (400, 400))
+        units = list(read_widths(hidden, "vae: hidden") if hidden is not None else (400, 400))
         return MLP(units), MLP(units[::-1])
     if len(event) != 3:
         raise ValueError(f'network="conv": expected event_shape (height, width, channels), received {event}. Use "mlp"')
-    filters = list(hidden if hidden is not None else (32, 64))
+    filters = list(read_widths(hidden, "vae: hidden") if hidden is not None else (32, 64))
     return ConvEncoder(filters), ConvDecoder(event[:2], filters[::-1])

@@ -242,7 +242,8 @@ def make(
     Args:
         name: One of `keras_vae.models.READY_MADE`, such as `"iwae"`.
         event_shape: Shape of one x, such as `(28, 28, 1)`.
-        latent_size: The number of latents; for discrete models, of variables with ten categories each.
+        latent_size: The number of latents; for discrete models, of variables with ten categories each; for
+            `"hierarchical"`, of the first layer, and the second has half as many.
         num_samples: Samples per example; the model's own number by default.
         classes: Number of classes, for conditional models.
         examples: Training examples as the model sees them, `[n, *event]` (pixels in [0, 1], not 0 to 255), for models

@@ -49,7 +49,8 @@ def kl(kl: Any, path: str | os.PathLike[str] | None = None) -> Figure:
     """Plot the KL of each latent as bars, in descending order.
 
     Args:
-        kl: Nats, `[latents]`, as in `keras_vae.training.Monitor.history`.
+        kl: Nats, `[latents]`, as in `keras_vae.training.Monitor.history`. With several groups that is a dict: pass the
+            values of one group.
         path: File to write.
 
     Returns:
@@ -59,6 +60,11 @@ def kl(kl: Any, path: str | os.PathLike[str] | None = None) -> Figure:
         >>> [label.get_text() for label in kl([0.0, 3.1, 1.2]).axes[0].get_xticklabels()]
         ['1', '2', '0']
     """
+    if isinstance(kl, Mapping) or kl is None:
+        raise ValueError(
+            f"kl: expected the KL of each latent, [latents], received {type(kl).__name__}. Pass the values of one "
+            "group that has them."
+        )
     figure = Plot(figsize=(max(4, min(12, 0.25 * np.size(kl) + 1)), 2.8), layout="constrained")
     bars(figure.subplots(), kl)
     return finished(figure, path)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.encoder_decoder import Decoder
+from keras_vae.encoder_decoder import Decoder, check_group_names
 from keras_vae.families.support import Support
 from keras_vae.priors.base import Posterior, Prior
 
@@ -39,6 +39,7 @@ class Chain(Prior):
     """
 
     def __init__(self, links: Mapping[str, Prior | Decoder], **kwargs: Any) -> None:
+        check_group_names(links, "Chain")
         links = dict(links)
         if len(links) < 2:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Conformance checks of a model: training, saving, exporting, compiling and precision."""
 
 import contextlib
+import inspect
 import json
 import tempfile
 from collections.abc import Iterator
@@ -121,6 +122,15 @@ def check_config(part: Any) -> None:
         mine == theirs,
         f"expected {name}.get_config() to return every argument of the constructor, received {theirs:.200} after a "
         f"round trip instead of {mine:.200}. Add what is missing to get_config",
+    )
+    constructor = inspect.signature(type(part).__init__).parameters.values()
+    arguments = {argument.name for argument in constructor if argument.kind is not argument.VAR_KEYWORD} - {"self"}
+    # What is passed once, to initialize weights, lives on in the weights.
+    missing = arguments - set(part.get_config()) - {"initial"}
+    expect(
+        not missing or isinstance(part, VAE),
+        f"expected {name}.get_config() to return every argument of the constructor, received none named "
+        f"{', '.join(sorted(missing))}. Add what is missing to get_config",
     )
     shapes = [[tuple(weight.shape) for weight in getattr(one, "weights", ())] for one in (part, rebuilt)]
     expect(

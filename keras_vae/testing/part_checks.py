@@ -43,6 +43,7 @@ def check_family(family: Family, *, posterior: bool = False) -> None:
         >>> import keras_vae as kv
         >>> check_family(kv.families.Beta((4,)))
     """
+    _expect_object(family, Family)
     with step(f"check_family({type(family).__name__})"):
         x = check_density(family)
         if posterior:
@@ -67,6 +68,7 @@ def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: i
         >>> import keras_vae as kv
         >>> check_prior(kv.priors.StandardNormal(2))
     """
+    _expect_object(prior, Prior)
     family = _posterior_for(prior) if posterior is None else posterior
     with step(f"check_prior({type(prior).__name__})"):
         shape = tuple(event_shape) if isinstance(event_shape, Sequence) else (event_shape,)
@@ -197,3 +199,8 @@ def _posterior_for(prior: Prior) -> Family:
 
 def _prior_for(family: Family) -> Prior | None:
     return None if family.support.real else Learned(family)
+
+
+def _expect_object(part: Any, kind: type) -> None:
+    received = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
+    expect(isinstance(part, kind), f"expected a {kind.__name__} object, received {received}. Pass an instance")

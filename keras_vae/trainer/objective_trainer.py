@@ -238,6 +238,10 @@ class ObjectiveTrainer(keras.Model):
             keras_vae.NotFiniteError: If a loss or a gradient becomes NaN or infinite. The weights are those before the
                 step.
         """
+        if not self.compiled:
+            raise ValueError(
+                "fit: expected a compiled model, received one that is not. Call `compile()` before `fit()`."
+            )
         kwargs.update(zip(_AFTER_X_AND_Y, args, strict=False))
         validation_data = kwargs.pop("validation_data", None)
         if validation_data is not None:

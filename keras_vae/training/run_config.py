@@ -48,7 +48,7 @@ class RunConfig:
         scale: Scale of a normal likelihood: learned (its default), learned_per_element, predicted or a number.
         prior: package.module:Name, a class or function that takes the number of latents, instead of the model's prior.
         objective: package.module:Name, a class or function that takes no arguments; for --model vae.
-        latent_size: Number of latents.
+        latent_size: Number of latents; for hierarchical, of the first layer, and the second has half as many.
         network: Kind of network.
         hidden: Widths (mlp, default 400 400) or filters (conv, default 32 64) of the encoder; reversed in the decoder.
         num_samples: Monte Carlo samples per example. Default: that of the model.
@@ -81,7 +81,9 @@ class RunConfig:
     deterministic: Annotated[bool, _TRAINING] = False
 
     def __post_init__(self) -> None:
-        """Set the default likelihood of the model."""
+        """Set the default likelihood of the model; refuse an empty list of widths."""
+        if self.hidden is not None and not self.hidden:
+            raise ValueError("hidden: expected one or more positive integers, received none. Leave it out for 400 400.")
         if self.likelihood is None:
             object.__setattr__(self, "likelihood", OWN_LIKELIHOOD.get(self.model, "bernoulli"))
 

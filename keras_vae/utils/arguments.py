@@ -1,6 +1,7 @@
 """Checks of the shapes, numbers and names that users pass."""
 
 import difflib
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
@@ -86,8 +87,12 @@ RESPELLED = {
 
 
 def warn_renamed(old: str, new: str) -> None:
-    """Warn that `old` is now called `new`."""
-    warnings.warn(f"{old} is deprecated and will be removed in version 0.3. Use {new} instead.", DeprecationWarning, 3)
+    """Warn that `old` is now called `new`, at the caller's line outside this package: there Python shows it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("keras_vae."):
+        level, frame = level + 1, frame.f_back
+    message = f"{old} is deprecated and will be removed in version 0.3. Use {new} instead."
+    warnings.warn(message, DeprecationWarning, level - 1)
 
 
 def known_name(name: str, registry: Iterable[str], kind: str) -> str:
@@ -105,7 +110,7 @@ def known_name(name: str, registry: Iterable[str], kind: str) -> str:
         return name
     respelled = RESPELLED.get(name)
     if respelled in names:
-        warn_renamed(f"{kind} {name!r}", repr(respelled))
+        warn_renamed(f"{kind}: {name!r}", repr(respelled))
         return respelled
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""

@@ -29,11 +29,16 @@ def stateless(seed: Any) -> tf.Tensor:
     return tensor
 
 
-def for_rows(seeds: Any, name: str) -> tf.Tensor:
+def for_rows(seeds: Any, name: str, rows: Any = None) -> tf.Tensor:
     """Return one seed per row, `[batch]` int64.
 
+    Args:
+        seeds: Integers, `[batch]`.
+        name: The caller, for the message.
+        rows: What has one row per seed, a tensor `[batch, ...]`, or None.
+
     Raises:
-        ValueError: If `seeds` are not integers.
+        ValueError: If `seeds` are not integers, or not one per row.
 
     Example:
         >>> for_rows([1.7], "VAE.generate")
@@ -46,6 +51,17 @@ def for_rows(seeds: Any, name: str) -> tf.Tensor:
         raise ValueError(
             f"{name}: seeds: expected integers, received {tensor.dtype.name}. Use numpy.arange(8), for example."
         )
+    count = None if rows is None else rows.shape[0]
+    if not tensor.shape.is_compatible_with([count]):
+        expected = "(batch,)" if count is None else f"({count},)"
+        raise ValueError(
+            f"{name}: seeds: expected shape {expected}, received {tuple(tensor.shape)}. Pass one seed per row."
+        )
+    if rows is not None and (count is None or tensor.shape[0] is None):
+        text = f"{name}: seeds: expected one per row, received"
+        check = tf.debugging.Assert(tf.equal(tf.shape(tensor)[0], tf.shape(rows)[0]), [text, tf.shape(tensor)[0]])
+        with tf.control_dependencies([check]):
+            tensor = tf.identity(tensor)
     return tf.cast(tensor, tf.int64)
 
 

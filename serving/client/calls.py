@@ -50,7 +50,7 @@ class Outputs:
 
     def __getattr__(self, name: str) -> np.ndarray:
         if name.startswith("_") or name not in self._arrays:
-            raise AttributeError(f"unknown output {name!r}")
+            raise AttributeError(f"unknown output {name!r}: expected one of {', '.join(map(repr, self._arrays))}")
         return self._arrays[name]
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -103,7 +103,10 @@ class Calls:
 
     async def decode(self, z: Any, condition: Any, progress: bool) -> np.ndarray:
         """Decodes latents, bare or by group."""
-        inputs = {f"z/{group}": value for group, value in z.items()} if isinstance(z, Mapping) else {"z": z}
+        named = (
+            {f"z/{group.removeprefix('z/')}": value for group, value in z.items()} if isinstance(z, Mapping) else None
+        )
+        inputs = {"z": z} if named is None else named
         return await self.mean("decode", inputs, condition, progress)
 
     async def mean(self, signature: str, inputs: Mapping[str, Any], condition: Any, progress: bool) -> np.ndarray:
