@@ -110,3 +110,10 @@ def test_every_public_error_and_warning_is_exported():
         assert homes, f"{kind.__module__}.{name} is in no __all__"
         assert all(getattr(home, name) is kind for home in homes)
     assert {"NotFiniteError", "PosteriorCollapseWarning", "WorkerLostError", "ExportMismatchError"} <= set(found)
+
+
+def test_a_warning_points_at_the_callers_line():
+    for use in (lambda: kv.objectives.ELBO(estimator="reparametrised"), lambda: kv.families.GreyLevels):
+        with pytest.warns(DeprecationWarning, match="is deprecated") as found:
+            use()
+        assert [warning.filename for warning in found] == [__file__]

@@ -374,3 +374,8 @@ def test_encode_reconstruct_and_score_compile_under_xla():
             assert np.all(np.isfinite(value))
         with pytest.raises(tf.errors.InvalidArgumentError, match=r"for a Bernoulli likelihood, received\] \[0.3\]"):
             tf.function(ask)(tf.where(tf.range(5)[:, None, None, None] == 2, 0.3, x))
+
+
+def test_fit_before_compile_says_so():
+    with pytest.raises(ValueError, match="Call `compile\\(\\)` before"):
+        kv.models.vae((4,), latent_size=2, hidden=[4]).fit(np.zeros([4, 4], np.float32))

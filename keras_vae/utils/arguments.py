@@ -92,7 +92,7 @@ def warn_renamed(old: str, new: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("keras_vae."):
         level, frame = level + 1, frame.f_back
     message = f"{old} is deprecated and will be removed in version 0.3. Use {new} instead."
-    warnings.warn(message, DeprecationWarning, level - 1)
+    warnings.warn(message, DeprecationWarning, level)
 
 
 def known_name(name: str, registry: Iterable[str], kind: str) -> str:

@@ -291,7 +291,7 @@ def test_a_ladder_trains_and_serves_rows():
         ),
         (lambda: kv.ChainEncoder({"z1": kv.networks.MLP()}), "link 'z1': expected a keras_vae.Encoder"),
         (lambda: small().decode({"z1": np.zeros([1, 3])}), r"expected a dict .*'z1', 'z2', received \['z1'\]"),
-        (lambda: small().decode(np.zeros([1, 3])), "received a ndarray"),
+        (lambda: small().decode(np.zeros([1, 3])), "received ndarray"),
         (
             lambda: small().decode({"z1": np.zeros([1, 9]), "z2": np.zeros([1, 2])}),
             r"z\['z1'\]: expected shape \(\.\.\., 3\), received \(1, 9\)",
@@ -306,6 +306,47 @@ def test_a_ladder_trains_and_serves_rows():
 def test_what_does_not_fit_is_refused(make, message):
     with pytest.raises((ValueError, TypeError), match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda link: kv.ChainEncoder({"a/b": link}), "names of letters, digits and underscores, received 'a/b'"),
+        (lambda link: kv.ChainEncoder({1: link}), "names of letters.*received 1"),
+        (lambda link: kv.ChainEncoder([link]), "expected a dict with one link per group, received a list"),
+        (lambda link: kv.priors.Chain([link, link]), "expected a dict with one link per group, received a list"),
+        (lambda link: kv.models.vae(4, latent_size=[]), "two or more"),
+        (lambda link: kv.models.vae(4, latent_size=[3]), "two or more"),
+        (lambda link: kv.models.vae(4, latent_size=[3, 2], hidden=8), "hidden: expected"),
+    ],
+)
+def test_names_and_sizes_of_groups_are_checked_when_the_model_is_built(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(kv.Encoder(kv.networks.MLP([4]), kv.families.Normal(2)))
+
+
+def test_groups_and_seeds_have_equal_rows(tmp_path):
+    vae = small()
+    z1, z2 = np.zeros([3, 3], np.float32), np.zeros([1, 2], np.float32)
+    with pytest.raises(ValueError, match="expected as many rows of 'z2' as of 'z1'"):
+        vae.decode({"z1": z1, "z2": z2})
+    with pytest.raises(ValueError, match=r"VAE.score: seeds: expected shape \(4,\), received \(1,\)"):
+        vae.score(binary(4), seeds=[1])
+    with pytest.raises(ValueError, match=r"VAE.generate: seeds: expected shape \(batch,\), received \(\)"):
+        vae.generate(3)
+    vae.export(tmp_path / "1", score_samples=2)
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many rows"):
+        served["decode"](**{"z/z1": tf.constant(z1), "z/z2": tf.constant(z2)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="one per row"):
+        served["score"](x=tf.constant(binary(4)), seed=tf.constant([1], tf.int64))
+
+
+def test_log_weights_of_a_ready_made_hierarchy_have_light_tails():
+    """With scales that grow exponentially with z2, an untrained model's log-weights reached 1e6 and more."""
+    keras.utils.set_random_seed(2)
+    vae = kv.models.vae((6,), latent_size=[4, 3], hidden=[8], upper_hidden=[8], seed=1)
+    assert np.min(vae.log_weights(binary(64), 50)) > -1e3
 
 
 def test_flattening_goes_there_and_back():
