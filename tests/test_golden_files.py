@@ -83,7 +83,10 @@ def test_a_stored_saved_model_answers_as_it_did(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::keras_vae.training.PosteriorCollapseWarning")
-@pytest.mark.parametrize("name", RUNS)
+# One of them by default, the others in `make stress`.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.stress] if name != RUNS[0] else []) for name in RUNS]
+)
 def test_a_stored_run_goes_on_where_it_stopped(name, tmp_path, capsys):
     shutil.copytree(figures.RUNS, tmp_path, dirs_exist_ok=True)
     stored = json.loads((figures.RUNS / f"{name}-resumed.json").read_text())

@@ -19,7 +19,10 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 EXAMPLES = {"likelihood": BLOCKS[0] + BLOCKS[1], "prior": BLOCKS[2], "objective": BLOCKS[3]}
 
 
-@pytest.mark.parametrize("part", EXAMPLES)
+# A minute each: the likelihood by default, the others in `make stress`.
+@pytest.mark.parametrize(
+    "part", [pytest.param(p, marks=[] if p == "likelihood" else [pytest.mark.stress]) for p in EXAMPLES]
+)
 def test_the_page_runs(part):
     assert len(BLOCKS) == 4
     exec(EXAMPLES[part], {})
