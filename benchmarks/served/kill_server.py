@@ -23,11 +23,11 @@ from types import TracebackType
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from keras_vae.files import whole
 from tqdm import tqdm
 
 import keras_vae as kv
 import serving
+from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 

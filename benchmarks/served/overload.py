@@ -35,8 +35,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
-from keras_vae.files import whole
 from tqdm import tqdm
+
+from keras_vae.utils.files import whole
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 

@@ -32,11 +32,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import matplotlib.pyplot as plt
 import numpy as np
 from hypothesis import strategies as st
-from keras_vae.files import whole
 from tqdm import tqdm
 
 import keras_vae as kv
 import serving
+from keras_vae.utils.files import whole
 
 HERE = Path(__file__).parents[1]
 sys.path.insert(0, str(HERE.parent / "tests" / "serving"))  # whose requests are sent here, too

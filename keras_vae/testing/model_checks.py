@@ -111,6 +111,9 @@ def check_density_dtype(vae: VAE, x: np.ndarray, y: np.ndarray | None = None) ->
     )
 
 
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
 def check_config(part: Any) -> None:
     """Expect a part or a model to be the same after a round trip through its config in JSON."""
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(part)))
@@ -124,7 +127,7 @@ def check_config(part: Any) -> None:
         f"round trip instead of {mine:.200}. Add what is missing to get_config",
     )
     constructor = inspect.signature(type(part).__init__).parameters.values()
-    arguments = {argument.name for argument in constructor if argument.kind is not argument.VAR_KEYWORD} - {"self"}
+    arguments = {argument.name for argument in constructor if argument.kind in _NAMED} - {"self"}
     # What is passed once, to initialize weights, lives on in the weights.
     missing = arguments - set(part.get_config()) - {"initial"}
     expect(

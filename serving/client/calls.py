@@ -49,7 +49,9 @@ class Outputs:
         return self._arrays[name]
 
     def __getattr__(self, name: str) -> np.ndarray:
-        if name.startswith("_") or name not in self._arrays:
+        if name.startswith("_"):  # before the arrays are there, as while unpickling
+            raise AttributeError(name)
+        if name not in self._arrays:
             raise AttributeError(f"unknown output {name!r}: expected one of {', '.join(map(repr, self._arrays))}")
         return self._arrays[name]
 
