@@ -51,7 +51,7 @@ def test_replicates_have_the_moments_of_the_data(kind):
 
 @pytest.mark.parametrize("by", [0.0, 0.3])
 def test_hidden_values_are_filled_in_by_their_exact_mean(by):
-    """Whatever the proposal: q(z1|x) is moved by a third, and Metropolis puts that right."""
+    """For any proposal: q(z1|x) is moved by a third, and Metropolis corrects for it."""
     vae, marginal = shifted(by, "z1")
     x = data(marginal, 30)
     hidden = np.array([True, False, False, True])

@@ -8,7 +8,7 @@ import serving
 
 
 class Conditional(tf.Module):
-    """Answers with what it was told."""
+    """Answers with what it was conditional."""
 
     @tf.function(
         input_signature=[
@@ -30,7 +30,7 @@ class Conditional(tf.Module):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def conditional(tmp_path_factory):
     base = tmp_path_factory.mktemp("conditional")
     module = Conditional()
     tf.saved_model.save(module, str(base / "1"), {"generate": module.generate, "encode": module.encode})
@@ -42,13 +42,13 @@ def told(tmp_path_factory):
         yield client
 
 
-def test_one_condition_for_all_or_one_for_each(told):
-    assert told.generate(n=3, condition=7).mean.tolist() == [7, 7, 7]
-    assert told.generate(n=3, condition=[1, 2, 3]).mean.tolist() == [1, 2, 3]
-    assert told.generate(seeds=[5], condition=[4]).mean.tolist() == [4]
+def test_one_condition_for_all_or_one_for_each(conditional):
+    assert conditional.generate(n=3, condition=7).mean.tolist() == [7, 7, 7]
+    assert conditional.generate(n=3, condition=[1, 2, 3]).mean.tolist() == [1, 2, 3]
+    assert conditional.generate(seeds=[5], condition=[4]).mean.tolist() == [4]
     x = np.zeros([2, 2])
-    assert told.encode(x, condition=[1, 2, 3]).mean.tolist() == [[1, 2, 3]] * 2
-    assert told.encode(x, condition=[[1, 2, 3], [4, 5, 6]]).mean.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert conditional.encode(x, condition=[1, 2, 3]).mean.tolist() == [[1, 2, 3]] * 2
+    assert conditional.encode(x, condition=[[1, 2, 3], [4, 5, 6]]).mean.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,6 @@ def test_one_condition_for_all_or_one_for_each(told):
         (lambda c: c.predict("generate", {"seed": [1], "condition": "seven"}), "expected shape"),
     ],
 )
-def test_other_conditions_are_refused_before_they_are_sent(told, call, message):
+def test_other_conditions_are_refused_before_they_are_sent(conditional, call, message):
     with pytest.raises(ValueError, match=message):
-        call(told)
+        call(conditional)
