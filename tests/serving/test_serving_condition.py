@@ -8,7 +8,7 @@ import serving
 
 
 class Conditional(tf.Module):
-    """Answers with what it was conditional."""
+    """Answers with the condition it received."""
 
     @tf.function(
         input_signature=[
