@@ -19,7 +19,7 @@ def test_readme_code_runs(tmp_path, monkeypatch):
     assert (tmp_path / "vae.keras").exists()
     assert (tmp_path / "samples.png").exists()
     exec(conditional.replace("epochs=60", "epochs=1"), {"kv": names["kv"]})
-    few = {"kv": names["kv"], "train": names["train"].take(3), "x": next(iter(names["test"]))}
+    few = {"kv": names["kv"], "train": names["train"].take(3), "test": names["test"]}
     exec(groups.replace("epochs=60", "epochs=1"), few)
     assert {name: value.shape for name, value in few["z"].items()} == {"z1": (100, 100), "z2": (100, 50)}
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
