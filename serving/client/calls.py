@@ -1,6 +1,7 @@
 """What a client's methods do, written once for the blocking and the asynchronous client."""
 
 import operator
+import re
 import warnings
 from collections.abc import AsyncGenerator, Iterator, KeysView, Mapping, Sequence
 from contextlib import aclosing
@@ -20,6 +21,9 @@ from serving.client.specs import SignatureSpec, format_array
 
 _SEEDS = np.iinfo(np.int64)
 _ALL_ROWS = [slice(None)]
+
+# TensorFlow Serving's words if a request is larger than max_batch_size; the metadata does not have the number.
+_TOO_MANY_ROWS = re.compile(r"larger than maximum input batch size (\d+)")
 
 # How often a divided call is started because its version was retired; versions do not change that fast.
 _MOST_ATTEMPTS = 5
@@ -91,6 +95,7 @@ class Calls:
             raise ValueError(f"max_message_bytes: expected a positive number of bytes, received {max_message_bytes}.")
         self.connection = connection
         self._max_message_bytes = max_message_bytes
+        self._max_rows: int | None = None  # the server's, once it has refused a request for having more
         self._known: tuple[dict[str, SignatureSpec], int | None] | None = None
 
     async def generate(self, seeds: npt.ArrayLike, *, condition: Any, draws: bool, progress: bool) -> Outputs:
@@ -144,6 +149,9 @@ class Calls:
             except NotByRowsError:
                 plan = plan._replace(parts=_ALL_ROWS)
                 return _joined([answer async for answer in self._answers(signature, plan, progress)])
+            except ServingError as error:
+                if not self._learn_max_rows(error):
+                    raise
 
     async def stream(
         self,
@@ -154,10 +162,18 @@ class Calls:
         progress: bool,
     ) -> AsyncGenerator[dict[str, np.ndarray], None]:
         """Runs a signature in parts and yields their answers in order."""
-        plan = await self._plan(signature, inputs, outputs or (), condition)
-        async with aclosing(self._answers(signature, plan, progress)) as parts:
-            async for answer in parts:
-                yield _joined([answer])
+        yielded = False
+        while True:
+            plan = await self._plan(signature, inputs, outputs or (), condition)
+            try:
+                async with aclosing(self._answers(signature, plan, progress)) as parts:
+                    async for answer in parts:
+                        yielded = True
+                        yield _joined([answer])
+                return
+            except ServingError as error:
+                if yielded or not self._learn_max_rows(error):
+                    raise
 
     async def metadata(self) -> dict[str, SignatureSpec]:
         """Asks for the inputs and outputs of the model's signatures."""
@@ -194,7 +210,8 @@ class Calls:
         outputs: Sequence[str],
         spec: SignatureSpec,
     ) -> _Plan:
-        parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, self._max_message_bytes)
+        limit, max_rows = self._max_message_bytes, self._max_rows
+        parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, limit, max_rows)
         return _Plan(arrays, outputs, parts, spec.takes())
 
     async def _answers(self, signature: str, plan: _Plan, progress: bool) -> AsyncGenerator[Answer, None]:
@@ -218,6 +235,14 @@ class Calls:
             except ServingError:
                 self._known = None  # the request may have been refused because the model has changed
                 raise
+
+    def _learn_max_rows(self, error: ServingError) -> bool:
+        """Returns whether a server that batches refused a request for its number of rows, and stores its limit."""
+        refused = _TOO_MANY_ROWS.search(error.details)
+        if refused is None or self._max_rows is not None and int(refused[1]) >= self._max_rows:
+            return False
+        self._max_rows = int(refused[1])
+        return True
 
     def _compare_version(self, answer: Answer) -> None:
         known = self._known

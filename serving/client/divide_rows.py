@@ -1,4 +1,4 @@
-"""Divides a large call into parts of rows whose requests and answers stay below a size limit."""
+"""Divides a large call into parts of rows that stay below a limit of bytes, and of rows if the server has one."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,7 @@ def divide_rows(
     target: Target,
     name: str,
     limit: int,
+    max_rows: int | None = None,
 ) -> list[slice]:
     """Divides a call's rows so that each part's request and answer are below a limit.
 
@@ -35,6 +36,7 @@ def divide_rows(
         target: The model.
         name: The signature's name.
         limit: The most bytes in a message.
+        max_rows: The most rows in a request, if the server batches requests.
 
     Returns:
         The rows of each part, in order; a single part with all rows if the call is small enough or cannot be divided,
@@ -57,7 +59,7 @@ def divide_rows(
     parts = []
     start = 0
     while start < rows:
-        stop = min(_reach(sent, start, room), _reach(answered, start, room_back))
+        stop = min(_reach(sent, start, room), _reach(answered, start, room_back), start + (max_rows or rows))
         parts.append(slice(start, stop))
         start = stop
     return parts

@@ -1,5 +1,6 @@
 """Dynamic batching: rows of several clients in one batch, and what is refused."""
 
+import asyncio
 from concurrent import futures
 
 import grpc
@@ -106,6 +107,29 @@ def test_refused_in_tensorflow_servings_words(stubs):
         INVALID,
         "Task size 9 is larger than maximum input batch size 8",
     )
+
+
+def test_clients_send_no_more_rows_than_a_batch_takes(server):
+    target = f"127.0.0.1:{server.port}"
+    seeds = np.arange(30)
+    with serving.Client(target, model="vae", timeout=60) as client:
+        # The first refusal tells the limit; a call of 8 rows is a single request.
+        alone = np.concatenate([client.generate(seeds[start : start + 8]).mean for start in range(0, 30, 8)])
+        np.testing.assert_allclose(client.generate(n=30).mean, alone, rtol=1e-6)
+        before = sum(server.models.batch_sizes()["vae"].values())
+        assert client.generate(n=24).mean.shape[0] == 24
+        assert sum(server.models.batch_sizes()["vae"].values()) - before == 3
+        parts = client.stream("generate", {"seed": seeds})
+        assert [len(part["mean"]) for part in parts] == [8, 8, 8, 6]
+    with serving.Client(target, model="vae", timeout=60) as client:
+        parts = client.stream("generate", {"seed": seeds})  # a stream that learns the limit itself
+        np.testing.assert_allclose(np.concatenate([part["mean"] for part in parts]), alone, rtol=1e-6)
+
+    async def generate():
+        async with serving.AsyncClient(target, model="vae", timeout=60) as client:
+            return await client.generate(n=30)
+
+    np.testing.assert_allclose(asyncio.run(generate()).mean, alone, rtol=1e-6)
 
 
 def test_what_is_no_batch_runs_alone(stubs):

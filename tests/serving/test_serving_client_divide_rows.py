@@ -140,3 +140,10 @@ def test_what_cannot_be_cut_stays_whole(arrays, outputs, wanted):
 
 def test_an_output_without_rows_that_is_not_wanted_does_not_matter():
     assert len(_divide_rows({"x": ROWS}, BY_ROW | {"count": _spec("int32")}, 100, ["y"])) == 50
+
+
+def test_parts_have_at_most_the_rows_that_the_server_takes():
+    x = np.zeros([10, 1], np.float32)
+    signature = SignatureSpec({"x": _spec("float32", None, 1)}, {"y": _spec("float32", None, 1)})
+    parts = divide_rows({"x": x}, signature, (), TARGET, "signature", 10_000, 4)
+    assert parts == [slice(0, 4), slice(4, 8), slice(8, 10)]
