@@ -239,7 +239,7 @@ class Calls:
     def _learn_max_rows(self, error: ServingError) -> bool:
         """Returns whether a server that batches refused a request for its number of rows, and stores its limit."""
         refused = _TOO_MANY_ROWS.search(error.details)
-        if refused is None or self._max_rows is not None and int(refused[1]) >= self._max_rows:
+        if refused is None or (self._max_rows is not None and int(refused[1]) >= self._max_rows):
             return False
         self._max_rows = int(refused[1])
         return True

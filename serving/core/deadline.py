@@ -8,6 +8,9 @@ from tensorflow.python.eager.cancellation import CancellationManager
 
 from serving.core.errors import RequestError
 
+# Seconds. At the deadline the client ends the call, by its own clock, which may be a little ahead.
+_CLOCK_SLACK = 0.02
+
 
 class Deadline:
     """Ends a request's work when its time is up or its client has gone.
@@ -43,7 +46,7 @@ class Deadline:
 
     def error(self) -> RequestError:
         """Returns the error for work that was stopped."""
-        if self.at is not None and time.monotonic() >= self.at:
+        if self.at is not None and time.monotonic() >= self.at - _CLOCK_SLACK:
             return RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
         return RequestError(grpc.StatusCode.CANCELLED, "Cancelled")
 

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2
 
 from serving.core.methods import Methods
 from serving.core.metrics import Observer
-from serving.grpc_api.elastic_pool import ElasticPool
+from serving.grpc_api.handlers import CallThreads
 from serving.grpc_api.services import MODEL_SERVICE, PREDICTION_SERVICE, model_service, prediction_service
 from serving.grpc_api.standard_services import HEALTH_SERVICE, HealthService, reflection_handler
 from serving.wire.protocol import MAX_MESSAGE_BYTES
@@ -56,7 +56,7 @@ class GrpcEndpoint:
                 be open; those beyond end with RESOURCE_EXHAUSTED.
             options: Further arguments of the gRPC channel.
         """
-        self._threads = ElasticPool(core=core_threads, most=max_threads)
+        self._threads = CallThreads(core=core_threads, most=max_threads, observe=observe)
         self._server = grpc.server(
             self._threads,
             options=list((_OPTIONS | dict(options)).items()),

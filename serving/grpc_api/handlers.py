@@ -1,7 +1,9 @@
-"""gRPC handlers that always end with a status, made of methods from a request to a response."""
+"""gRPC handlers that always end with a status, and their threads, which also count calls that no handler has seen."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 import grpc
@@ -10,11 +12,61 @@ from google.protobuf.message import DecodeError
 from serving.core.deadline import Deadline
 from serving.core.errors import RequestError, status_of
 from serving.core.metrics import Observer
+from serving.grpc_api.elastic_pool import ElasticPool
 
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
 _MAX_DETAILS_BYTES = 2000
 # Stands for a request whose bytes cannot be parsed. TensorFlow Serving's gRPC answers INTERNAL, too.
 UNPARSED = object()
+
+_current = threading.local()
+
+
+class CallThreads(ElasticPool):
+    """The threads of gRPC calls, which count the calls that end before their handler begins.
+
+    While calls wait for a thread, deadlines pass and clients leave. gRPC drops such a call when its turn comes, without
+    a call of the handler, so without this an overloaded server would report no errors at all.
+    """
+
+    def __init__(self, *, core: int, most: int, observe: Observer) -> None:
+        """Starts the first threads.
+
+        Args:
+            core: The number of threads that always run.
+            most: The most threads, including those added while others are stuck.
+            observe: Called for each such call, with method `unknown`.
+        """
+        super().__init__(core=core, most=most)
+        self._observe = observe
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future:
+        """Runs a call on one of the threads.
+
+        Raises:
+            RuntimeError: If the pool is shut down.
+        """
+        begun = time.perf_counter()
+
+        def run() -> None:
+            _current.handled = False
+            fn(*args, **kwargs)
+            if not _current.handled:
+                self._observe("unknown", None, _reason(args), time.perf_counter() - begun)
+
+        return super().submit(run)
+
+
+def mark_handled() -> None:
+    """Notes that the current thread's call has reached its handler, which each handler does first."""
+    _current.handled = True
+
+
+def _reason(args: tuple[Any, ...]) -> grpc.StatusCode:
+    # gRPC's own record of the call, whose place among the arguments is not documented.
+    deadlines = [event.call_details.deadline for event in args if hasattr(event, "call_details")]
+    passed = any(deadline is not None and deadline <= time.time() for deadline in deadlines)
+    return grpc.StatusCode.DEADLINE_EXCEEDED if passed else grpc.StatusCode.CANCELLED
 
 
 def unary(
@@ -38,6 +90,7 @@ def unary(
     """
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        mark_handled()
         begun = time.perf_counter()
         code, details, response = grpc.StatusCode.OK, "", None
         try:

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from serving.core.deadline import Deadline
 from serving.core.errors import not_found
-from serving.grpc_api.handlers import UNPARSED, parser, unary, unparsed
+from serving.grpc_api.handlers import UNPARSED, mark_handled, parser, unary, unparsed
 
 HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -89,6 +89,7 @@ class HealthService:
         return health_pb2.HealthCheckResponse(status=status)
 
     def _watch(self, request: Any, context: grpc.ServicerContext, send: Callable[[Any], object]) -> None:
+        mark_handled()
         if request is UNPARSED:
             error = unparsed(health_pb2.HealthCheckRequest)
             context.abort(error.code, error.details)

@@ -82,9 +82,12 @@ def test_watchers_and_reflection_take_no_thread_from_requests(base_path):
 def test_a_passed_deadline_stops_the_work(base_path, tmp_path):
     with serving.Server(model_name="vae", model_base_path=base_path, port=0) as server:
         stubs = Stubs(server.port)
-        with pytest.raises(grpc.RpcError) as caught:
-            stubs.predict(waiting_request(tmp_path), timeout=1)
-        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        for timeout in (1, 4, 16, 64):
+            with pytest.raises(grpc.RpcError) as caught:
+                stubs.predict(waiting_request(tmp_path), timeout=timeout)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            if (tmp_path / "begun").exists():  # or else the deadline passed before the model began: a busy machine
+                break
         # The file `go` never comes: only the deadline can have ended the loop on the server.
         wait_for(lambda: b'status="DEADLINE_EXCEEDED"' in server.metrics.render()[0])
         (tmp_path / "begun").unlink()
@@ -92,6 +95,33 @@ def test_a_passed_deadline_stops_the_work(base_path, tmp_path):
         wait_for((tmp_path / "begun").exists)
         call.cancel()
         wait_for(lambda: b'status="CANCELLED"' in server.metrics.render()[0])
+
+
+def test_calls_that_expire_before_their_handler_begins_are_counted(base_path, tmp_path):
+    with serving.Server(model_name="vae", model_base_path=base_path, port=0, max_threads=1) as server:
+        stubs = Stubs(server.port)
+        holding = stubs.predict.future(waiting_request(tmp_path))
+        wait_for((tmp_path / "begun").exists)
+        # The only thread is held.
+        expired = [stubs.predict.future(predict_request("encode", x=X), timeout=0.5) for _ in range(2)]
+        left = stubs.predict.future(predict_request("encode", x=X))
+        assert {call.code() for call in expired} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        left.cancel()
+        (tmp_path / "go").touch()
+        assert holding.result(timeout=60).outputs
+
+        def counted(status):
+            label = f'{{model_name="unknown",signature_name="unknown",status="{status}"}}'
+            lines = server.metrics.render()[0].decode().splitlines()
+            return [
+                float(line.split()[-1])
+                for line in lines
+                if line.startswith(f":tensorflow:serving:request_count{label}")
+            ]
+
+        wait_for(lambda: counted("DEADLINE_EXCEEDED") == [2.0])
+        wait_for(lambda: counted("CANCELLED") == [1.0])
+        assert stubs.predict(predict_request("encode", x=X), timeout=60).outputs
 
 
 def test_calls_beyond_the_limit_are_refused(base_path, tmp_path):
