@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 import numpy as np
 import numpy.typing as npt
 
+from serving.client.arguments import Arguments
 from serving.client.async_transport import AsyncTransport
 from serving.client.calls import Calls, Outputs, seeds_to_send
 from serving.client.connection import Connection, Target
@@ -55,11 +56,17 @@ class AsyncClient:
                 gRPC server and client accepts.
 
         Raises:
-            ValueError: If both `version` and `version_label` are given, or `max_message_bytes` is not positive.
+            ValueError: If the address is not one, `timeout` or `max_message_bytes` is not positive, or both `version`
+                and `version_label` are given.
         """
+        self._arguments = Arguments(address, model, version, version_label, timeout, credentials, max_message_bytes)
+        self._arguments.check()
         self._transport = AsyncTransport(address, credentials)
         connection = Connection(self._transport, Target.of(model, version, version_label), timeout)
         self._calls = Calls(connection, max_message_bytes)
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return self._arguments.rebuild(type(self))
 
     async def generate(
         self,

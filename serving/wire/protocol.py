@@ -1,5 +1,6 @@
-"""What server and client share other than tensors: names in messages, size limits, and the notation of shapes."""
+"""What server and client share other than tensors: names in messages, size limits, and how shapes and errors read."""
 
+import re
 from collections.abc import Iterable
 
 # The one metadata field that can be asked for, and the signature meant by an empty name.
@@ -11,6 +12,19 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 # One value may stand for a whole tensor in a message. Such a tensor may not be larger than one sent in full, or a
 # request of thirty bytes could claim all the memory there is.
 MAX_FILLED_TENSOR_BYTES = MAX_MESSAGE_BYTES
+
+# What TensorFlow appends to a kernel's message: `\n\t [[{{function_node f}}{{node Reshape}}]]`, once per level.
+_NODES = re.compile(r"\s*\[\[\{\{[^\n]*\}\}\]\]")
+
+
+def without_nodes(details: str) -> str:
+    r"""Returns an error message without the names of graph nodes, which mean nothing to a client.
+
+    Example:
+        >>> without_nodes("indices[0] = 9 is not in [0, 2)\n\t [[{{node GatherV2}}]]")
+        'indices[0] = 9 is not in [0, 2)'
+    """
+    return _NODES.sub("", details)
 
 
 def format_shape(shape: Iterable[int | None] | None) -> str:
