@@ -22,10 +22,6 @@ RUNS = sorted(path.parent.name for path in figures.RUNS.glob("*/config.json"))
 CLOSE, CLOSE_IN_BFLOAT16 = 1e-5, 1e-2
 
 
-def _load(name, **arguments):
-    return keras.saving.load_model(figures.HERE / f"{name}.keras", **arguments)
-
-
 def _compare(found, stored, tolerance=CLOSE):
     assert set(found) == set(stored)
     for name, value in stored.items():
@@ -34,7 +30,7 @@ def _compare(found, stored, tolerance=CLOSE):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stored_model_gives_the_figures_it_gave(name):
-    vae = _load(name)
+    vae = keras.saving.load_model(figures.HERE / f"{name}.keras")
     stored = figures.read(figures.HERE / f"{name}.npz")
     asked = {key: stored.pop(key) for key in ("x", "y", "z") if key in stored}
     assert stored["iterations"] == 8
@@ -43,7 +39,7 @@ def test_a_stored_model_gives_the_figures_it_gave(name):
 
 
 def test_every_public_part_is_in_a_stored_model():
-    used = set().union(*(figures.parts(_load(name, compile=False)) for name in MODELS))
+    used = set().union(*(figures.parts(figures.HERE / f"{name}.keras") for name in MODELS))
     for package, base in (
         (kv, keras.layers.Layer),
         (kv.families, kv.families.Family),

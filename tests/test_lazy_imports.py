@@ -62,9 +62,10 @@ def test_importing_the_package_imports_no_tensorflow():
     "imports",
     [
         "import keras, keras_vae",
-        "import keras_vae, keras",
-        "import keras; from keras_vae.vae import VAE",
-        "from keras_vae.families import Normal; import keras",
+        # A process each, so these in `make stress`.
+        pytest.param("import keras_vae, keras", marks=pytest.mark.stress),
+        pytest.param("import keras; from keras_vae.vae import VAE", marks=pytest.mark.stress),
+        pytest.param("from keras_vae.families import Normal; import keras", marks=pytest.mark.stress),
     ],
 )
 def test_keras_finds_every_class_in_a_fresh_process(files, imports, tmp_path):

@@ -4,6 +4,8 @@ The keys are those of the stored `.npz` files and stay as they are; the calls fo
 """
 
 import contextlib
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +73,10 @@ def resume(runs: Path, name: str) -> list[dict[str, float]]:
         return kv.training.read_history(run.history_path)
 
 
-def parts(vae: kv.VAE) -> set[type]:
-    """Return the classes of all objects in the model's configuration."""
-    names = _registered_names(keras.saving.serialize_keras_object(vae))
+def parts(path: Path) -> set[type]:
+    """Return the classes of all objects in the configuration of a model's file."""
+    with zipfile.ZipFile(path) as file:
+        names = _registered_names(json.loads(file.read("config.json")))
     return {keras.saving.get_registered_object(name) for name in names} - {None}
 
 
