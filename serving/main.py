@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> 
 def _serve(flags: argparse.Namespace, signals: list[int]) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("serving").setLevel(flags.log_level.upper())
+    # TensorFlow warns of inputs such as `z/z1`. Requests give inputs by these names all the same.
+    logging.getLogger("absl").addFilter(lambda record: "tf.function parameter name" not in record.getMessage())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would report a port in use with a message of its own
     give_back_freed_memory()

@@ -8,7 +8,23 @@ from keras_vae.models import READY_MADE
 from keras_vae.models.catalog import CATALOG, OWN_LIKELIHOOD
 
 
-@pytest.mark.parametrize("name", READY_MADE)
+# Of each kind one, the others in `make stress`: each is built, which takes seconds.
+_BY_DEFAULT = {
+    "vae",
+    "factor-analysis",
+    "hierarchical",
+    "cvae",
+    "vamp",
+    "gumbel",
+    "nvil",
+    "continuous-bernoulli",
+    "iaf",
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in _BY_DEFAULT else [pytest.mark.stress]) for n in READY_MADE]
+)
 def test_every_ready_made_model_trains_measures_and_samples(name, binary_images):
     own = name in OWN_LIKELIHOOD
     x = 0.1 + 0.8 * binary_images if own else binary_images
@@ -21,6 +37,10 @@ def test_every_ready_made_model_trains_measures_and_samples(name, binary_images)
     few = x[:4] if y is None else (x[:4], y[:4])
     assert np.isfinite(kv.evaluation.log_likelihood(vae, few, num_samples=10, verbose=False).mean)
     assert vae.sample(2, seed=0, condition=None if y is None else 1).shape == (2, 8, 8, 1)
+
+
+def test_those_tried_by_default_exist():
+    assert set(READY_MADE) >= _BY_DEFAULT
 
 
 def test_all_have_a_paper_and_a_sentence():

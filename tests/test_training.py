@@ -67,7 +67,7 @@ class _InterruptIn(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.stress), 1])
 def test_ctrl_c_leaves_a_usable_model_and_the_run_goes_on(digits, tmp_path, monkeypatch, epoch):
     run = Run(tmp_path / "run")
     callbacks = Run._callbacks
