@@ -7,7 +7,6 @@ import keras_vae as kv
 from keras_vae.models import READY_MADE
 from keras_vae.models.catalog import CATALOG, OWN_LIKELIHOOD
 
-
 # Of each kind one, the others in `make stress`: each is built, which takes seconds.
 _BY_DEFAULT = {
     "vae",
