@@ -19,7 +19,7 @@ from keras_vae.trainer.packed_input import packed_batches, unpacks_first
 from keras_vae.trainer.weight_update import Update
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import seed_number
+from keras_vae.utils.arguments import only_accepted, seed_number
 
 
 class Meters:
@@ -37,9 +37,14 @@ class Meters:
         self.batches = keras.metrics.Sum(name="batches")
 
     def update(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> None:
-        """Count a batch, and add its per-example terms, `[batch]`, with their weights, `[batch]`."""
+        """Count a batch, and add its per-example terms, `[batch]`, with their weights, `[batch]`.
+
+        The loss contains its weights: as in Keras, its mean is over examples, and that of the other terms is weighted.
+        """
         self.batches.update_state(1.0)
-        for mean in self.means:
+        loss, *others = self.means
+        loss.update_state(terms[loss.name], sample_weight=None if weight is None else replicas.present(weight))
+        for mean in others:
             mean.update_state(terms[mean.name], sample_weight=weight)
 
     def reset(self) -> None:
@@ -164,12 +169,16 @@ class ObjectiveTrainer(keras.Model):
         states = [variable for variable in self.non_trainable_weights if variable is not self._steps]
         before = [tf.identity(variable) for variable in states]
         with tf.GradientTape() as tape:
-            terms = self._terms(x, y, seed, training=True)
-            loss = _share_of_mean(terms["loss"], weight)
+            terms = self._terms(x, y, seed, training=True, weight=weight)
+            count = _global_count(terms["loss"], weight)
+            # This replica's share of the mean over the global batch, since gradients are summed over replicas.
+            loss = tf.math.divide_no_nan(tf.reduce_sum(terms["loss"]), count)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, self.trainable_variables)
         batch = self._meters.batches.total + 1.0
         sound = self._soundness.check(loss, terms, gradients, batch)
+        if weight is not None:  # a batch whose weights are all 0 is no step
+            sound = tf.logical_and(sound, count > 0)
         self._update_weights(gradients, sound)
         self._steps.assign_add(tf.cast(sound, tf.int64))
         for variable, value in zip(states, before, strict=True):
@@ -181,7 +190,7 @@ class ObjectiveTrainer(keras.Model):
         x, y, weight = self._unpack(data)
         # The number of batches since the last reset: noise differs between batches, and repeats in the next evaluation.
         seed = streams.fold(self.seed, streams.TEST, self._meters.batches.total)
-        return self._report(self._terms(x, y, seed, training=False), weight)
+        return self._report(self._terms(x, y, seed, training=False, weight=weight), weight)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """Return the mean reconstruction of a batch of x, or of (x, y) for a conditional model."""
@@ -197,10 +206,32 @@ class ObjectiveTrainer(keras.Model):
             None if weight is None else tf.cast(weight, dtype),
         )
 
-    def _terms(self, x: tf.Tensor, y: Any, seed: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        terms = self.objective(self, x, seed=seed, training=training, condition=y)
-        penalties = self.losses  # from the networks' regularizers: part of the loss, but not of the bound
-        return {**terms, "loss": terms["loss"] + tf.add_n(penalties)} if penalties else terms
+    def _terms(
+        self, x: tf.Tensor, y: Any, seed: tf.Tensor, training: bool, weight: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Return the objective's terms; `loss` also has its weights and penalties, and its sum is what is minimized."""
+        given = only_accepted(self.objective.__call__, sample_weight=weight)
+        with self._inside_call():
+            terms = self.objective(self, x, seed=seed, training=training, condition=y, **given)
+            # From `add_loss` and regularizers: part of the loss, but not of the bound, and without weights.
+            penalties = self.losses
+        loss = terms["loss"]
+        penalty = tf.add_n([tf.cast(tf.reduce_sum(part), loss.dtype) for part in penalties]) if penalties else None
+        if weight is not None:
+            present = replicas.present(weight)
+            terms = {name: tf.math.multiply_no_nan(value, present) for name, value in terms.items()}
+            loss = tf.math.multiply_no_nan(loss, weight)
+            penalty = None if penalty is None else penalty * present
+        return {**terms, "loss": loss if penalty is None else loss + penalty}
+
+    @contextlib.contextmanager
+    def _inside_call(self) -> Iterator[None]:
+        """Do what `keras.Model.__call__` does: drop the losses of the step before, and keep those of all inner calls."""
+        self._get_call_context()
+        try:
+            yield
+        finally:
+            self._maybe_reset_call_context()
 
     def _report(self, terms: dict[str, tf.Tensor], weight: tf.Tensor | None) -> dict[str, Any]:
         self._meters.update(terms, weight)
@@ -232,6 +263,12 @@ class ObjectiveTrainer(keras.Model):
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train like `keras.Model.fit`; y is the condition of a conditional model, and otherwise ignored.
+
+        With `sample_weight` w (or `class_weight`), a batch's loss is Σ w·loss / n + regularizers, over the n examples
+        of the global batch whose weight is not 0. This is Keras's reduction `"sum_over_batch_size"`, but examples of
+        weight 0 are as if absent: they change no gradient, no statistic of the batch and no figure, and a batch of
+        weights 0 is no step. The loss is reported as it is minimized, as a mean over these examples; the other terms
+        are means weighted by w. (`BatchNormalization` in a network does see all examples.)
 
         Raises:
             ValueError: If data has the wrong shape or dtype, is empty, or is outside the likelihood's support.
@@ -297,7 +334,8 @@ class ObjectiveTrainer(keras.Model):
         return self._guarded(data, None, {}, training=False)[0]
 
 
-def _share_of_mean(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
-    """Return this replica's share of the mean over the global batch, since gradients are summed over replicas."""
-    count = replicas.total(tf.cast(tf.shape(per_example)[0], per_example.dtype))
-    return tf.reduce_sum(per_example if weight is None else per_example * weight) / count
+def _global_count(per_example: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
+    """Return the number of examples of the global batch, without those of weight 0."""
+    if weight is None:
+        return replicas.total(tf.cast(tf.shape(per_example)[0], per_example.dtype))
+    return replicas.total(tf.reduce_sum(replicas.present(weight)))
