@@ -12,8 +12,8 @@ from keras_vae.conditions import Condition
 from keras_vae.families import Family
 from keras_vae.inference import Inference, LatentGroups
 from keras_vae.objectives import Objective
-from keras_vae.trainer import compiled_steps, input_checks
-from keras_vae.trainer.compiled_steps import steps_at_once
+from keras_vae.trainer import input_checks
+from keras_vae.trainer.compiled_steps import Steps, most_at_once
 from keras_vae.trainer.finite_check import Soundness
 from keras_vae.trainer.packed_input import packed_batches, unpacks_first
 from keras_vae.trainer.weight_update import Update
@@ -53,8 +53,10 @@ class Meters:
             metric.reset_state()
 
 
-# The arguments of `keras.Model.fit` after x and y.
-_AFTER_X_AND_Y = list(inspect.signature(keras.Model.fit).parameters)[3:]
+# The arguments of these methods of `keras.Model` after x and y.
+_AFTER_X_AND_Y = {
+    name: list(inspect.signature(getattr(keras.Model, name)).parameters)[3:] for name in ("fit", "evaluate")
+}
 
 
 class ObjectiveTrainer(keras.Model):
@@ -122,8 +124,8 @@ class ObjectiveTrainer(keras.Model):
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configure training like `keras.Model.compile`, but without a loss: the objective is the loss.
 
-        Without `steps_per_execution`, `fit` takes up to 32 steps per TensorFlow call, or one step if a user-defined
-        callback looks at batches.
+        Without `steps_per_execution`, `fit` and `evaluate` take up to 32 steps per TensorFlow call if no callback looks
+        at the model between batches. Callbacks and progress bar count every batch in either case.
 
         Raises:
             ValueError: If `loss` or `metrics` are given.
@@ -226,7 +228,7 @@ class ObjectiveTrainer(keras.Model):
 
     @contextlib.contextmanager
     def _inside_call(self) -> Iterator[None]:
-        """Do what `keras.Model.__call__` does: drop the losses of the step before, and keep those of all inner calls."""
+        """Do as `keras.Model.__call__`: drop the losses of the step before, and keep those of all inner calls."""
         self._get_call_context()
         try:
             yield
@@ -240,19 +242,15 @@ class ObjectiveTrainer(keras.Model):
     def make_train_function(self, force: bool = False) -> None:
         """Make the function that `fit` calls."""
         if self.train_function is None or force:
-            steps = compiled_steps.make_function(self, unpacks_first(self.train_step))
-
-            def sound_steps(batches: Any) -> dict[str, Any]:
-                logs = steps(batches)
-                self._soundness.raise_if_lost()
-                return logs
-
-            self.train_function = sound_steps
+            custom = type(self).train_step is not ObjectiveTrainer.train_step
+            step = unpacks_first(self.train_step)
+            self.train_function = Steps(self, step, custom, check=self._soundness.raise_if_lost)
 
     def make_test_function(self, force: bool = False) -> None:
         """Make the function that `evaluate` calls."""
         if self.test_function is None or force:
-            self.test_function = compiled_steps.make_function(self, unpacks_first(self.test_step))
+            custom = type(self).test_step is not ObjectiveTrainer.test_step
+            self.test_function = Steps(self, unpacks_first(self.test_step), custom)
 
     def _maybe_symbolic_build(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing, since the constructor builds the model.
@@ -279,31 +277,38 @@ class ObjectiveTrainer(keras.Model):
             raise ValueError(
                 "fit: expected a compiled model, received one that is not. Call `compile()` before `fit()`."
             )
-        kwargs.update(zip(_AFTER_X_AND_Y, args, strict=False))
+        kwargs.update(zip(_AFTER_X_AND_Y["fit"], args, strict=False))
         validation_data = kwargs.pop("validation_data", None)
         if validation_data is not None:
             validation_data = self._guard_validation(validation_data)
         if isinstance(x, tf.data.Dataset) or inspect.isgenerator(x):
             kwargs.setdefault("shuffle", False)  # Keras's default, which these ignore, with a warning
         self._soundness.reset()
-        with input_checks.clear_errors(), self._paced(kwargs):
+        self.make_train_function()
+        with input_checks.clear_errors(), self._running_ahead(self.train_function, kwargs, "steps_per_epoch"):
             x, y = self._guarded(x, y, kwargs, training=True)
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     @contextlib.contextmanager
-    def _paced(self, others: dict[str, Any]) -> Iterator[None]:
-        """Take several steps per call inside the block, unless `compile` received `steps_per_execution`."""
+    def _running_ahead(self, steps: Any, others: dict[str, Any], limit: str) -> Iterator[None]:
+        """Let `steps` run ahead of Keras inside the block, unless `compile` received `steps_per_execution`.
+
+        Args:
+            steps: The train or the test function.
+            others: The other arguments of `fit` or `evaluate`.
+            limit: The name of the one that limits the steps of an epoch.
+        """
         # Within one call, replicas can get ahead of each other and mix up their collectives.
         several = self.distribute_strategy.num_replicas_in_sync > 1
-        if self._own_pace or self.run_eagerly or several:
+        if self._own_pace or self.run_eagerly or several or not isinstance(steps, Steps):
             yield
             return
-        fixed = others.get("steps_per_epoch"), others.get("validation_steps")
-        self.steps_per_execution = steps_at_once(others.get("callbacks"), fixed)
+        limits = [number for number in (others.get(limit), keras.config.max_steps_per_epoch()) if number is not None]
+        steps.begin(most_at_once(others.get("callbacks")), min(limits, default=None))
         try:
             yield
         finally:
-            self.steps_per_execution = 1
+            steps.begin(1, None)
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return the loss and the objective's terms, like `keras.Model.evaluate`; y as in `fit`.
@@ -311,10 +316,13 @@ class ObjectiveTrainer(keras.Model):
         Raises:
             ValueError: As in `fit`.
         """
-        with input_checks.clear_errors():
+        kwargs.update(zip(_AFTER_X_AND_Y["evaluate"], args, strict=False))
+        self._assert_compile_called("evaluate")
+        self.make_test_function()
+        with input_checks.clear_errors(), self._running_ahead(self.test_function, kwargs, "steps"):
             if not kwargs.get("_use_cached_eval_dataset"):  # from `fit`, which has checked it
                 x, y = self._guarded(x, y, kwargs, training=False)
-            return super().evaluate(x, y, *args, **kwargs)
+            return super().evaluate(x, y, **kwargs)
 
     def _guarded(self, x: Any, y: Any, others: dict[str, Any], training: bool) -> tuple[Any, Any]:
         # XLA and TensorFlow draw different noise. Evaluation always uses the dataset's.
