@@ -54,6 +54,8 @@ class Composition(ObjectiveTrainer):
         self.prior = prior
         self.condition = condition
         self.build((None, *self.event_shape))
+        # Keras allows no new layers and metrics in a built model, but a subclass adds them after `super().__init__()`.
+        self._tracker.unlock()
         self.check_objective()
 
     def build(self, input_shape: Sequence[int | None]) -> None:
