@@ -73,6 +73,10 @@ class Composition(ObjectiveTrainer):
                     "an objective for each model."
                 )
             layer.build(tuple(input_shape))
+        for layer in self._flatten_layers():
+            if not layer.trainable:  # of a loaded part, whose inner layers do not know yet
+                layer.trainable = True  # Keras ignores a value that is set already
+                layer.trainable = False
         self.built = True
 
     @property
