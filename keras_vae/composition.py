@@ -54,6 +54,8 @@ class Composition(ObjectiveTrainer):
         self.prior = prior
         self.condition = condition
         self.build((None, *self.event_shape))
+        # Keras allows no new layers and metrics in a built model, but a subclass adds them after `super().__init__()`.
+        self._tracker.unlock()
         self.check_objective()
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -71,6 +73,10 @@ class Composition(ObjectiveTrainer):
                     "an objective for each model."
                 )
             layer.build(tuple(input_shape))
+        for layer in self._flatten_layers():
+            if not layer.trainable:  # of a loaded part, whose inner layers do not know yet
+                layer.trainable = True  # Keras ignores a value that is set already
+                layer.trainable = False
         self.built = True
 
     @property

@@ -109,6 +109,7 @@ class Estimator:
         weigh: Callable[[Densities], LogWeight],
         aggregate: Aggregate,
         training: bool | None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Estimate:
         """Estimate the bound and its gradient.
 
@@ -118,6 +119,7 @@ class Estimator:
             weigh: The log-weight as a function of densities.
             aggregate: The function from log-weights to the bound.
             training: Whether the call is a training step.
+            sample_weight: `[batch]`, for statistics of the batch; see `Objective.__call__`.
         """
         raise NotImplementedError
 

@@ -38,6 +38,7 @@ class LeaveOneOut(Estimator):
         weigh: Callable[[Densities], LogWeight],
         aggregate: Aggregate,
         training: bool | None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Estimate:
         """Return the bound and the score function's surrogate."""
         densities = inference.densities(draws)

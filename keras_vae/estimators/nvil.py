@@ -66,12 +66,14 @@ class NVIL(Estimator):
         weigh: Callable[[Densities], LogWeight],
         aggregate: Aggregate,
         training: bool | None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Estimate:
         """Return the bound and the surrogate, which also trains the baseline."""
         densities = inference.densities(draws)
         log_weight = weigh(densities)
         baseline = self.baseline(inference.x, training=training)
-        centered = self.baseline.center(tf.stop_gradient(log_weight.value) - tf.stop_gradient(baseline), training)
+        residual = tf.stop_gradient(log_weight.value) - tf.stop_gradient(baseline)
+        centered = self.baseline.center(residual, training, sample_weight)
         signal = centered / tf.cast(tf.shape(centered)[0], centered.dtype)
         value, surrogate = score_function(log_weight, aggregate, signal)
         return Estimate(value, surrogate + tf.reduce_mean(tf.stop_gradient(centered), axis=0) * baseline, densities)
@@ -113,13 +115,13 @@ class Baseline(keras.layers.Layer):
         features = tf.reshape(self.network(x, training=training), [tf.shape(x)[0], self.head.kernel.shape[0]])
         return tf.squeeze(self.head(features), axis=-1)
 
-    def center(self, signal: tf.Tensor, training: bool | None) -> tf.Tensor:
+    def center(self, signal: tf.Tensor, training: bool | None, weight: tf.Tensor | None = None) -> tf.Tensor:
         """Return the signal, `[samples, batch]`, minus its running mean, which is updated afterward.
 
         The paper updates it first, which introduces a bias: the mean then depends on the samples.
         """
         mean = tf.identity(self.running_mean.value)
         if training:
-            now = tf.reduce_mean(replicas.mean(tf.transpose(signal)))
+            now = tf.reduce_mean(replicas.mean(tf.transpose(signal), weight))
             self.running_mean.assign(_DECAY * mean + (1 - _DECAY) * now)
         return signal - mean

@@ -45,6 +45,7 @@ class Reparameterized(Estimator):
         weigh: Callable[[Densities], LogWeight],
         aggregate: Aggregate,
         training: bool | None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Estimate:
         """Return the bound twice: its own gradient is the estimate."""
         densities = inference.densities(draws)
@@ -84,6 +85,7 @@ class PathEstimator(Estimator):
         weigh: Callable[[Densities], LogWeight],
         aggregate: Aggregate,
         training: bool | None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Estimate:
         """Return the bound and the surrogate of the pathwise gradient."""
         z = tf.nest.map_structure(tf.stop_gradient, draws.z)

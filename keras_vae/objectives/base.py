@@ -54,6 +54,7 @@ class Objective:
         seed: tf.Tensor,
         training: bool | None = None,
         condition: Any = None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Terms:
         """Compute the terms.
 
@@ -63,6 +64,9 @@ class Objective:
             seed: A stateless seed, `[2]` int32.
             training: Passed to the networks.
             condition: y, `[batch, ...]`, for a conditional model.
+            sample_weight: `[batch]`, for terms that depend on other examples of the batch: examples of weight 0 are as
+                if absent. The model multiplies the terms by it. It is None if there are no weights, and is not passed
+                to an objective whose `__call__` does not take it.
 
         Returns:
             `loss` and each of `metrics`, each `[batch]`, in nats.

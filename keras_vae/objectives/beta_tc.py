@@ -69,13 +69,14 @@ class BetaTC(Objective):
         seed: tf.Tensor,
         training: bool | None = None,
         condition: Any = None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Terms:
         """Return `loss`, `bound` (the ELBO), and the terms of the decomposition, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         z = inference.sample(1, seed)
         reconstruction = inference.log_likelihood(z)[0]
         log_posterior, log_prior = inference.posterior.log_prob(z)[0], inference.prior.log_prob(z)[0]
-        log_joint, log_product = self._aggregate(inference, z[0])
+        log_joint, log_product = self._aggregate(inference, z[0], sample_weight)
         information = log_posterior - log_joint
         correlation = log_joint - log_product
         latent_kl = log_product - log_prior
@@ -90,34 +91,40 @@ class BetaTC(Objective):
             "latent_kl": latent_kl,
         }
 
-    def _aggregate(self, inference: Inference, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _aggregate(self, inference: Inference, z: tf.Tensor, weight: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """Return log q(z) and Σ_j log q(z_j), each `[batch]`, at z `[batch, *latent]`."""
         everyone = {name: replicas.gather(value) for name, value in inference.parameters.items()}
         elements = factors(inference.family.distribution(everyone))
         assert elements is not None, "check ensures it"
         by_latent = elements.log_prob(z[:, None])  # [batch, global batch, *latents]
-        share = self._log_shares(tf.shape(z)[0], z.dtype)
+        share = self._log_shares(tf.shape(z)[0], z.dtype, weight)
         axes = tuple(range(2, len(by_latent.shape)))
         log_joint = tf.reduce_logsumexp(tf.reduce_sum(by_latent, axis=axes) + share, axis=1)
         share = tf.reshape(share, tf.concat([tf.shape(share), tf.ones([len(axes)], tf.int32)], 0))
         log_each = tf.reduce_logsumexp(by_latent + share, axis=1)
         return log_joint, tf.reduce_sum(log_each, axis=tuple(range(1, len(log_each.shape))))
 
-    def _log_shares(self, count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    def _log_shares(self, count: tf.Tensor, dtype: tf.DType, weight: tf.Tensor | None) -> tf.Tensor:
         """Return the log-weight of each example of the global batch in each row's q(z), `[batch, global batch]`."""
         rows = tf.range(count, dtype=tf.int64)
         for replica in replicas.replica_id():
             rows += tf.cast(replica, tf.int64) * 2**32
         own = rows[:, None] == replicas.gather(rows)[None]
+        # Other examples share the rest by weight.
+        weight = None if weight is None else replicas.gather(tf.cast(weight, dtype))[None]
         tf.debugging.assert_less_equal(
-            tf.shape(own)[1],
+            tf.shape(own)[1] if weight is None else tf.math.count_nonzero(weight, dtype=tf.int32),
             self.dataset_size,
             "BetaTC: dataset_size: expected the number of training examples, received less than the batch size. Use "
             "the size of the training set.",
         )
-        others = tf.maximum(tf.cast(tf.shape(own)[1], dtype) - 1.0, 1.0)
         mine = -math.log(self.dataset_size)
-        rest = math.log(max(self.dataset_size - 1, 1)) - math.log(self.dataset_size) - tf.math.log(others)
+        rest = math.log(max(self.dataset_size - 1, 1)) - math.log(self.dataset_size)
+        if weight is None:
+            rest -= tf.math.log(tf.maximum(tf.cast(tf.shape(own)[1], dtype) - 1.0, 1.0))
+        else:
+            others = tf.reduce_sum(tf.where(own, tf.zeros([], dtype), weight), axis=1, keepdims=True)
+            rest += tf.math.log(weight) - tf.math.log(tf.where(others > 0, others, tf.ones_like(others)))
         return tf.where(own, tf.cast(mine, dtype), rest)
 
     def get_config(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from keras_vae.objectives.aggregates import MEAN
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, kl_of_groups, kl_terms, one_draw
 from keras_vae.schedules.base import as_schedule, deserialize, non_negative, serialize
 from keras_vae.utils import replicas
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import only_accepted, positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -91,26 +91,40 @@ class ELBO(Objective):
         seed: tf.Tensor,
         training: bool | None = None,
         condition: Any = None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Terms:
         """Return `loss`, `bound`, `reconstruction` = E_q[log p(x|z)] and `kl`, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         relaxed = bool(training)
         draws = inference.draw(self.num_samples, seed, relaxed=relaxed, detached=self.estimator.detached)
-        return self.terms(inference, draws, training=training)
+        return self.terms(inference, draws, training=training, sample_weight=sample_weight)
 
-    def terms(self, inference: Inference, z: Any, *, training: bool | None = None) -> Terms:
+    def terms(
+        self,
+        inference: Inference,
+        z: Any,
+        *,
+        training: bool | None = None,
+        sample_weight: tf.Tensor | None = None,
+    ) -> Terms:
         """Return the terms for given samples.
 
         Args:
             inference: The inference for a batch of x.
             z: Samples of q(z|x), `[samples, batch, *latent]`, a tensor or a dict of groups.
             training: As in `__call__`.
+            sample_weight: As in `__call__`.
         """
         draws = z if isinstance(z, Draws) else Draws(inference.groups.unpack(z))
         dtype = next(iter(draws.z.values())).dtype
         beta = tf.cast(as_schedule(self.beta, "beta")(inference.step), dtype)
         estimate = self.estimator.estimate(
-            inference, draws, lambda densities: self._log_weight(densities, beta), MEAN, training
+            inference,
+            draws,
+            lambda densities: self._log_weight(densities, beta, sample_weight),
+            MEAN,
+            training,
+            **only_accepted(self.estimator.estimate, sample_weight=sample_weight),
         )
         closed_form = self._closed_form(estimate.densities)
         kl = kl_of_groups(estimate.densities, closed_form)
@@ -118,7 +132,7 @@ class ELBO(Objective):
         loss = -with_gradient_of(estimate.value, estimate.surrogate)
         outside = [name for name, value in closed_form.items() if value.shape.rank == 1]
         if outside:
-            loss = beta * total(self._charged(estimate.densities, name) for name in outside) + loss
+            loss = beta * total(self._charged(estimate.densities, name, sample_weight) for name in outside) + loss
         each = kl_terms(inference.groups, kl)
         return {"loss": loss, "bound": reconstruction - each["kl"], "reconstruction": reconstruction, **each}
 
@@ -128,7 +142,7 @@ class ELBO(Objective):
             return {}
         return {name: kl for name, kl in densities.kl.items() if kl is not None}
 
-    def _log_weight(self, densities: Densities, beta: tf.Tensor) -> LogWeight:
+    def _log_weight(self, densities: Densities, beta: tf.Tensor, weight: tf.Tensor | None) -> LogWeight:
         """Return log p(x|z) − β KL, without the closed forms that do not depend on z, which are added later."""
         closed_form = self._closed_form(densities)
         sampled = [name for name in densities.posterior if name not in closed_form]
@@ -137,12 +151,12 @@ class ELBO(Objective):
             model = model + beta * densities.log_prior[name]
         for name, kl in closed_form.items():
             if kl.shape.rank == 2:
-                model = model - beta * self._charged(densities, name)
+                model = model - beta * self._charged(densities, name, weight)
         entropy = total(densities.log_posterior[name] for name in sampled) if sampled else None
         score = total(densities.log_posterior.values()) if self.estimator.detached else None
         return LogWeight(model, score, entropy, beta)
 
-    def _charged(self, densities: Densities, name: str) -> tf.Tensor:
+    def _charged(self, densities: Densities, name: str, weight: tf.Tensor | None) -> tf.Tensor:
         """Return the KL of a group as it enters the loss, `[batch]` or `[samples, batch]`."""
         kl = densities.kl[name]
         assert kl is not None, "called for groups with a closed form"
@@ -153,7 +167,7 @@ class ELBO(Objective):
         # Each example's share of max(λ, mean over the batch), so that the mean over the batch is correct.
         free = tf.cast(self.free_bits, kl.dtype)
         of_examples = by_latent if kl.shape.rank == 1 else tf.reduce_mean(by_latent, axis=0)
-        priced = tf.where(replicas.mean(of_examples) > free, by_latent, free)
+        priced = tf.where(replicas.mean(of_examples, weight) > free, by_latent, free)
         return tf.reduce_sum(priced, axis=tuple(range(kl.shape.rank, len(priced.shape))))
 
     def get_config(self) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class InfoVAE(Objective):
         seed: tf.Tensor,
         training: bool | None = None,
         condition: Any = None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Terms:
         """Return `loss`, `bound` (the ELBO), `reconstruction`, `kl`, and `mmd`, which is constant, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
@@ -81,26 +82,47 @@ class InfoVAE(Objective):
         closed_form = {name: kl for name, kl in densities.kl.items() if kl is not None}
         kl = kl_terms(inference.groups, kl_of_groups(densities, closed_form))
         reconstruction = densities.log_likelihood[0]
-        mmd = tf.broadcast_to(self._mmd(inference, densities.z, seed), tf.shape(reconstruction))
+        mmd = tf.broadcast_to(self._mmd(inference, densities.z, seed, sample_weight), tf.shape(reconstruction))
         loss = (1.0 - self.alpha) * kl["kl"] + (self.alpha + self.lambda_ - 1.0) * mmd - reconstruction
         return {"loss": loss, "bound": reconstruction - kl["kl"], "reconstruction": reconstruction, "mmd": mmd, **kl}
 
-    def _mmd(self, inference: Inference, z: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+    def _mmd(
+        self, inference: Inference, z: Mapping[str, tf.Tensor], seed: tf.Tensor, weight: tf.Tensor | None
+    ) -> tf.Tensor:
         prior = inference.sample_prior(tf.random.experimental.stateless_fold_in(seed, 1))
         mine = inference.groups.flatten({name: value[0] for name, value in z.items()})
         theirs = inference.groups.flatten(prior)
-        return squared_mmd(replicas.gather(mine), replicas.gather(theirs))
+        mine, theirs = replicas.gather(mine), replicas.gather(theirs)
+        if weight is None:
+            return squared_mmd(mine, theirs)
+        weight = replicas.gather(tf.cast(weight, mine.dtype))
+        # As many samples of the prior as examples that count.
+        return squared_mmd(mine, theirs, weight, replicas.present(weight))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {"alpha": self.alpha, "lambda_": self.lambda_}
 
 
-def squared_mmd(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Return the squared maximum mean discrepancy of samples a `[m, D]` and b `[n, D]`, a scalar."""
+def squared_mmd(
+    a: tf.Tensor, b: tf.Tensor, a_weight: tf.Tensor | None = None, b_weight: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Return the squared maximum mean discrepancy of samples a `[m, D]` and b `[n, D]`, a scalar.
 
-    def mean_kernel(u: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+    Args:
+        a: Samples.
+        b: Other samples.
+        a_weight: Weights of a, `[m]`; then b has weights as well.
+        b_weight: Weights of b, `[n]`.
+    """
+
+    def mean_kernel(u: tf.Tensor, v: tf.Tensor, u_weight: Any, v_weight: Any) -> tf.Tensor:
         distance = tf.reduce_sum((u[:, None] - v[None]) ** 2, axis=-1)
-        return tf.reduce_mean(tf.exp(-distance / (2.0 * tf.cast(tf.shape(u)[1], u.dtype))))
+        kernel = tf.exp(-distance / (2.0 * tf.cast(tf.shape(u)[1], u.dtype)))
+        if u_weight is None:
+            return tf.reduce_mean(kernel)
+        weight = u_weight[:, None] * v_weight[None]
+        return tf.math.divide_no_nan(tf.reduce_sum(tf.math.multiply_no_nan(kernel, weight)), tf.reduce_sum(weight))
 
-    return mean_kernel(a, a) + mean_kernel(b, b) - 2.0 * mean_kernel(a, b)
+    of_a, of_b = mean_kernel(a, a, a_weight, a_weight), mean_kernel(b, b, b_weight, b_weight)
+    return of_a + of_b - 2.0 * mean_kernel(a, b, a_weight, b_weight)

@@ -11,7 +11,7 @@ from keras_vae.inference import Densities, Inference
 from keras_vae.inference.densities import total
 from keras_vae.objectives.aggregates import LOG_MEAN_EXP
 from keras_vae.objectives.base import LatentVariableModel, Objective, Terms, kl_of_groups, kl_terms
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import only_accepted, positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -56,11 +56,13 @@ class IWAE(Objective):
         seed: tf.Tensor,
         training: bool | None = None,
         condition: Any = None,
+        sample_weight: tf.Tensor | None = None,
     ) -> Terms:
         """Return `loss` = −`bound`, `bound`, and `reconstruction` and `kl` of the ELBO, each `[batch]`."""
         inference = model.infer(x, condition=condition, training=training)
         draws = inference.draw(self.num_samples, seed, detached=self.estimator.detached)
-        estimate = self.estimator.estimate(inference, draws, _log_weight, LOG_MEAN_EXP, training)
+        given = only_accepted(self.estimator.estimate, sample_weight=sample_weight)
+        estimate = self.estimator.estimate(inference, draws, _log_weight, LOG_MEAN_EXP, training, **given)
         return {
             "loss": -with_gradient_of(estimate.value, estimate.surrogate),
             "bound": estimate.value,

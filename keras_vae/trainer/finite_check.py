@@ -21,30 +21,35 @@ class Soundness:
 
     Args:
         terms: Names of the objective's terms.
-        variables: The trainable variables.
-        gradients_may_overflow: Whether to allow it, as in float16 with loss scaling, where the optimizer handles it.
+        variables: All variables that may be trained.
     """
 
-    def __init__(self, terms: Sequence[str], variables: Sequence[Any], gradients_may_overflow: bool) -> None:
+    def __init__(self, terms: Sequence[str], variables: Sequence[Any]) -> None:
         self.terms = terms
-        self.gradients = [variable.path for variable in variables]
-        self.gradients_may_overflow = gradients_may_overflow
+        self.gradients = [*(variable.path for variable in variables), "weights made after compile"]
+        self._places = {id(variable): place for place, variable in enumerate(variables)}
         self._sums = _variable([1 + len(self.terms) + len(self.gradients)], "float32")
         self._batch = _variable([], "int64")  # counted from 1; 0 while all steps are finite
 
     def check(
-        self, loss: tf.Tensor, terms: Mapping[str, tf.Tensor], gradients: Sequence[Any], batch: tf.Tensor
+        self, loss: tf.Tensor, terms: Mapping[str, tf.Tensor], gradients: Sequence[tuple[Any, Any]], batch: tf.Tensor
     ) -> tf.Tensor:
         """Return whether to apply this step, a scalar bool that is the same on all replicas.
 
         Args:
             loss: This replica's share of the loss, a scalar.
             terms: The objective's terms, each `[batch]`, in nats.
-            gradients: This replica's share of the gradients, each a tensor or None.
+            gradients: Pairs of this replica's share of a gradient, a tensor or None, and its variable. None are given
+                where they may overflow, as in float16 with loss scaling, which the optimizer handles.
             batch: The number of the batch in the epoch, counted from 1.
         """
         # A sum is finite if all its parts are, and takes one pass.
-        sums = [loss, *(terms[name] for name in self.terms), *map(self._watched, gradients)]
+        slopes: list[Any] = [0.0] * len(self.gradients)
+        for gradient, variable in gradients:
+            if gradient is not None:
+                values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
+                slopes[self._places.get(id(variable), -1)] += tf.cast(tf.reduce_sum(values), tf.float32)
+        sums = [loss, *(terms[name] for name in self.terms), *slopes]
         found = replicas.total(tf.stack([tf.cast(tf.reduce_sum(values), tf.float32) for values in sums]))
         fine_before = tf.equal(self._batch.value, 0)
         fine = tf.reduce_all(tf.math.is_finite(found))
@@ -52,11 +57,6 @@ class Soundness:
         self._sums.assign(tf.where(first, found, self._sums.value))
         self._batch.assign(tf.where(first, tf.cast(batch, tf.int64), self._batch.value))
         return tf.logical_and(fine_before, fine)
-
-    def _watched(self, gradient: Any) -> Any:
-        if gradient is None or self.gradients_may_overflow:
-            return 0.0
-        return gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
 
     def reset(self) -> None:
         """Reset the record."""

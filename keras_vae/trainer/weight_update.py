@@ -1,5 +1,6 @@
 """Applying gradients in one pass, if they are finite."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,10 +28,14 @@ class Update:
     def __init__(self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any], plain: bool = False) -> None:
         self.optimizer = optimizer
         self.variables = list(variables)
-        size = sum(int(tf.size(variable)) for variable in self.variables)
+        size = sum(math.prod(variable.shape) for variable in self.variables)
         self._apply = self._apply_plain
         if not plain and size >= _WORTH_COMPILING:
             self._apply = tf.function(self._apply_plain, jit_compile=True, autograph=False)
+
+    def fits(self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> bool:
+        """Return whether it is the update of these variables by this optimizer."""
+        return self.optimizer is optimizer and list(map(id, self.variables)) == list(map(id, variables))
 
     def __call__(self, gradients: Sequence[Any], sound: tf.Tensor) -> None:
         """Update the variables if `sound`, a scalar bool that is the same on all replicas, is true."""

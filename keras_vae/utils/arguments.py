@@ -1,9 +1,10 @@
 """Checks of the shapes, numbers and names that users pass."""
 
 import difflib
+import inspect
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -67,6 +68,18 @@ def seed_number(value: Any, name: str, *, smallest: int = 0, largest: int = 2**3
             f"{name}: seed: expected an integer from {smallest} to {largest}, received {value!r}. Use 0, for example."
         )
     return int(value)
+
+
+def only_accepted(function: Callable[..., Any], **optional: Any) -> dict[str, Any]:
+    """Return the arguments that are not None and that `function` takes, since a user's own may lack newer ones.
+
+    Example:
+        >>> only_accepted(lambda x, training=None: x, training=True, sample_weight=1.0)
+        {'training': True}
+    """
+    known = inspect.signature(function).parameters
+    any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values())
+    return {name: value for name, value in optional.items() if value is not None and (any_name or name in known)}
 
 
 def _is_positive_integer(value: Any) -> bool:

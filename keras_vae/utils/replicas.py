@@ -95,10 +95,25 @@ def total(value: tf.Tensor) -> tf.Tensor:
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
-def mean(per_example: tf.Tensor) -> tf.Tensor:
-    """Return the mean over the examples, the first axis, of the global batch."""
-    count = tf.cast(tf.shape(per_example)[0], per_example.dtype)
-    return total(tf.reduce_sum(per_example, axis=0)) / total(count)
+def mean(per_example: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Return the mean over the examples, the first axis, of the global batch.
+
+    Args:
+        per_example: `[batch, ...]`.
+        weight: `[batch]`. Examples of weight 0 are as if absent; the mean of no example is 0.
+    """
+    if weight is None:
+        count = tf.cast(tf.shape(per_example)[0], per_example.dtype)
+        return total(tf.reduce_sum(per_example, axis=0)) / total(count)
+    weight = tf.cast(weight, per_example.dtype)
+    by_example = tf.reshape(weight, [-1, *[1] * (len(per_example.shape) - 1)])
+    weighted = tf.reduce_sum(tf.math.multiply_no_nan(per_example, by_example), axis=0)
+    return tf.math.divide_no_nan(total(weighted), total(tf.reduce_sum(weight)))
+
+
+def present(weight: tf.Tensor) -> tf.Tensor:
+    """Return 1 for examples that count and 0 for those of weight 0, in the dtype of `weight`."""
+    return tf.cast(tf.not_equal(weight, 0), weight.dtype)
 
 
 def gather(per_example: tf.Tensor, axis: int = 0) -> tf.Tensor:
