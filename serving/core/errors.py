@@ -13,6 +13,9 @@ _PREFIX = re.compile(r"Graph execution error:\s+Detected at node .*\n(?:<stack t
 _FUNCTION = re.compile(r"^(?:\{\{function_node [^}]*\}\} )+")
 _SUFFIX = re.compile(r"\s*\[Op:[^\]]*\]\s*$")
 
+_ASSERTION = "assertion failed: "
+_NODE = re.compile(r"\s*\[\[\{\{node .*\}\}\]\]\s*$", re.DOTALL)
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -58,8 +61,17 @@ def kernel_code(error: tf.errors.OpError) -> grpc.StatusCode:
 
 
 def kernel_message(error: tf.errors.OpError) -> str:
-    """Returns what the kernel said, without the lines about where Python called it."""
-    return _FUNCTION.sub("", _SUFFIX.sub("", _PREFIX.sub("", str(error.message))))
+    """Returns what the kernel said, without the lines about where Python called it.
+
+    An assertion's message is what its model says, on one line: `assertion failed: [expected 1, received] [2] [Use 1.]`
+    becomes `expected 1, received 2. Use 1.`
+    """
+    message = _FUNCTION.sub("", _SUFFIX.sub("", _PREFIX.sub("", str(error.message))))
+    if not message.startswith(_ASSERTION):
+        return message
+    parts = _NODE.sub("", message)[len(_ASSERTION) :]
+    parts = re.sub(r"\] \[(?=[A-Z])", ". ", parts.removeprefix("[").removesuffix("]"))
+    return " ".join(parts.replace("] [", " ").split())
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
