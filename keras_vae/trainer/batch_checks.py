@@ -134,11 +134,9 @@ def guarded_batches(batches: Iterable[Any], family: Family, condition: Condition
 
 def is_loader(data: Any) -> bool:
     """Return whether Keras reads it as a loader of PyTorch or Grain, judged by names so that neither is imported."""
-    return any(
-        kind.__name__ in ("DataLoader", "MapDataset", "IterDataset")
-        and kind.__module__.startswith(("torch.", "grain."))
-        for kind in type(data).__mro__
-    )
+    names = ("DataLoader", "MapDataset", "IterDataset")
+    kinds = [kind for kind in type(data).__mro__ if kind.__name__ in names]
+    return any(kind.__module__.startswith(("torch.", "grain.")) for kind in kinds)
 
 
 def guarded_loader(loader: Any, family: Family, condition: Condition | None) -> tf.data.Dataset:
@@ -158,9 +156,11 @@ def guarded_loader(loader: Any, family: Family, condition: Condition | None) -> 
         raise refuse(f"{type(loader).__name__}: expected at least one batch, received none. Check its data.")
     specs = tuple(tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in first)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=specs)
-    return (
-        dataset.apply(tf.data.experimental.assert_cardinality(len(loader))) if hasattr(loader, "__len__") else dataset
-    )
+    try:
+        count = len(loader)
+    except TypeError:  # a stream
+        return dataset
+    return dataset.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def _guarded_batch(parts: tuple[Any, ...], kind: str, family: Family, condition: Condition | None) -> tuple[Any, ...]:

@@ -32,8 +32,8 @@ def guarded(
     """Return the data of `fit`, with every value checked against the likelihood's event shape and support.
 
     Arrays, and anything that NumPy can read as one, are checked immediately. Datasets, `keras.utils.PyDataset`s,
-    generators and loaders are checked batch by batch as they flow, so that a bad value late in an epoch is found too. A distributed
-    dataset is not checked.
+    generators and loaders are checked batch by batch as they flow, so that a bad value late in an epoch is found too.
+    A distributed dataset is not checked.
 
     Args:
         x: An array `[n, *event]`, or batches of x, (x, y) or (x, y, sample_weight).
