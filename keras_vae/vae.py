@@ -80,17 +80,18 @@ class VAE(Composition):
                 "list of examples."
             )
         x, condition = inputs if pair else (inputs, None)
+        # Here, because Keras would add lines of its own to an error of `call`.
         x, sound = value_checks.checked(x, self.observed_family)
-        if self.condition is None:  # Keras would add lines of its own to the error of a call
-            return value_checks.poisoned(super().__call__(x, *args, **kwargs), sound)
-        condition = self._given(condition, x, self.event_shape)
-        found = super().__call__((x, condition), *args, **kwargs)
-        return value_checks.poisoned(found, sound, value_checks.sound_condition(condition, self.condition))
+        y = self._given(condition, x, self.event_shape)
+        with self._one_per_row(x, condition):
+            found = super().__call__(x if y is None else (x, y), *args, **kwargs)
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Return the mean reconstruction."""
         x, condition = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        _, points = self.infer(x, condition=condition, training=training).points()
+        # Not `infer`: Keras has cast x to the dtype of the layers, and gray levels are none in bfloat16.
+        _, points = self.inference_at(x, condition=condition, training=training).points()
         given, encoded = self._decoder_input(self.latents.pack(points), condition, training)
         return self.decoder.family.mean(self.decoder(given, encoded, training=training))
 
@@ -103,12 +104,14 @@ class VAE(Composition):
             ValueError: If x is outside the likelihood's support. A server rejects the request.
         """
         x, sound = value_checks.checked(x, self.observed_family)
-        parameters, _ = self.inference_at(x, condition=condition).points()
-        families = self.encoder.families
-        means = {name: families[name].mean(found) for name, found in parameters.items()}
-        scales = {name: families[name].scale(found) for name, found in parameters.items()}
-        found = {"mean": self.latents.pack(means), "scale": self.latents.pack(scales)}
-        return value_checks.poisoned(found, sound, value_checks.sound_condition(condition, self.condition))
+        y = self._given(condition, x, self.event_shape)
+        with self._one_per_row(x, condition):
+            parameters, _ = self.inference_at(x, condition=y).points()
+            families = self.encoder.families
+            means = {name: families[name].mean(found) for name, found in parameters.items()}
+            scales = {name: families[name].scale(found) for name, found in parameters.items()}
+            found = {"mean": self.latents.pack(means), "scale": self.latents.pack(scales)}
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
 
     def decode(self, z: Any, *, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`.
@@ -116,10 +119,13 @@ class VAE(Composition):
         Raises:
             ValueError: If z has another shape, or a value is NaN or infinite. A server rejects the request.
         """
-        z, sound = value_checks.checked_latents(z, self.latents)
-        parameters = self.decoder(*self._decoder_input(z, condition))
-        found = {"mean": self.decoder.family.mean(parameters), **parameters}
-        return value_checks.poisoned(found, *sound, value_checks.sound_condition(condition, self.condition))
+        by_group, sound = value_checks.checked_latents(z, self.latents)
+        name, value = next(iter(by_group.items()))
+        y = self._given(condition, value, self.latents.shapes[name])
+        with self._one_per_row(value, condition):
+            parameters = self.decoder(*self._decoder_input(self.latents.pack(by_group), y))
+            found = {"mean": self.decoder.family.mean(parameters), **parameters}
+            return value_checks.poisoned(found, *sound, value_checks.sound_condition(y, self.condition))
 
     def reconstruct(self, x: tf.Tensor, *, condition: Any = None) -> tf.Tensor:
         """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`.
@@ -150,9 +156,11 @@ class VAE(Composition):
         if self.condition is not None:
             given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
         compiled = self._compiled_draws if draws else self._compiled_generate
-        found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
-        found = {**found, "z": self.latents.pack(found["z"])}
-        return value_checks.poisoned(found, value_checks.sound_condition(condition, self.condition))
+        with self._one_per_row(given[0], condition):
+            found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
+            found = {**found, "z": self.latents.pack(found["z"])}
+            y = None if self.condition is None else given[1]
+            return value_checks.poisoned(found, value_checks.sound_condition(y, self.condition))
 
     @functools.cached_property
     def _compiled_generate(self) -> Any:
@@ -216,12 +224,18 @@ class VAE(Composition):
         """
         num_samples = positive_integer(num_samples, "VAE.score: num_samples")
         x, sound = value_checks.checked(x, self.observed_family)
-        inference = self.inference_at(x, condition=condition)
-        seeds = streams.for_rows(seeds, "VAE.score", rows=inference.x)
-        z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
-        log_weights = inference.densities(z).log_joint - log_posterior
-        found = tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
-        return value_checks.poisoned(found, sound, value_checks.sound_condition(condition, self.condition))
+        y = self._given(condition, x, self.event_shape)
+        seeds = streams.for_rows(seeds, "VAE.score", rows=x)
+        with self._one_per_row(x, condition, seeds):
+            inference = self.inference_at(x, condition=y)
+            z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
+            log_weights = inference.densities(z).log_joint - log_posterior
+            found = tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
+
+    def _one_per_row(self, rows: tf.Tensor, condition: Any, seeds: Any = None) -> Any:
+        rank = 0 if self.condition is None else 1 + len(self.condition.shape)
+        return value_checks.one_per_row(rows, condition, rank, seeds)
 
     # Files.
 

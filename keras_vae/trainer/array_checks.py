@@ -1,6 +1,5 @@
 """Checks of whole arrays: x, y and sample weights, of one batch or of a data set."""
 
-import os
 from typing import Any
 
 import keras
@@ -48,11 +47,6 @@ def checked_arrays(
 
 
 def _checked_x(x: Any, family: Family) -> Any:
-    if not hasattr(x, "__array__") and isinstance(x, str | os.PathLike | None):
-        raise refuse(
-            f"x: expected an array [n, *event] or batches, received a {type(x).__name__}, {x!r:.60}. Use "
-            "keras_vae.data.load for names, files and folders."
-        )
     x = read(x, "x", lists=False)
     check_shape(x.shape, x.dtype, family)
     if x.shape[0] == 0:

@@ -71,13 +71,14 @@ def _with_event(x: tf.Tensor, family: Family) -> tf.Tensor:
     if x.shape[1:].is_fully_defined():
         return x
     event = list(family.event_shape)
-    assert_text(
+    known = assert_text(
         tf.reduce_all(tf.equal(tf.shape(x)[1:], event)),
         f"x: expected examples of shape {show_shape(event)}, received ",
         tf.strings.reduce_join(tf.strings.as_string(tf.shape(x)[1:]), separator=" × "),
         ". Use data of the likelihood's event_shape.",
     )
-    return tf.ensure_shape(x, [x.shape[0], *event])
+    with tf.control_dependencies([known]):
+        return tf.ensure_shape(x, [x.shape[0], *event])
 
 
 def _check_rows(x: tf.Tensor, other: tf.Tensor, name: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import tensorflow as tf
@@ -35,10 +36,13 @@ def clear_errors() -> Iterator[None]:
         raise ValueError(message.replace("\\'", "'")) from None
 
 
+_LOAD = "Use data.load(...) for names, files and what data.read returns."
+
+
 def read(value: Any, name: str, *, lists: bool = True) -> Any:
     """Return numbers as a NumPy array or a tensor; see `as_array`."""
     try:
-        return as_array(value, name, lists=lists)
+        return as_array(value, name, lists=lists, advice=_LOAD if name == "x" else None)
     except ValueError as error:
         raise refuse(str(error)) from None
 
@@ -106,14 +110,14 @@ def _refusal(values: tf.Tensor, inside: tf.Tensor, support: Support, name: str, 
     )
 
 
-def assert_text(true: tf.Tensor, *parts: Any) -> None:
-    """Assert in a graph, with a message joined from strings and numbers; not for XLA."""
+def assert_text(true: tf.Tensor, *parts: Any) -> tf.Operation:
+    """Return an assertion in a graph, with a message joined from strings and numbers; not for XLA."""
 
     def fail() -> tf.Operation:
         shown = [part if isinstance(part, str) else tf.strings.as_string(part) for part in parts]
         return tf.debugging.Assert(False, [tf.strings.join([MARK, *shown])], summarize=1)
 
-    tf.cond(true, lambda: tf.no_op(), fail)
+    return tf.cond(true, lambda: tf.no_op(), fail)
 
 
 # One batch, eagerly or in a graph that may be compiled by XLA. XLA drops assertions, and networks may swallow NaN
@@ -132,9 +136,9 @@ def checked(x: Any, family: Family) -> tuple[tf.Tensor, tf.Tensor | None]:
     if tf.executing_eagerly():
         with clear_errors():
             return check_values(tf.convert_to_tensor(x), family), None
-    x = tf.cast(x, family.variable_dtype)
     owner = f" for a {type(family).__name__} likelihood"
-    return x, _sound_rows(x, family.support, len(family.event_shape), "x", owner)
+    x = tf.cast(x, family.variable_dtype)
+    return _with_sound_rows(x, family.support, len(family.event_shape), "x", owner)
 
 
 def checked_eagerly(x: Any, family: Family) -> tf.Tensor:
@@ -150,8 +154,8 @@ def checked_eagerly(x: Any, family: Family) -> tf.Tensor:
     return x
 
 
-def checked_latents(z: Any, groups: LatentGroups) -> tuple[Any, list[tf.Tensor]]:
-    """Return z, `[batch, *latent]`, bare or by group, and in a graph for each group which rows are finite, `[batch]`.
+def checked_latents(z: Any, groups: LatentGroups) -> tuple[dict[str, tf.Tensor], list[tf.Tensor]]:
+    """Return z by group, `[batch, *latent]`, and in a graph for each group which rows are finite, `[batch]`.
 
     Raises:
         ValueError: If a group is missing, has another shape or dtype, or a value is NaN or infinite; a running graph
@@ -168,8 +172,9 @@ def checked_latents(z: Any, groups: LatentGroups) -> tuple[Any, list[tf.Tensor]]
                 "batch axis with z[None], or flatten other axes into it."
             )
         if value.dtype.is_floating and not tf.executing_eagerly():
-            sound.append(_sound_rows(value, _FINITE, len(shape), label, ""))
-    return groups.pack(by_group), sound
+            by_group[name], rows = _with_sound_rows(value, _FINITE, len(shape), label, "")
+            sound.append(rows)
+    return by_group, sound
 
 
 # What `sample_weight` may be.
@@ -182,11 +187,33 @@ WEIGHTS = Support(
 _FINITE = Support("real", REAL.expected, "Pass latents such as VAE.encode(x)['mean']", REAL.contains)
 
 
-def sound_condition(y: Any, condition: Condition | None) -> tf.Tensor | None:
-    """Return in a graph which rows of y, checked by `Condition.checked`, are in its support; eagerly None."""
+def sound_condition(y: tf.Tensor | None, condition: Condition | None) -> tf.Tensor | None:
+    """Return in a graph which rows of y, from `Condition.checked`, are in its support; eagerly None."""
     if condition is None or y is None or tf.executing_eagerly():
         return None
-    return _all_inside(condition.support.contains(tf.convert_to_tensor(y)), len(condition.shape))
+    return _all_inside(condition.support.contains(y), len(condition.shape))
+
+
+def one_per_row(rows: tf.Tensor, condition: Any, rank: int, seeds: Any = None) -> AbstractContextManager[Any]:
+    """Return a context for a graph's operations that run after a check of how many rows its inputs have.
+
+    The inputs' own checks may run later than an operation that fails on them, with a message about that operation.
+
+    Args:
+        rows: What has one row per example, `[batch, ...]`.
+        condition: y, `[batch, ...]`; a y without the batch axis, for all rows, is not checked; or None.
+        rank: The rank of y with the batch axis.
+        seeds: `[batch]`, or None.
+    """
+    checks: list[tf.Operation] = []
+    if not tf.executing_eagerly():
+        for name, value, expected_rank in (("condition", condition, rank), ("seeds", seeds, 1)):
+            given = None if value is None else tf.convert_to_tensor(value)
+            if given is not None and given.shape.rank == expected_rank:
+                count, found = tf.shape(rows)[0], tf.shape(given)[0]
+                parts = [f"{name}: expected one per row,", count, "rows, received", found, "Pass one per row."]
+                checks.append(tf.debugging.Assert(tf.equal(count, found), parts))
+    return tf.control_dependencies(checks)
 
 
 def poisoned(outputs: Any, *sound: tf.Tensor | None) -> Any:
@@ -208,15 +235,17 @@ def poisoned(outputs: Any, *sound: tf.Tensor | None) -> Any:
     return tf.nest.map_structure(spoil, outputs)
 
 
-def _sound_rows(values: tf.Tensor, support: Support, event_rank: int, name: str, owner: str) -> tf.Tensor:
-    """Return which rows are in the support, `[batch]`, and assert that all are."""
+def _with_sound_rows(
+    values: tf.Tensor, support: Support, event_rank: int, name: str, owner: str
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the values after an assertion that all are in the support, and which rows are, `[batch]`."""
     inside = support.contains(values)
     # The first value outside, found by operations that XLA compiles; padded, since a batch may be empty.
     outside = tf.argmin(tf.concat([tf.cast(tf.reshape(inside, [-1]), tf.int32), [1]], 0))
     value = tf.concat([tf.reshape(values, [-1]), tf.zeros([1], values.dtype)], 0)[outside]
-    expected = f"{MARK}{name}: expected {support.expected}{owner}, received"
-    tf.debugging.Assert(tf.reduce_all(inside), [expected, value, f"{support.advice}."], summarize=1)
-    return _all_inside(inside, event_rank)
+    parts = [f"{MARK}{name}: expected {support.expected}{owner}, received", value, f"{support.advice}."]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), parts, summarize=1)]):
+        return tf.identity(values), _all_inside(inside, event_rank)
 
 
 def _all_inside(inside: tf.Tensor, event_rank: int) -> tf.Tensor:

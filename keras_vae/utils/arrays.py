@@ -13,7 +13,7 @@ _DENSE = {
 }
 
 
-def as_array(value: Any, name: str, *, lists: bool = True) -> Any:
+def as_array(value: Any, name: str, *, lists: bool = True, advice: str | None = None) -> Any:
     """Return numbers as a NumPy array or a tensor.
 
     Args:
@@ -21,6 +21,7 @@ def as_array(value: Any, name: str, *, lists: bool = True) -> Any:
             object with `__array__`, nested lists of numbers.
         name: The argument, for the message.
         lists: Whether lists and tuples are read. Keras reads them as several inputs.
+        advice: What to do with anything that is not an array, for the message.
 
     Raises:
         ValueError: If it cannot be read as one dense array of numbers, or entries are masked.
@@ -35,7 +36,8 @@ def as_array(value: Any, name: str, *, lists: bool = True) -> Any:
     """
     if isinstance(value, tf.Variable | keras.Variable):
         value = tf.convert_to_tensor(value)
-    found = value if isinstance(value, tf.Tensor) else _read(value, name, lists)
+    advice = advice or f"Use numpy.asarray({name}) if it holds numbers."
+    found = value if isinstance(value, tf.Tensor) else _read(value, name, lists, advice)
     if not is_number(found.dtype):
         shown = "string" if isinstance(found.dtype, np.dtype) and found.dtype.kind in "US" else found.dtype.name
         raise ValueError(f"{name}: expected numbers, received dtype {shown}. Convert {name} to float32.")
@@ -69,11 +71,11 @@ def show_shape(shape: Any) -> str:
     return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
 
-def _read(value: Any, name: str, lists: bool) -> np.ndarray:
+def _read(value: Any, name: str, lists: bool, advice: str) -> np.ndarray:
     kind = type(value).__name__
-    for sparse, advice in _DENSE.items():
+    for sparse, dense in _DENSE.items():
         if isinstance(value, sparse):
-            raise ValueError(f"{name}: expected a dense array, received a {kind}. {advice.format(name)}")
+            raise ValueError(f"{name}: expected a dense array, received a {kind}. {dense.format(name)}")
     if hasattr(value, "toarray"):  # as those of SciPy
         raise ValueError(f"{name}: expected a dense array, received a {kind}. Use {name}.toarray().")
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
@@ -90,12 +92,12 @@ def _read(value: Any, name: str, lists: bool) -> np.ndarray:
             f"numpy.stack({name})."
         )
     if not (hasattr(value, "__array__") or isinstance(value, list | tuple | bool | int | float)):
-        raise ValueError(
-            f"{name}: expected an array of numbers, received a {kind}, {_one_line(value)}. Use numpy.asarray({name}) "
-            "if it holds numbers."
-        )
+        raise ValueError(f"{name}: expected an array of numbers, received a {kind}, {_one_line(value)}. {advice}")
     try:
-        return np.asarray(value)
+        found = np.asarray(value)
+        if found.dtype == object and all(column.kind in "biuf" for column in getattr(value, "dtypes", [found.dtype])):
+            found = value.to_numpy(np.float64)  # a DataFrame of several kinds of numbers
+        return found
     except Exception as error:  # any library's __array__, and lists of rows of different lengths
         reason = f"{type(error).__name__}: {_one_line(error)}"
         raise ValueError(

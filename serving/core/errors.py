@@ -14,7 +14,7 @@ _FUNCTION = re.compile(r"^(?:\{\{function_node [^}]*\}\} )+")
 _SUFFIX = re.compile(r"\s*\[Op:[^\]]*\]\s*$")
 
 _ASSERTION = "assertion failed: "
-_NODE = re.compile(r"\s*\[\[\{\{node .*\}\}\]\]\s*$", re.DOTALL)
+_NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -71,7 +71,7 @@ def kernel_message(error: tf.errors.OpError) -> str:
         return message
     parts = _NODE.sub("", message)[len(_ASSERTION) :]
     parts = re.sub(r"\] \[(?=[A-Z])", ". ", parts.removeprefix("[").removesuffix("]"))
-    return " ".join(parts.replace("] [", " ").split())
+    return " ".join(parts.replace("] [", " ").replace("\\'", "'").split())
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
