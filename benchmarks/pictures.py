@@ -16,7 +16,8 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 def trained(name: str, latent_size: int, epochs: int = 60) -> kv.VAE:
     keras.utils.set_random_seed(0)
     conditional = kv.models.READY_MADE[name].conditional
-    model = kv.models.make(name, (28, 28, 1), latent_size=latent_size, classes=10, seed=0)
+    classes = 10 if conditional else None
+    model = kv.models.make(name, (28, 28, 1), latent_size=latent_size, classes=classes, seed=0)
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     model.fit(kv.data.load("mnist_5k", with_labels=conditional), epochs=epochs, verbose=0)
     return model

@@ -36,7 +36,8 @@ def measure(name: str, options: argparse.Namespace, per_example: Path) -> dict[s
     settings = {"batch_size": 100, "likelihood": likelihood, "seed": options.seed, "with_labels": ready.conditional}
     train, test = (kv.data.load(options.data, split, **settings) for split in ("train", "test"))
     examples = kv.data.read(options.data, "train").images / np.float32(255)
-    model = kv.models.make(name, (28, 28, 1), likelihood=likelihood, classes=10, examples=examples, seed=options.seed)
+    own = {"likelihood": likelihood, "classes": 10 if ready.conditional else None}
+    model = kv.models.make(name, (28, 28, 1), examples=examples, seed=options.seed, **own)
     model.compile(optimizer=keras.optimizers.Adam(1e-3))
     start = time.perf_counter()
     model.fit(train, epochs=options.epochs, verbose=0)

@@ -6,6 +6,7 @@ saved models, because `register_lazily` registers the classes.
 
 from typing import TYPE_CHECKING
 
+from keras_vae.utils.backend import require_tensorflow
 from keras_vae.utils.lazy_imports import lazy_names, register_lazily
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ _REGISTERED = (
     *("DiscretisedLogisticMixture", "DoublyReparametrised", "GreyLevels", "Reparametrised"),
 )
 
+require_tensorflow()
 __getattr__ = lazy_names(__name__, _HOMES, globals())
 # The ready-made models import all classes.
 register_lazily("keras_vae", _REGISTERED, ("keras_vae.models.ready_made",))

@@ -15,6 +15,7 @@ from keras_vae.inference.densities import begin_prior
 from keras_vae.inference.inference import sample_prior
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Prior, StandardNormal
+from keras_vae.trainer import value_checks
 from keras_vae.trainer.objective_trainer import ObjectiveTrainer
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
@@ -106,7 +107,13 @@ class Composition(ObjectiveTrainer):
         return self.infer(x, condition=condition, training=training).posterior
 
     def likelihood(self, z: Any, *, condition: Any = None, training: bool | None = None) -> tfd.Distribution:
-        """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`."""
+        """Return p(x|z), batch shape `[...]`, for z `[..., *latent]`.
+
+        Raises:
+            ValueError: If z has another shape, or, unless in a graph, a value is NaN or infinite; or the condition is
+                invalid for this model.
+        """
+        z = self.latents.pack(self.latents.unpack(z, finite=True))
         given, encoded = self._decoder_input(z, condition, training)
         return self.decoder.distribution(given, encoded, training=training)
 
@@ -127,6 +134,10 @@ class Composition(ObjectiveTrainer):
             condition: y, `[batch, ...]`.
             training: Passed to the networks.
 
+        Raises:
+            ValueError: If x has another shape or dtype, or the condition is invalid for this model; and, unless in a
+                graph, if a value of x is outside the likelihood's support.
+
         Example:
             >>> import numpy as np
             >>> import keras_vae as kv
@@ -135,6 +146,11 @@ class Composition(ObjectiveTrainer):
             >>> inference.log_weights(inference.sample(3, seed=0)).shape  # log p(x, z) − log q(z|x)
             TensorShape([3, 5])
         """
+        x = value_checks.checked_eagerly(x, self.observed_family)
+        return self.inference_at(x, condition=condition, training=training)
+
+    def inference_at(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return the same as `infer` without checking the values of x: it may hold the place of examples."""
         x = tf.cast(x, self.observed_family.variable_dtype)
         encoded = self._encoded(condition, x, self.event_shape)
         evidence = self.encoder.read(x, encoded, training)
@@ -178,15 +194,25 @@ class Composition(ObjectiveTrainer):
         """Draw z ~ p(z), `[count, *latent]`: a tensor, or a dict with one tensor per group.
 
         Args:
-            count: Number of samples; for a prior that depends on the condition, the number of rows of y.
+            count: Number of samples.
             seed: Integer.
-            condition: y, `[count, ...]`.
+            condition: y, one for all samples or `[count, ...]`.
+
+        Raises:
+            ValueError: If the condition is invalid for this model, or has another number of rows.
         """
+        if condition is not None and self.condition is not None:
+            condition = self.condition.checked(condition, tf.convert_to_tensor(count))
         path = begin_prior(self, self._encoded(condition))
         return self.latents.pack(sample_prior(self.prior, path, [], count, streams.stateless(seed)))
 
     def _encoded(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
         """Return the encoded y, after checking it against the batch axis of x or z, if given."""
+        y = self._given(condition, given, event_shape)
+        return None if y is None or self.condition is None else self.condition.encode(y)
+
+    def _given(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
+        """Return y as a tensor, one per row of x or z if given, after checking it; None for an unconditional model."""
         if self.condition is None:
             if condition is not None:
                 raise ValueError(
@@ -198,11 +224,11 @@ class Composition(ObjectiveTrainer):
             expected = self.condition.support.expected
             raise ValueError(f"VAE: condition: expected {expected}, received None. Pass condition=y.")
         if given is None:
-            return self.condition.encode(self.condition.checked(condition, None))
+            return self.condition.checked(condition, None)
         given = tf.convert_to_tensor(given)
         axis = given.shape.rank - len(event_shape) - 1
         rows = tf.shape(given)[axis] if axis >= 0 else None
-        return self.condition.encode(self.condition.checked(condition, rows))
+        return self.condition.checked(condition, rows)
 
     def _decoder_input(self, z: Any, condition: Any, training: bool | None = None) -> tuple[Any, tf.Tensor | None]:
         """Return the decoder's input for z, and the encoded y."""

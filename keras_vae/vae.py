@@ -13,7 +13,7 @@ from keras_vae.composition import Composition
 from keras_vae.export import export_saved_model
 from keras_vae.export.signatures import signatures
 from keras_vae.inference import per_row
-from keras_vae.trainer import input_checks
+from keras_vae.trainer import value_checks
 from keras_vae.utils import files
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
@@ -68,10 +68,30 @@ class VAE(Composition):
         TensorShape([4, 8])
     """
 
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> tf.Tensor:
+        """Return the mean reconstruction of x, or of (x, y) for a conditional model, after checking them."""
+        if any(isinstance(part, keras.KerasTensor) for part in tf.nest.flatten(inputs)):
+            return super().__call__(inputs, *args, **kwargs)
+        pair = isinstance(inputs, tuple | list)
+        if pair and (self.condition is None or len(inputs) != 2):
+            expected = "x alone, one array" if self.condition is None else "(x, y)"
+            raise ValueError(
+                f"VAE: expected {expected}, received a {type(inputs).__name__} of {len(inputs)}. Use numpy.stack for a "
+                "list of examples."
+            )
+        x, condition = inputs if pair else (inputs, None)
+        # Here, because Keras would add lines of its own to an error of `call`.
+        x, sound = value_checks.checked(x, self.observed_family)
+        y = self._given(condition, x, self.event_shape)
+        with self._one_per_row(x, condition):
+            found = super().__call__(x if y is None else (x, y), *args, **kwargs)
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
+
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
         """Return the mean reconstruction."""
         x, condition = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        _, points = self.infer(x, condition=condition, training=training).points()
+        # Not `infer`: Keras has cast x to the dtype of the layers, and gray levels are none in bfloat16.
+        _, points = self.inference_at(x, condition=condition, training=training).points()
         given, encoded = self._decoder_input(self.latents.pack(points), condition, training)
         return self.decoder.family.mean(self.decoder(given, encoded, training=training))
 
@@ -83,17 +103,29 @@ class VAE(Composition):
         Raises:
             ValueError: If x is outside the likelihood's support. A server rejects the request.
         """
-        x = input_checks.checked(x, self.observed_family)
-        parameters, _ = self.infer(x, condition=condition).points()
-        families = self.encoder.families
-        means = {name: families[name].mean(found) for name, found in parameters.items()}
-        scales = {name: families[name].scale(found) for name, found in parameters.items()}
-        return {"mean": self.latents.pack(means), "scale": self.latents.pack(scales)}
+        x, sound = value_checks.checked(x, self.observed_family)
+        y = self._given(condition, x, self.event_shape)
+        with self._one_per_row(x, condition):
+            parameters, _ = self.inference_at(x, condition=y).points()
+            families = self.encoder.families
+            means = {name: families[name].mean(found) for name, found in parameters.items()}
+            scales = {name: families[name].scale(found) for name, found in parameters.items()}
+            found = {"mean": self.latents.pack(means), "scale": self.latents.pack(scales)}
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
 
     def decode(self, z: Any, *, condition: Any = None) -> dict[str, tf.Tensor]:
-        """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`."""
-        parameters = self.decoder(*self._decoder_input(z, condition))
-        return {"mean": self.decoder.family.mean(parameters), **parameters}
+        """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`.
+
+        Raises:
+            ValueError: If z has another shape, or a value is NaN or infinite. A server rejects the request.
+        """
+        by_group, sound = value_checks.checked_latents(z, self.latents)
+        name, value = next(iter(by_group.items()))
+        y = self._given(condition, value, self.latents.shapes[name])
+        with self._one_per_row(value, condition):
+            parameters = self.decoder(*self._decoder_input(self.latents.pack(by_group), y))
+            found = {"mean": self.decoder.family.mean(parameters), **parameters}
+            return value_checks.poisoned(found, *sound, value_checks.sound_condition(y, self.condition))
 
     def reconstruct(self, x: tf.Tensor, *, condition: Any = None) -> tf.Tensor:
         """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`.
@@ -101,9 +133,8 @@ class VAE(Composition):
         Raises:
             ValueError: As `encode`.
         """
-        x = input_checks.checked(x, self.observed_family)
-        self._encoded(condition, x, self.event_shape)  # checks it; Keras would wrap the error of a call
-        return self(x if condition is None else (x, tf.convert_to_tensor(condition)))
+        self._encoded(condition)  # checks whether there must be one
+        return self(x if condition is None else (x, condition))
 
     def generate(self, seeds: tf.Tensor, *, condition: Any = None, draws: bool = False) -> dict[str, Any]:
         """Return one z ~ p(z) per seed, and the likelihood's mean at z.
@@ -125,8 +156,11 @@ class VAE(Composition):
         if self.condition is not None:
             given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
         compiled = self._compiled_draws if draws else self._compiled_generate
-        found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
-        return {**found, "z": self.latents.pack(found["z"])}
+        with self._one_per_row(given[0], condition):
+            found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
+            found = {**found, "z": self.latents.pack(found["z"])}
+            y = None if self.condition is None else given[1]
+            return value_checks.poisoned(found, value_checks.sound_condition(y, self.condition))
 
     @functools.cached_property
     def _compiled_generate(self) -> Any:
@@ -189,11 +223,19 @@ class VAE(Composition):
             ValueError: As `encode`, and if `seeds` are not one integer per row.
         """
         num_samples = positive_integer(num_samples, "VAE.score: num_samples")
-        inference = self.infer(input_checks.checked(x, self.observed_family), condition=condition)
-        seeds = streams.for_rows(seeds, "VAE.score", rows=inference.x)
-        z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
-        log_weights = inference.densities(z).log_joint - log_posterior
-        return tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
+        x, sound = value_checks.checked(x, self.observed_family)
+        y = self._given(condition, x, self.event_shape)
+        seeds = streams.for_rows(seeds, "VAE.score", rows=x)
+        with self._one_per_row(x, condition, seeds):
+            inference = self.inference_at(x, condition=y)
+            z, log_posterior = per_row.sample_posterior(inference, seeds, num_samples)
+            log_weights = inference.densities(z).log_joint - log_posterior
+            found = tf.reduce_logsumexp(log_weights, axis=0) - math.log(num_samples)
+            return value_checks.poisoned(found, sound, value_checks.sound_condition(y, self.condition))
+
+    def _one_per_row(self, rows: tf.Tensor, condition: Any, seeds: Any = None) -> Any:
+        rank = 0 if self.condition is None else 1 + len(self.condition.shape)
+        return value_checks.one_per_row(rows, condition, rank, seeds)
 
     # Files.
 

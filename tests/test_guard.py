@@ -93,9 +93,11 @@ def test_variables_and_lists(vae):
     vae.fit(tf.Variable(ZEROS), verbose=0)
     with pytest.raises(ValueError, match=r"received 0\.5"):
         vae.fit(tf.Variable(spoiled(0.5)), verbose=0)
-    for several in ([ZEROS], list(ZEROS), (ZEROS,), {"x": ZEROS}):
+    for several in ([ZEROS], list(ZEROS), (ZEROS,)):
         with pytest.raises(ValueError, match=r"expected one array, received a .*several inputs"):
             vae.fit(several, verbose=0)
+    with pytest.raises(ValueError, match=r"expected one array, received a dict\. .* x\['x'\]"):
+        vae.fit({"x": ZEROS}, verbose=0)
 
 
 def test_binary_data_of_any_number_type_passes(vae):

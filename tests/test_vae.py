@@ -311,7 +311,7 @@ def test_another_objective_after_compiling_anew(binary_images):
 def test_inputs_of_another_shape_are_refused(binary_images):
     vae = compiled()
     for bad in (binary_images[:, :4], binary_images[..., 0]):
-        with pytest.raises(ValueError, match=r"Encoder: inputs: expected shape \(\.\.\., 8, 8, 1\), received"):
+        with pytest.raises(ValueError, match=r"x: expected shape \(batch, 8, 8, 1\), received"):
             vae.predict(bad, verbose=0)
     with pytest.raises(ValueError, match=r"expected shape \(\.\.\., 3\), received"):
         vae.decode(np.zeros([2, 4], "float32"))

@@ -16,8 +16,9 @@ import keras_vae as kv
 
 
 def build(work: Work, name: str) -> kv.VAE:
+    classes = 10 if kv.models.READY_MADE[name].conditional else None
     model = kv.models.make(
-        name, (28, 28, 1), latent_size=work["latents"], hidden=work["hidden"], classes=10, seed=work["seed"]
+        name, (28, 28, 1), latent_size=work["latents"], hidden=work["hidden"], classes=classes, seed=work["seed"]
     )
     model.compile(optimizer=keras.optimizers.Adam(work["learning_rate"]))
     return model

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.families.support import Support
+from keras_vae.utils.arrays import as_array, show_shape
 
 
 class Condition:
@@ -39,32 +40,35 @@ class Condition:
         Raises:
             ValueError: If y has another shape, or a value outside the support.
         """
-        y = tf.convert_to_tensor(y)
+        y = tf.convert_to_tensor(as_array(y, "condition"))
         known = None if rows is None else tf.get_static_value(rows)
         if rows is not None and y.shape.is_compatible_with(self.shape):
             y = tf.broadcast_to(y, tf.concat([tf.reshape(rows, [1]), self.shape], 0))
         one_for_all = rows is None and y.shape.is_compatible_with(self.shape)
         if not one_for_all and not y.shape.is_compatible_with([known, *self.shape]):
-            expected = ("batch" if known is None else int(known), *self.shape)
+            expected = show_shape(("batch" if known is None else int(known), *self.shape))
             raise ValueError(
-                f"condition: expected one y, shape {self.shape}, or one per row, shape "
-                f"({', '.join(map(str, expected))}), received shape {tuple(y.shape)}. {self.support.advice}."
+                f"condition: expected one y, shape {self.shape}, or one per row, shape {expected}, received shape "
+                f"{show_shape(y.shape)}. {self.support.advice}."
             )
-        if not (y.dtype.is_floating or y.dtype.is_integer or y.dtype.is_bool):
-            raise ValueError(f"condition: expected numbers, received dtype {y.dtype.name}. {self.support.advice}.")
         inside = self.support.contains(y)
         if tf.executing_eagerly():
             if not np.all(inside):
                 self._refuse(y.numpy()[~inside.numpy()].ravel()[0])
             return y
-        checks = [
-            tf.debugging.Assert(tf.reduce_all(inside), [f"condition: expected {self.support.expected}, received", y])
-        ]
+        # The first value outside, by operations that XLA compiles; padded, since a batch may be empty.
+        outside = tf.argmin(tf.concat([tf.cast(tf.reshape(inside, [-1]), tf.int32), [1]], 0))
+        value = tf.concat([tf.reshape(y, [-1]), tf.zeros([1], y.dtype)], 0)[outside]
+        parts = [f"condition: expected {self.support.expected}, received", value, f"{self.support.advice}."]
+        checks = [tf.debugging.Assert(tf.reduce_all(inside), parts, summarize=1)]
         if rows is not None and known is None:
-            parts = ["condition: expected one per row,", rows, "rows, received", tf.shape(y)[0]]
+            parts = ["condition: expected one per row,", rows, "rows, received", tf.shape(y)[0], "Pass one per row."]
             checks.append(tf.debugging.Assert(tf.equal(tf.shape(y)[0], rows), parts))
         with tf.control_dependencies(checks):
-            return tf.identity(y)
+            if rows is None or known is not None:
+                return tf.identity(y)
+            # XLA drops assertions, but refuses to reshape to another size.
+            return tf.reshape(y, tf.concat([tf.reshape(rows, [1]), self.shape], 0))
 
     def _refuse(self, value: Any) -> None:
         raise ValueError(f"condition: expected {self.support.expected}, received {value}. {self.support.advice}.")
@@ -84,12 +88,10 @@ class Condition:
         """
         if y is None:
             raise ValueError(f"condition: expected {self.support.expected}, received none. Pass condition=y.")
-        given = np.asarray(y)
+        given = np.asarray(as_array(y, "condition"))
         expected = f"one y, shape {self.shape}, or one per row, shape {(count, *self.shape)}"
         if given.shape not in (self.shape, (count, *self.shape)):
             raise ValueError(f"condition: expected {expected}, received shape {given.shape}. {self.support.advice}.")
-        if given.dtype.kind not in "iufb":
-            raise ValueError(f"condition: expected numbers, received dtype {given.dtype}. {self.support.advice}.")
         inside = self.support.contains(tf.convert_to_tensor(given)).numpy()
         if not np.all(inside):
             self._refuse(given[~inside].ravel()[0])

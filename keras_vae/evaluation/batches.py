@@ -77,7 +77,11 @@ def checked(model: VAE, data: Any, batch_size: int) -> Iterable[Any]:
     """Return batches of the data, whose values are checked as they are read."""
     batch_size = positive_integer(batch_size, "batch_size")
     x, y = data if isinstance(data, tuple | list) and len(data) == 2 else (data, None)
-    x = _known(x)
+    if isinstance(x, tf.data.Dataset) and int(x.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError(
+            "the dataset is infinite: expected one pass over the data, received a dataset that repeats forever. Use "
+            "data.load(...) or dataset.take(batches)"
+        )
     x, checked_y = input_checks.guarded_pair(
         x, y if model.condition is not None else None, model.observed_family, model.condition
     )
@@ -96,25 +100,6 @@ def checked(model: VAE, data: Any, batch_size: int) -> Iterable[Any]:
     options.autotune.enabled = False  # its thread can hold up the end of an iterator for seconds
     parts = x if y is None else (x, np.asarray(y))
     return tf.data.Dataset.from_tensor_slices(parts).batch(batch_size).with_options(options)
-
-
-def _known(x: Any) -> Any:
-    """Return x, if it is of a kind that can be iterated over once."""
-    if isinstance(x, tf.data.Dataset) and int(x.cardinality()) == tf.data.INFINITE_CARDINALITY:
-        raise ValueError(
-            "the dataset is infinite: expected one pass over the data, received a dataset that repeats forever. Use "
-            "data.load(...) or dataset.take(batches)"
-        )
-    kinds = (tf.Tensor, tf.Variable, keras.Variable, tf.data.Dataset, tf.distribute.DistributedDataset)
-    if isinstance(x, (*kinds, keras.utils.PyDataset, list, tuple, dict)) or inspect.isgenerator(x):
-        return x
-    if not hasattr(x, "__array__"):
-        raise ValueError(
-            f"the data are of an unknown kind: expected an array [n, *event], arrays (x, y) or a batched "
-            f"tf.data.Dataset, received a {type(x).__name__}, {x!r:.60}. Use data.load(...) for names, files and what "
-            "data.read returns"
-        )
-    return np.asarray(x)
 
 
 def _only(parts: Any) -> Any:

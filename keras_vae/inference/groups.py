@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+from keras_vae.utils.arrays import as_array
 
 
 @dataclass(frozen=True)
@@ -56,31 +59,34 @@ class LatentGroups:
             return {name: by_group[name] for name in self.names}
         return next(iter(by_group.values()))
 
-    def unpack(self, z: Any, *, same_rows: bool = False) -> dict[str, tf.Tensor]:
+    def unpack(self, z: Any, *, same_rows: bool = False, finite: bool = False) -> dict[str, tf.Tensor]:
         """Return the latents by group, each `[..., *latent]`.
 
         Args:
             z: A tensor for a model with one group; otherwise a dict with one tensor per group.
             same_rows: Whether to check that the leading axes of all groups are equal. In a graph, where they may be
                 unknown, the check runs with it.
+            finite: Whether to check, unless in a graph, that all values are finite: networks may swallow NaN.
 
         Raises:
-            ValueError: If groups are missing or unknown, or a tensor's axes are not as expected.
+            ValueError: If groups are missing or unknown, a tensor's axes are not as expected, or a value is not finite.
         """
         if not self.several:
             z = {next(iter(self.shapes)): z} if not isinstance(z, Mapping) else z
         if not isinstance(z, Mapping) or set(z) != set(self.shapes):
             received = sorted(map(str, z)) if isinstance(z, Mapping) else type(z).__name__
             raise ValueError(f"z: expected {self._described()}, received {received}. Pass one tensor per group.")
-        tensors = {name: tf.convert_to_tensor(z[name]) for name in self.shapes}
+        tensors = {name: tf.convert_to_tensor(as_array(z[name], self._label(name))) for name in self.shapes}
         for name, value in tensors.items():
             shape = self.shapes[name]
+            if finite and tf.executing_eagerly():
+                _check_finite(value, self._label(name))
             if value.shape.rank is not None and not value.shape[-len(shape) :].is_compatible_with(shape):
-                which = f"z[{name!r}]" if self.several else "z"
                 expected = ", ".join(map(str, shape))
+                received = tuple(value.shape)
                 raise ValueError(
-                    f"{which}: expected shape (..., {expected}), received {tuple(value.shape)}. Pass latents of "
-                    "that shape."
+                    f"{self._label(name)}: expected shape (..., {expected}), received {received}. Pass latents of that "
+                    "shape."
                 )
         return self._with_same_rows(tensors) if same_rows and self.several else tensors
 
@@ -96,7 +102,7 @@ class LatentGroups:
         if all(axes.is_fully_defined() for axes in leading.values()):
             return tensors
         counts = [tf.shape(value)[: leading[name].rank] for name, value in tensors.items()]
-        text = f"z: expected as many rows of {' as of '.join(map(repr, tensors))}; received"
+        text = f"z: expected as many rows of {' as of '.join(map(repr, tensors))}, received"
         equal = tf.reduce_all([tf.reduce_all(tf.equal(count, counts[0])) for count in counts])
         with tf.control_dependencies([tf.debugging.Assert(equal, [text, *counts])]):
             return {name: tf.identity(value) for name, value in tensors.items()}
@@ -124,7 +130,19 @@ class LatentGroups:
             found[name] = tf.ensure_shape(tf.reshape(part, tf.concat([leading, shape], 0)), [*flat.shape[:-1], *shape])
         return self.pack(found)
 
+    def _label(self, name: str) -> str:
+        return f"z[{name!r}]" if self.several else "z"
+
     def _described(self) -> str:
         if not self.several:
             return "one tensor"
         return f"a dict with the keys {', '.join(map(repr, self.names))}"
+
+
+def _check_finite(value: tf.Tensor, label: str) -> None:
+    bad = value.dtype.is_floating and ~np.isfinite(np.asarray(value, np.float64))
+    if np.any(bad):
+        raise ValueError(
+            f"{label}: expected every value finite, received {np.asarray(value)[bad][0]}. Pass latents such as "
+            "VAE.encode(x)['mean']."
+        )

@@ -147,7 +147,7 @@ class Inference(ModelAtBatch):
         Args:
             z: The result of `draw`, or any latents, `[samples, batch, *latent]`, a tensor or a dict of groups.
         """
-        return Densities(self, z if isinstance(z, Draws) else Draws(self.groups.unpack(z)))
+        return Densities(self, z if isinstance(z, Draws) else Draws(self.groups.unpack(z, finite=True)))
 
     def log_likelihood(self, z: Any) -> tf.Tensor:
         """Return log p(x|z), `[samples, batch]`, in nats."""

@@ -54,6 +54,9 @@ def sample_posterior(inference: Inference, seeds: tf.Tensor, num_samples: int) -
         z, `[num_samples, batch, *latent]`, a tensor or a dict of groups, and log q(z|x), `[num_samples, batch]`.
     """
     families = inference.model.encoder.families
+    # XLA drops the assertion that there is one seed per row, and the loop below would drop seeds or rows; a reshape
+    # fails instead.
+    seeds = tf.reshape(seeds, tf.shape(inference.x)[:1])
     given = [] if inference.condition is None else [inference.condition]
 
     def one_row(row: tuple[Any, ...]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.inference import LatentGroups
+from keras_vae.utils.arrays import as_array
 
 # Rows per call of a network: the feature maps of convolutions are far larger than images.
 _ROWS = 1024
@@ -40,8 +41,8 @@ class LatentModel(Protocol):
     def decode(self, z: Any, condition: Any = None) -> Any:
         """Return the likelihood's `mean`, `[batch, *event]`."""
 
-    def infer(self, x: Any, condition: Any = None) -> Any:
-        """Return the densities of latents; needed for several groups."""
+    def inference_at(self, x: Any, condition: Any = None) -> Any:
+        """Return the densities of latents, for x of any values; needed for several groups."""
 
 
 class Decoded(NamedTuple):
@@ -91,7 +92,7 @@ def one_example(model: LatentModel, x: Any, owner: str) -> np.ndarray:
     Raises:
         ValueError: If it has another shape.
     """
-    x = np.asarray(x)
+    x = np.asarray(as_array(x, f"{owner}: x"))
     if x.shape != model.event_shape:
         hint = ". Pass one example of the batch, x[0]" if x.shape[1:] == model.event_shape else ""
         raise ValueError(
@@ -112,7 +113,7 @@ def means(model: LatentModel, x: Any, condition: Any, owner: str) -> Any:
     Raises:
         ValueError: If there is no x, or x or the condition has the wrong shape.
     """
-    x = np.asarray(x)
+    x = np.asarray(as_array(x, f"{owner}: x"))
     if x.shape[1:] != model.event_shape or len(x) == 0:
         hint = ". Add the batch axis, x[None]" if x.shape == model.event_shape else ""
         raise ValueError(
@@ -168,7 +169,7 @@ def _followed(
     shapes = model.latents.shapes
     z = {name: given.get(name, np.zeros([rows, *shapes[name]], np.float32)) for name in model.prior.groups}
     # The prior does not depend on x.
-    inference = model.infer(np.zeros([rows, *model.event_shape], np.float32), condition=condition)
+    inference = model.inference_at(np.zeros([rows, *model.event_shape], np.float32), condition=condition)
     for name in model.prior.groups:
         if name in given:
             continue
@@ -245,7 +246,7 @@ def for_all(condition: Any, owner: str) -> np.ndarray | None:
     """
     if condition is None:
         return None
-    given = np.asarray(condition)
+    given = np.asarray(as_array(condition, f"{owner}: condition"))
     if given.ndim > 1:
         raise ValueError(
             f"{owner}: condition has the wrong shape: expected one label or one vector, received {given.shape}"

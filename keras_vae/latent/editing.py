@@ -17,6 +17,7 @@ from keras_vae.latent.codes import (
     means,
     of_group,
 )
+from keras_vae.utils.arrays import as_array
 
 
 def edit(
@@ -55,6 +56,11 @@ def edit(
     """
     group = acted_on(model, group, "edit")
     size = latent_size(model, group, "edit")
+    if not isinstance(changes, Mapping):
+        raise ValueError(
+            f"edit: changes: expected a dict of a new value by latent, received a {type(changes).__name__}. Use "
+            "{3: 2.5}, for example."
+        )
     for latent, value in changes.items():
         if not isinstance(latent, Integral) or isinstance(latent, bool) or not 0 <= latent < size:
             raise ValueError(
@@ -148,13 +154,13 @@ def add_attribute(
     group = acted_on(model, group, "add_attribute")
     size = latent_size(model, group, "add_attribute")
     check_real(model, group, "add_attribute")
-    direction = np.asarray(vector, np.float32)
+    direction = np.asarray(as_array(vector, "add_attribute: vector"), np.float32)
     if direction.shape != (size,) or not np.all(np.isfinite(direction)):
         raise ValueError(
             f"add_attribute: vector is invalid: expected {size} finite numbers, received {vector}. Use "
             "keras_vae.latent.attribute_vector"
         )
-    alpha = np.asarray(strength, np.float32)
+    alpha = np.asarray(as_array(strength, "add_attribute: strength"), np.float32)
     if alpha.ndim > 1 or alpha.size == 0 or not np.all(np.isfinite(alpha)):
         raise ValueError(
             f"add_attribute: strength is invalid: expected one or more finite numbers, received {strength}"

@@ -17,6 +17,7 @@ from keras_vae.latent.codes import (
     one_example,
 )
 from keras_vae.utils.arguments import lookup, positive_integer
+from keras_vae.utils.arrays import as_array
 
 KINDS = ("linear", "spherical")
 
@@ -97,7 +98,7 @@ def interpolate_latents(z0: Any, z1: Any, *, steps: int = 9, kind: str = "linear
         >>> interpolate_latents([2.0, 0.0], [0.0, 2.0], steps=3, kind="spherical").round(4).tolist()
         [[2.0, 0.0], [1.4142, 1.4142], [0.0, 2.0]]
     """
-    z0, z1 = np.asarray(z0), np.asarray(z1)
+    z0, z1 = (np.asarray(as_array(z, f"interpolate: {name}")) for name, z in (("z0", z0), ("z1", z1)))
     if z0.ndim != 1 or z0.shape != z1.shape or not (np.all(np.isfinite(z0)) and np.all(np.isfinite(z1))):
         raise ValueError(
             f"interpolate: the latents are invalid: expected two finite vectors of the same length, received z0={z0} "

@@ -20,6 +20,7 @@ from keras_vae.latent.codes import (
     one_example,
 )
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arrays import as_array
 
 _DEFAULT = {"unit interval": np.linspace(0, 1, 11), "binary": np.array([0.0, 1.0])}
 
@@ -105,7 +106,7 @@ def traverse(
 def _values(model: LatentModel, group: str, values: Sequence[float] | None) -> np.ndarray:
     if values is None:
         return _DEFAULT.get(model.encoder.families[group].support.name, np.linspace(-3, 3, 11)).astype(np.float32)
-    found = np.asarray(values, np.float32)
+    found = np.asarray(as_array(values, "traverse: values"), np.float32)
     if found.ndim != 1 or len(found) == 0 or not np.all(np.isfinite(found)):
         raise ValueError(
             f"traverse: values is invalid: expected one or more finite numbers, such as [-2, 0, 2], received {values}"

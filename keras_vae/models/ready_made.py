@@ -255,8 +255,8 @@ def make(
         An uncompiled `keras_vae.VAE`.
 
     Raises:
-        ValueError: If the name is unknown, the model needs an argument that is missing, or one of `others` is fixed by
-            the model.
+        ValueError: If the name is unknown, the model needs an argument that is missing, one of `others` is fixed by the
+            model, or `classes` are passed for a model that is not conditional.
 
     Example:
         >>> model = make("cvae", (8, 8, 1), latent_size=2, classes=10, hidden=[16])
@@ -264,6 +264,12 @@ def make(
         TensorShape([3, 8, 8, 1])
     """
     found = lookup(name, READY_MADE, "model")
+    if classes is not None and not found.conditional:
+        conditional = ", ".join(repr(other) for other, model in READY_MADE.items() if model.conditional)
+        raise ValueError(
+            f"{name}: classes: expected None, since this model is not conditional on a class, received {classes!r}. "
+            f"Use one of {conditional}, or leave it out."
+        )
     latents = positive_integer(latent_size, "make: latent_size")
     images = None if examples is None else np.asarray(examples)
     parts = found.parts(Wanted(as_shape(event_shape, "make"), latents, num_samples, classes, images))

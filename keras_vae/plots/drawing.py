@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from keras_vae.utils.arrays import as_array
 from keras_vae.utils.files import whole
 
 # Inches a cell of a labeled grid takes: room enough for a number under each column.
@@ -61,7 +62,7 @@ def labeled_grid(
     Raises:
         ValueError: If the images are not of rank 5, there are none, or the number of names is wrong.
     """
-    images = np.asarray(images)
+    images = read(images, "plots: images")
     if images.ndim != 5 or images.size == 0:
         raise ValueError(
             "plots: images: expected shape [rows, columns, height, width, channels], received "
@@ -113,9 +114,25 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         figure.savefig(unfinished, dpi=150, bbox_inches="tight", pad_inches=0.05)
 
 
+def read(values: Any, name: str) -> np.ndarray:
+    """Return numbers as a NumPy array.
+
+    Raises:
+        ValueError: If they cannot be read as one array of numbers.
+    """
+    return np.asarray(as_array(values, name))
+
+
 def finished(figure: Figure, path: str | os.PathLike[str] | None) -> Figure:
-    """Return the figure, written to `path` first if there is one."""
+    """Return the figure, written to `path` first if there is one.
+
+    Raises:
+        ValueError: If the path is no name of a file, such as an argument that belongs elsewhere.
+    """
     if path is not None:
+        if not isinstance(path, str | os.PathLike):
+            kind = type(path).__name__
+            raise ValueError(f"plots: path: expected the name of a file, received a {kind}. Pass path='figure.png'.")
         save(figure, path)
     return figure
 
@@ -149,7 +166,7 @@ def tile(images: Any, columns: int | None = None) -> np.ndarray:
         >>> tile(np.zeros([6, 28, 28, 1]), columns=3).shape
         (59, 88, 1)
     """
-    images = np.asarray(images, dtype=np.float32)
+    images = read(images, "tile: images").astype(np.float32)
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(
             "tile: images: expected at least one image, [n, height, width, channels], received shape "
@@ -167,7 +184,12 @@ def tile(images: Any, columns: int | None = None) -> np.ndarray:
 
 def pairs(x: Any, reconstructions: Any) -> np.ndarray:
     """Interleave images and their reconstructions, `[2n, …]`, for `tile` with an even number of columns."""
-    x, reconstructions = np.asarray(x), np.asarray(reconstructions)
+    x, reconstructions = read(x, "pairs: x"), read(reconstructions, "pairs: reconstructions")
+    if x.ndim == 0 or x.shape != reconstructions.shape:
+        raise ValueError(
+            f"pairs: expected reconstructions of the shape of x, {x.shape}, received {reconstructions.shape}. Pass one "
+            "per image."
+        )
     return np.stack([x, reconstructions], axis=1).reshape(-1, *x.shape[1:])
 
 

@@ -4,10 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae.plots.drawing import Plot, finished, labeled_grid, one_canvas, show, tile
+from keras_vae.plots.drawing import Plot, finished, labeled_grid, one_canvas, read, show, tile
 
 
 def grid(
@@ -28,6 +27,7 @@ def grid(
         ValueError: If there are no images, or they have another shape.
 
     Example:
+        >>> import numpy as np
         >>> grid(np.zeros([6, 8, 8, 1]), columns=3).axes[0].images[0].get_array().shape
         (19, 28)
     """
@@ -50,11 +50,17 @@ def by_class(images: Any, path: str | os.PathLike[str] | None = None, *, names: 
         ValueError: If the images have another shape, or the number of names is wrong.
 
     Example:
+        >>> import numpy as np
         >>> figure = by_class(np.zeros([2, 5, 8, 8, 1]), names=["cat", "dog"])
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['cat', 'dog']
     """
-    images = np.asarray(images)
+    images = read(images, "plots.by_class: images")
+    if images.ndim != 5:
+        raise ValueError(
+            "plots.by_class: images: expected shape [classes, n, height, width, channels], received "
+            f"{images.shape}. Reshape them."
+        )
     figure, _ = labeled_grid(images, [str(name) for name in (range(len(images)) if names is None else names)])
     return finished(figure, path)
 
@@ -74,14 +80,16 @@ def reconstructions(x: Any, reconstructions: Any, path: str | os.PathLike[str] |
         ValueError: If there are no images, or the shapes differ.
 
     Example:
+        >>> import numpy as np
         >>> [axis.get_ylabel() for axis in reconstructions(np.zeros([4, 8, 8, 1]), np.ones([4, 8, 8, 1])).axes]
         ['data', 'reconstruction']
     """
-    x, reconstructions = np.asarray(x), np.asarray(reconstructions)
-    if x.shape != reconstructions.shape:
+    x = read(x, "plots.reconstructions: x")
+    reconstructions = read(reconstructions, "plots.reconstructions: reconstructions")
+    if x.ndim != 4 or x.shape != reconstructions.shape:
         raise ValueError(
-            f"plots.reconstructions: expected reconstructions of shape {x.shape}, received {reconstructions.shape}. "
-            "Pass one per image."
+            f"plots.reconstructions: expected images [n, height, width, channels] and as many reconstructions, "
+            f"received shapes {x.shape} and {reconstructions.shape}. Pass one reconstruction per image."
         )
     figure = Plot(figsize=(min(16, 0.75 * len(x)), 1.8), layout="constrained")
     axes = figure.subplots(2, 1)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from keras_vae.latent import Decoded, traverse
 from keras_vae.latent.codes import for_rows
-from keras_vae.plots.drawing import Plot, finished, labeled_grid, number
+from keras_vae.plots.drawing import Plot, finished, labeled_grid, number, read
 
 # The qualitative color maps with ten and twenty colors; more classes share a continuous one.
 _PALETTES = ((10, "tab10"), (20, "tab20"))
@@ -47,7 +47,7 @@ def latent_space(
         >>> latent_space(means, [0, 1, 2] * 3).axes[0].get_xlabel()
         '$z_0$'
     """
-    means = np.asarray(means, np.float64)
+    means = read(means, "plots.latent_space: means").astype(np.float64)
     if means.ndim != 2 or means.shape[1] < 2 or len(means) < 2:
         raise ValueError(
             "plots.latent_space: means: expected two or more points of two or more latents, [n, latents], received "
@@ -60,7 +60,7 @@ def latent_space(
     if labels is None:
         axis.scatter(*points.T, **style)
     else:
-        _colored(axis, points, np.asarray(labels), names, style)
+        _colored(axis, points, _labels(labels), names, style)
     axis.set_xlabel(axis_names[0])
     axis.set_ylabel(axis_names[1])
     axis.set_aspect("equal", adjustable="datalim")
@@ -79,6 +79,15 @@ def _plane(means: np.ndarray) -> tuple[np.ndarray, list[str]]:
         for which, part in zip(("first", "second"), share, strict=False)
     ]
     return centered @ directions[:2].T, names
+
+
+def _labels(labels: Any) -> np.ndarray:
+    if isinstance(labels, str | os.PathLike) or not (hasattr(labels, "__array__") or isinstance(labels, list | tuple)):
+        raise ValueError(
+            f"plots.latent_space: labels: expected a vector of labels, received a {type(labels).__name__}. Pass a file "
+            "name as path=."
+        )
+    return np.asarray(labels)
 
 
 def _colored(
@@ -120,7 +129,17 @@ def manifold(manifold: Decoded, path: str | os.PathLike[str] | None = None) -> F
         >>> manifold(Decoded(np.zeros([3, 3, 8, 8, 1]), np.zeros([3, 3, 2]))).axes[0].get_ylabel()
         '$z_1$'
     """
-    images, z = manifold
+    if not isinstance(manifold, tuple) or len(manifold) != 2:
+        raise ValueError(
+            f"plots.manifold: expected images and latents, received a {type(manifold).__name__}. Pass the result of "
+            "keras_vae.latent.manifold."
+        )
+    images, z = manifold[0], read(manifold[1], "plots.manifold: z")
+    if z.ndim != 3 or z.shape[2] != 2:
+        raise ValueError(
+            f"plots.manifold: z: expected shape [size, size, 2], received {z.shape}. Pass the result of "
+            "keras_vae.latent.manifold."
+        )
     columns, rows = (_names(values) for values in (z[0, :, 0], z[:, 0, 1]))
     size = max(len(images), 8)
     figure, axis = labeled_grid(images, rows, columns, "Decoded images by latent", cell=7 / size)
@@ -170,7 +189,14 @@ def traversals(
         >>> len(traversals(vae, np.zeros([4, 8, 8, 1]), latents=2).axes[0].get_yticklabels())
         2
     """
-    x = np.asarray(x)
+    if not hasattr(model, "encode") or isinstance(model, str):
+        raise ValueError(
+            f"plots.traversals: model: expected a keras_vae.VAE, received a {type(model).__name__}. Use "
+            "traversals(model, x)."
+        )
+    x = read(x, "plots.traversals: x")
+    if x.ndim == 0 or len(x) == 0:
+        raise ValueError(f"plots.traversals: x: expected images, received shape {x.shape}. Pass one or more.")
     conditions = for_rows(model, condition, len(x), "plots.traversals")
     of_first = None if conditions is None else conditions[0]
     found = traverse(
@@ -201,7 +227,7 @@ def interpolation(images: Any, path: str | os.PathLike[str] | None = None) -> Fi
         >>> len(interpolation(np.zeros([9, 28, 28, 1])).axes[0].get_xticklabels())
         9
     """
-    images = np.asarray(images)
+    images = read(images, "plots.interpolation: images")
     rows = images[None] if images.ndim == 4 else images
     columns = [f"{t:.2g}" for t in np.linspace(0, 1, rows.shape[1])] if rows.ndim == 5 else ()
     figure, _ = labeled_grid(rows, columns=columns, title="From the first image (0) to the last (1)")
@@ -229,7 +255,7 @@ def edit(before: Any, after: Any, path: str | os.PathLike[str] | None = None, *,
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['before', 'after']
     """
-    before, after = np.asarray(before), np.asarray(after)
+    before, after = read(before, "plots.edit: before"), read(after, "plots.edit: after")
     if before.shape != after.shape:
         raise ValueError(
             f"plots.edit: after: expected images of shape {before.shape}, received {after.shape}. Pass one per image "
@@ -261,7 +287,13 @@ def attribute(
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['−1', '0', '+1']
     """
-    images = np.asarray(images)
+    images = read(images, "plots.attribute: images")
+    strengths = read(strengths, "plots.attribute: strengths").tolist()
+    if not isinstance(strengths, list) or not all(isinstance(strength, int | float) for strength in strengths):
+        raise ValueError(
+            f"plots.attribute: strengths: expected a vector of numbers, received {strengths!r:.60}. Use "
+            "attribute(images, strengths)."
+        )
     rows = [number(strength, "+g") if strength else "0" for strength in strengths]
     by_strength = np.swapaxes(images, 0, 1) if images.ndim == 5 else images
     figure, _ = labeled_grid(by_strength, rows, title=title)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_vae.plots.drawing import Plot, finished
+from keras_vae.plots.drawing import Plot, finished, read
 
 
 def history(entries: Sequence[Mapping[str, float]], path: str | os.PathLike[str] | None = None) -> Figure:
@@ -28,9 +28,11 @@ def history(entries: Sequence[Mapping[str, float]], path: str | os.PathLike[str]
         >>> figure.axes[0].lines[0].get_ydata().tolist()
         [-120.0, -110.0]
     """
-    if not entries or not all({"epoch", "bound"} <= entry.keys() for entry in entries):
+    listed = isinstance(entries, Sequence) and len(entries) > 0
+    if not listed or not all(isinstance(entry, Mapping) and {"epoch", "bound"} <= entry.keys() for entry in entries):
+        received = " ".join(f"{entries!r:.200}".split())
         raise ValueError(
-            f"plots.history: entries: expected a list of dicts with 'epoch' and 'bound', received {entries!r:.200}. "
+            f"plots.history: entries: expected a list of dicts with 'epoch' and 'bound', received {received}. "
             "Pass the result of keras_vae.training.read_history."
         )
     figure = Plot(figsize=(5, 3.2), layout="constrained")
@@ -65,6 +67,7 @@ def kl(kl: Any, path: str | os.PathLike[str] | None = None) -> Figure:
             f"kl: expected the KL of each latent, [latents], received {type(kl).__name__}. Pass the values of one "
             "group that has them."
         )
+    kl = read(kl, "plots.kl: kl")
     figure = Plot(figsize=(max(4, min(12, 0.25 * np.size(kl) + 1)), 2.8), layout="constrained")
     bars(figure.subplots(), kl)
     return finished(figure, path)

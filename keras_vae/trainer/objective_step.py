@@ -92,6 +92,10 @@ class ObjectiveStep(keras.Model):
         """Return the model at a batch of x."""
         raise NotImplementedError
 
+    def inference_at(self, x: tf.Tensor, *, condition: Any = None, training: bool | None = None) -> Inference:
+        """Return the model at a batch of x, whose values are not checked."""
+        raise NotImplementedError
+
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The objective's terms that are reported."""
@@ -110,7 +114,7 @@ class ObjectiveStep(keras.Model):
             )
         x = tf.zeros([1, *self.observed_family.event_shape], self.observed_family.variable_dtype)
         y = None if self.condition is None else tf.zeros([1, *self.condition.shape], self.condition.dtype)
-        self.objective.check(self.infer(x, condition=y))
+        self.objective.check(self.inference_at(x, condition=y))
 
     def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
         """Configure training like `keras.Model.compile`, but without a loss: the objective is the loss.

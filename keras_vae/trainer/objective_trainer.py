@@ -115,19 +115,59 @@ class ObjectiveTrainer(ObjectiveStep):
                 x, y = self._guarded(x, y, kwargs, training=False)
             return super().evaluate(x, y, **kwargs)
 
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the mean reconstructions, like `keras.Model.predict`, of x, or of (x, y) for a conditional model.
+
+        Raises:
+            ValueError: As in `fit`.
+        """
+        with input_checks.clear_errors():
+            x = input_checks.guarded_inputs(x, self.observed_family, self.condition)
+            return super().predict(x, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train on one batch, like `keras.Model.train_on_batch`; x and y as in `fit`.
+
+        Raises:
+            ValueError: As in `fit`.
+        """
+        batch = self._guarded_batch(x, y, sample_weight, "train_on_batch(x, y)")
+        return super().train_on_batch(*batch, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate one batch, like `keras.Model.test_on_batch`; x and y as in `fit`.
+
+        Raises:
+            ValueError: As in `fit`.
+        """
+        batch = self._guarded_batch(x, y, sample_weight, "test_on_batch(x, y)")
+        return super().test_on_batch(*batch, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the mean reconstructions of one batch, like `keras.Model.predict_on_batch`; x as in `predict`.
+
+        Raises:
+            ValueError: As in `fit`.
+        """
+        return super().predict_on_batch(input_checks.guarded_inputs(x, self.observed_family, self.condition))
+
+    def _guarded_batch(self, x: Any, y: Any, weight: Any, how: str) -> tuple[Any, Any, Any]:
+        return input_checks.guarded_batch(x, y, weight, self.observed_family, self.condition, how)
+
     def _guarded(self, x: Any, y: Any, others: dict[str, Any], training: bool) -> tuple[Any, Any]:
         # XLA and TensorFlow draw different noise. Evaluation always uses the dataset's.
         if training or not self.jit_compile:
             packed = packed_batches(x, self.observed_family, self.condition)
             if packed is not None:
                 return packed, y
-        x, y = input_checks.guarded_pair(x, y, self.observed_family, self.condition)
-        # Keras drops sample weights without a y.
-        return x, x if y is None and others.get("sample_weight") is not None else y
+        weight = others.get("sample_weight")
+        x, y, weight = input_checks.guarded(x, y, weight, self.observed_family, self.condition)
+        if weight is None:
+            return x, y
+        others["sample_weight"] = weight
+        return x, x if y is None else y  # Keras drops sample weights without a y
 
     def _guard_validation(self, data: Any) -> Any:
         if isinstance(data, tuple | list):
-            given = data[1] if len(data) > 1 else None
-            x, y = input_checks.guarded_pair(data[0], given, self.observed_family, self.condition)
-            return (x, *((y, *data[2:]) if len(data) > 1 else ()))
+            return input_checks.guarded_validation(data, self.observed_family, self.condition)
         return self._guarded(data, None, {}, training=False)[0]

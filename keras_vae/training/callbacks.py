@@ -14,6 +14,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_vae.plots import pairs, tile
+from keras_vae.utils.arrays import as_array
 
 
 class Pictures(keras.callbacks.Callback):
@@ -30,7 +31,7 @@ class Pictures(keras.callbacks.Callback):
     def __init__(self, log_dir: str | os.PathLike[str], x: Any, *, condition: Any = None) -> None:
         super().__init__()
         self.writer = tf.summary.create_file_writer(str(log_dir))
-        self.x = np.asarray(x)
+        self.x = np.asarray(as_array(x, "Pictures: x"))
         self.condition = None if condition is None else np.asarray(condition)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

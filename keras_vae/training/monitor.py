@@ -18,6 +18,7 @@ from keras_vae.plots import to_array
 from keras_vae.trainer.input_checks import guarded_pair
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arrays import as_array
 
 _ROWS = 1024
 # For the KL of groups of latents that have no closed form.
@@ -74,7 +75,7 @@ class Monitor(keras.callbacks.Callback):
         self, x: Any, log_dir: str | os.PathLike[str] | None = None, *, condition: Any = None, every: int = 1
     ) -> None:
         super().__init__()
-        self.x = np.asarray(x)
+        self.x = np.asarray(as_array(x, "Monitor: x"))
         if self.x.ndim < 2 or len(self.x) < 2:
             raise ValueError(
                 f"Monitor: x has the wrong shape: expected two or more examples, [n, *event], received {self.x.shape}"

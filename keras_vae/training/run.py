@@ -15,7 +15,10 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from keras_vae import data, models
+from keras_vae.families import Family
 from keras_vae.models.catalog import CONDITIONAL
+from keras_vae.objectives import Objective
+from keras_vae.priors import Prior
 from keras_vae.training.callbacks import Pictures, Progress, clear_log_errors
 from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, restore
 from keras_vae.training.monitor import Monitor
@@ -214,6 +217,24 @@ def _own_parts(config: RunConfig) -> dict[str, Any]:
     return {name: import_object(v) if v is not None and is_import_path(v) else v for name, v in found.items()}
 
 
+def _made(name: str, path: str | None, factory: Any, kind: type, *args: Any) -> Any:
+    """Return what a user's class or function makes.
+
+    Raises:
+        ValueError: If it fails, or makes something else.
+    """
+    call = f"{path}({', '.join(map(repr, args))})"
+    expected = f"{name}: expected {call} to return a keras_vae {kind.__name__}, received"
+    try:
+        found = factory(*args)
+    except Exception as error:  # the user's code may raise anything
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"{expected} {cause}. Check its arguments.") from error
+    if not isinstance(found, kind):
+        raise ValueError(f"{expected} {found!r:.80}. Return a {kind.__name__}.")
+    return found
+
+
 def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dict[str, data.Examples], dict[str, Any]]:
     """Return the examples by split, and the settings of the input pipeline."""
     examples = {
@@ -229,11 +250,17 @@ def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dic
         )
     settings = {name: getattr(config, name) for name in ("batch_size", "preprocess", "seed")}
     if inspect.isfunction(likelihood):
-        likelihood = likelihood(examples["train"].images.shape[1:])
+        likelihood = _made("likelihood", config.likelihood, likelihood, Family, examples["train"].images.shape[1:])
+    elif inspect.isclass(likelihood) and not issubclass(likelihood, Family):
+        raise ValueError(
+            f"likelihood: expected a class derived from keras_vae.families.Family, received {config.likelihood}, which "
+            f"is {likelihood!r}. Derive it from Family."
+        )
     return examples, {**settings, "likelihood": likelihood, "with_labels": conditional}
 
 
 def _new_model(config: RunConfig, parts: dict[str, Any], examples: data.Examples) -> Any:
+    conditional = config.model in CONDITIONAL
     gray = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
@@ -247,15 +274,16 @@ def _new_model(config: RunConfig, parts: dict[str, Any], examples: data.Examples
             "seed": config.seed,
         }
         if config.prior is not None:
-            settings["prior"] = parts["prior"](config.latent_size)
+            settings["prior"] = _made("prior", config.prior, parts["prior"], Prior, config.latent_size)
         if config.objective is not None:
-            model = models.vae(examples.images.shape[1:], objective=parts["objective"](), **settings)
+            objective = _made("objective", config.objective, parts["objective"], Objective)
+            model = models.vae(examples.images.shape[1:], objective=objective, **settings)
         else:
             model = models.make(
                 config.model,
                 examples.images.shape[1:],
                 num_samples=config.num_samples,
-                classes=None if examples.labels is None else int(examples.labels.max()) + 1,
+                classes=int(examples.labels.max()) + 1 if conditional and examples.labels is not None else None,
                 examples=gray,
                 **settings,
             )

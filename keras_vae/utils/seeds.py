@@ -58,8 +58,9 @@ def for_rows(seeds: Any, name: str, rows: Any = None) -> tf.Tensor:
             f"{name}: seeds: expected shape {expected}, received {tuple(tensor.shape)}. Pass one seed per row."
         )
     if rows is not None and (count is None or tensor.shape[0] is None):
-        text = f"{name}: seeds: expected one per row, received"
-        check = tf.debugging.Assert(tf.equal(tf.shape(tensor)[0], tf.shape(rows)[0]), [text, tf.shape(tensor)[0]])
+        text = f"{name}: seeds: expected one per row,"
+        parts = [text, tf.shape(rows)[0], "rows, received", tf.shape(tensor)[0], "Pass one seed per row."]
+        check = tf.debugging.Assert(tf.equal(tf.shape(tensor)[0], tf.shape(rows)[0]), parts)
         with tf.control_dependencies([check]):
             tensor = tf.identity(tensor)
     return tf.cast(tensor, tf.int64)

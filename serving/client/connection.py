@@ -13,7 +13,7 @@ from serving.client.errors import ServingError
 from serving.client.specs import SignatureSpec, format_array, read_signatures
 from serving.client.transport import Transport
 from serving.wire import tensors
-from serving.wire.protocol import SIGNATURE_DEF, without_nodes
+from serving.wire.protocol import SIGNATURE_DEF, in_plain_words
 
 _POLL_SECONDS = 0.1
 _FIRST_PAUSE = 0.05
@@ -210,7 +210,7 @@ class Connection:
     def _error(
         self, error: grpc.RpcError, signature: str | None = None, sent: str = "", expected: str = ""
     ) -> ServingError:
-        details = without_nodes(error.details() or "")
+        details = in_plain_words(error.details() or "")
         return ServingError(error.code(), self.target.model, signature, details, sent, expected)
 
 

@@ -6,7 +6,7 @@ import re
 import grpc
 import tensorflow as tf
 
-from serving.wire.protocol import without_nodes
+from serving.wire.protocol import in_plain_words
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ def kernel_code(error: tf.errors.OpError) -> grpc.StatusCode:
 
 
 def kernel_message(error: tf.errors.OpError) -> str:
-    """Returns what the kernel said, without the lines about where Python called it and the names of graph nodes."""
-    return without_nodes(_FUNCTION.sub("", _SUFFIX.sub("", _PREFIX.sub("", str(error.message)))))
+    """Returns what the kernel said, without the lines about where Python called it; see `in_plain_words`."""
+    return in_plain_words(_FUNCTION.sub("", _SUFFIX.sub("", _PREFIX.sub("", str(error.message)))))
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -15,16 +15,23 @@ MAX_FILLED_TENSOR_BYTES = MAX_MESSAGE_BYTES
 
 # What TensorFlow appends to a kernel's message: `\n\t [[{{function_node f}}{{node Reshape}}]]`, once per level.
 _NODES = re.compile(r"\s*\[\[\{\{[^\n]*\}\}\]\]")
+_ASSERTION = "assertion failed: "
 
 
-def without_nodes(details: str) -> str:
-    r"""Returns an error message without the names of graph nodes, which mean nothing to a client.
+def in_plain_words(details: str) -> str:
+    r"""Returns an error message without graph nodes, and an assertion's as one line of what its model says.
 
     Example:
-        >>> without_nodes("indices[0] = 9 is not in [0, 2)\n\t [[{{node GatherV2}}]]")
+        >>> in_plain_words("indices[0] = 9 is not in [0, 2)\n\t [[{{node GatherV2}}]]")
         'indices[0] = 9 is not in [0, 2)'
+        >>> in_plain_words("assertion failed: [z: expected every value finite, received] [nan] [Pass latents.]")
+        'z: expected every value finite, received nan. Pass latents.'
     """
-    return _NODES.sub("", details)
+    message = _NODES.sub("", details)
+    if not message.startswith(_ASSERTION):
+        return message
+    parts = re.sub(r"\] \[(?=[A-Z])", ". ", message[len(_ASSERTION) :].removeprefix("[").removesuffix("]"))
+    return " ".join(parts.replace("] [", " ").replace("\\'", "'").split())
 
 
 def format_shape(shape: Iterable[int | None] | None) -> str:
