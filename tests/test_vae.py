@@ -138,7 +138,6 @@ def test_one_seed_one_image_in_any_batch():
         alone = vae.generate(tf.constant([seed], tf.int64))
         np.testing.assert_array_equal(alone["z"][0], together["z"][i])
         np.testing.assert_allclose(alone["mean"][0], together["mean"][i], atol=1e-5)
-    np.testing.assert_array_equal(vae.sample(2, seed=7)[0], vae.generate(tf.constant([7, 8]))["mean"][0])
     assert not np.array_equal(vae.sample(2), vae.sample(2))
 
 
@@ -194,11 +193,9 @@ def test_bad_sample_arguments_are_refused():
     for bad in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="num_samples"):
             small().sample(bad)
-    with pytest.raises(ValueError, match=f"seed: expected an integer from {-(2**63)} to {2**63 - 2}, received"):
-        small().sample(2, seed=2**63 - 1)
 
 
-@pytest.mark.parametrize("bad", [1.7, "0", True, np.float32(1)])
+@pytest.mark.parametrize("bad", [1.7, "0", True, np.float32(1), -1, 2**31])
 def test_seeds_are_integers_everywhere(bad, tmp_path):
     vae, x = small(), np.zeros([2, 8, 8, 1], np.float32)
     for call in (
@@ -210,21 +207,47 @@ def test_seeds_are_integers_everywhere(bad, tmp_path):
     ):
         with pytest.raises(ValueError, match=r"seed: expected an integer from -?\d+ to \d+, received .*\. Use 0, for"):
             call()
-    with pytest.raises(ValueError, match="seed: expected an integer"):
-        kv.models.vae((8, 8, 1), latent_size=2, seed=-1)
 
 
 def test_seeds_of_rows_are_integers():
     vae, x = small(), np.zeros([2, 8, 8, 1], np.float32)
     for call in (
         lambda: vae.generate([0.0, 1.7]),
+        lambda: vae.generate([True, False]),
+        lambda: vae.generate([2**63, 0]),
+        lambda: vae.generate(np.array([2**64 - 1], np.uint64)),
+        lambda: vae.generate([[1], [2, 3]]),
+        lambda: vae.generate(None),
+        lambda: vae.generate(tf.constant([0.2, 0.7])),
         lambda: vae.score(x, seeds=np.zeros(2)),
     ):
-        with pytest.raises(ValueError, match=r"seeds: expected integers, received float\d+\. Use"):
+        with pytest.raises(ValueError, match=r"seeds: expected 64-bit integers, received .* Use numpy.arange\(8\)"):
             call()
-    for call in (lambda: vae.log_weights(x, seed=1.7), lambda: vae.sample_prior(2, seed=1.7)):
-        with pytest.raises(ValueError, match=r"seed: expected an integer .*, received 1\.7"):
-            call()
+    inference = vae.infer(x)
+    for bad in (
+        1.7,
+        np.float32(1.7),
+        True,
+        -3,
+        2**31,
+        "0",
+        [1, 2, 3],
+        [1, 2**31],
+        [0.5, 1.0],
+        tf.constant(1),
+        [[1], [2, 3]],
+    ):
+        for call in (
+            lambda bad=bad: vae.log_weights(x, seed=bad),
+            lambda bad=bad: vae.sample_prior(2, seed=bad),
+            lambda bad=bad: inference.sample(1, bad),
+            lambda bad=bad: inference.sample_prior(bad),
+            lambda bad=bad: inference.sample_and_log_posterior(1, bad),
+        ):
+            with pytest.raises(
+                ValueError, match=r"^\S+: seed: expected an integer .*, received .*\. Use 0, for example\.$"
+            ):
+                call()
 
 
 def test_a_config_with_a_negative_seed_still_loads():

@@ -19,6 +19,7 @@ from keras_vae.objectives.base import (
 )
 from keras_vae.schedules.base import non_negative
 from keras_vae.utils import replicas
+from keras_vae.utils.seeds import fold_in
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -86,7 +87,7 @@ class InfoVAE(Objective):
         return {"loss": loss, "bound": reconstruction - kl["kl"], "reconstruction": reconstruction, "mmd": mmd, **kl}
 
     def _mmd(self, inference: Inference, z: Mapping[str, tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
-        prior = inference.sample_prior(tf.random.experimental.stateless_fold_in(seed, 1))
+        prior = inference.sample_prior(fold_in(seed, 1))
         mine = inference.groups.flatten({name: value[0] for name, value in z.items()})
         theirs = inference.groups.flatten(prior)
         return squared_mmd(replicas.gather(mine), replicas.gather(theirs))

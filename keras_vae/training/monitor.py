@@ -142,7 +142,7 @@ class Monitor(keras.callbacks.Callback):
             inference = self.model.infer(
                 self.x[part], condition=None if self.condition is None else self.condition[part]
             )
-            parts.append(_carried(inference, streams.fold(self.model.seed, streams.EVALUATE, start)))
+            parts.append(_carried(inference, streams.derive(self.model.seed, "Monitor", start)))
         means = {}
         for name in parts[0].kl:
             each = [kl for part in parts if (kl := part.kl[name]) is not None]

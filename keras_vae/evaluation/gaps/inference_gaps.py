@@ -293,7 +293,7 @@ def inference_gaps(
             _check_families(name, model, family, batch.x[:1], None if batch.condition is None else batch.condition[:1])
         seen += len(batch.x)
         _check_estimate(name, estimate, seen, more=True)
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, name, batch.number)
         search, fresh = tf.unstack(tf.random.experimental.stateless_split(noise))
         q = optimizer.fit(batch.x, batch.condition, search, verbose)
         bounds, weighed = measure(batch.x, batch.condition, q.encoder, q.local, fresh)

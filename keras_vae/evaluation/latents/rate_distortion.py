@@ -276,7 +276,7 @@ def rate_distortion(
     parts = []
     first = None
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, "rate_distortion", batch.number)
         first = first or batch
         parts.append(tf.nest.map_structure(np.asarray, measured(batch.x, batch.condition, noise)))
     found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 from keras_vae.inference import Densities, Inference
 from keras_vae.inference.densities import total
+from keras_vae.utils import seeds as streams
 
 # With fewer examples, the slope of the control variate would fit their noise.
 _FITTED = 30
@@ -33,7 +34,7 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
     by_latent = {name: nats for name, nats in any_draw.kl_per_latent.items() if nats is not None}
 
     def draw(number: tf.Tensor) -> dict[str, Any]:
-        noise = tf.random.experimental.stateless_fold_in(seed, number)
+        noise = streams.fold_in(seed, number)
         z, log_posterior = inference.sample_and_log_posterior(1, noise)
         densities = inference.densities(z)
         found = {
@@ -90,7 +91,7 @@ def information(
         verbose: Whether to show a progress bar.
     """
     count = len(rate)
-    chosen = np.sort(np.random.default_rng(seed).choice(count, references, replace=False))
+    chosen = np.sort(streams.generator(seed, "rate_distortion").choice(count, references, replace=False))
     left_out = np.arange(count) % references
     left_out[chosen] = np.arange(references)
     own = found["log_posterior"].astype(np.float64)

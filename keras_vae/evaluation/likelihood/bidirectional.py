@@ -186,10 +186,10 @@ def bidirectional(
     for first in tqdm(starts, desc="bidirectional check", unit="batch", disable=not verbose):
         places = np.arange(first, min(first + batch_size, num_examples))
         # Drawn from the seed, so that no two seeds share an x.
-        seeds = np.random.default_rng([seed, first]).integers(2**62, size=len(places))
+        seeds = streams.generator(seed, name, first).integers(2**62, size=len(places))
         batch_y = None if y is None else tf.constant(y[places])
         z = model.generate(seeds, condition=batch_y)["z"]
-        noise = streams.fold(seed, streams.EVALUATE, first)
+        noise = streams.derive(seed, name, first)
         found.append([part.numpy() for part in bounds(z, batch_y, noise, tf.constant(settings.steps))])
     lower, upper, x, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return Bidirectional(lower, upper, x, settings.chains, settings.steps, accepted)

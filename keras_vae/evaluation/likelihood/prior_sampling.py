@@ -93,7 +93,7 @@ def prior_sampling(
 
     found = []
     for batch in through(model, data, measure="prior sampling", batch_size=batch_size, verbose=verbose):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, "prior_sampling", batch.number)
         found.append([part.numpy() for part in estimate(batch.x, batch.condition, noise, samples)])
     log_p, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return PriorSampling(log_p, num_samples, effective)
