@@ -38,6 +38,7 @@ class AnnealedLikelihood(Estimate):
     title: ClassVar[str] = "Log-likelihood by annealed importance sampling"
     samples: ClassVar[str] = "chains"
     increase: ClassVar[str] = "temperatures"
+    alone: ClassVar[str] = "use more temperatures"
 
     num_steps: int
     acceptance_rates: np.ndarray
