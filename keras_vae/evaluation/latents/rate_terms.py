@@ -23,10 +23,9 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
         num_samples: Samples z per example, a scalar.
 
     Returns:
-        `rates`, `[batch]`, `nats`, `[batch, *latents]`, and `mean`, `[batch, *latents]`, each by group; `nats` lacks
-        groups whose KL is not a sum over latents. `distortion`, `[batch]`. Of the first sample `z`, all latents side
-        by side, `[batch, latents]`, with `log_posterior` and `log_prior`, `[batch]`. And `references`, what q(z|x) is
-        made of.
+        `rates`, `[batch]`, `nats`, `mean` and `scale`, `[batch, *latents]`, each by group; `nats` lacks groups whose
+        KL is not a sum over latents. `distortion`, `[batch]`. Of the first sample `z`, all latents side by side,
+        `[batch, latents]`, with `log_posterior` and `log_prior`, `[batch]`. And `references`, what q(z|x) is made of.
     """
     # Used only for what does not depend on the draw.
     any_draw = inference.densities(inference.draw(1, seed))
@@ -56,13 +55,15 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
         lambda value: tf.reduce_mean(value, axis=0), {name: found[name] for name in ("log_likelihood", "rates", "nats")}
     )
     parameters, _ = inference.points()
+    families = inference.model.encoder.families
     condition = {} if inference.condition is None else {"condition": inference.condition}
     return {
         **{name: found[name][0] for name in ("z", "log_posterior", "log_prior")},
         "distortion": -means["log_likelihood"],
         "rates": {**means["rates"], **exact},
         "nats": {**means["nats"], **{name: nats for name, nats in by_latent.items() if name in exact}},
-        "mean": {name: family.mean(parameters[name]) for name, family in inference.model.encoder.families.items()},
+        "mean": {name: family.mean(parameters[name]) for name, family in families.items()},
+        "scale": {name: family.scale(parameters[name]) for name, family in families.items()},
         "references": {"evidence": inference.evidence, **condition},
     }
 

@@ -57,7 +57,7 @@ class Estimate(Result):
 
     @property
     def sampling_errors(self) -> np.ndarray:
-        """Standard error of each estimate over seeds, `[examples]`, by the delta method; where `dominated`, too small."""
+        """Standard error of each estimate over seeds, `[examples]`, by the delta method; too small if `dominated`."""
         if self.num_samples < 2:
             return np.full(len(self.per_example), np.nan)
         with np.errstate(divide="ignore"):
