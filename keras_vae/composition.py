@@ -193,12 +193,16 @@ class Composition(ObjectiveTrainer):
         if condition is None:
             expected = self.condition.support.expected
             raise ValueError(f"VAE: condition: expected {expected}, received None. Pass condition=y.")
-        if given is None:
-            return self.condition.encode(self.condition.checked(condition, None))
-        given = tf.convert_to_tensor(given)
-        axis = given.shape.rank - len(event_shape) - 1
-        rows = tf.shape(given)[axis] if axis >= 0 else None
-        return self.condition.encode(self.condition.checked(condition, rows))
+        rows = None
+        if given is not None:
+            given = tf.convert_to_tensor(given)
+            axis = given.shape.rank - len(event_shape) - 1
+            rows = tf.shape(given)[axis] if axis >= 0 else None
+        return tf.cast(self.condition.encode(self.condition.checked(condition, rows)), self._dtype_of_densities)
+
+    @property
+    def _dtype_of_densities(self) -> str:
+        return self.observed_family.variable_dtype
 
     def _decoder_input(self, z: Any, condition: Any, training: bool | None = None) -> tuple[Any, tf.Tensor | None]:
         """Return the decoder's input for z, and the encoded y."""

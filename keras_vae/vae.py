@@ -122,7 +122,7 @@ class VAE(Composition):
         given = [streams.for_rows(seeds, "VAE.generate")]
         self._encoded(condition, given[0])  # checks it
         if self.condition is not None:
-            given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
+            given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self._condition_dtype))
         compiled = self._compiled_draws if draws else self._compiled_generate
         found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
         return {**found, "z": self.latents.pack(found["z"])}
@@ -139,9 +139,15 @@ class VAE(Composition):
         # A loop over rows is slow in eager mode.
         signature = [tf.TensorSpec([None], tf.int64)]
         if self.condition is not None:
-            signature.append(tf.TensorSpec([None, *self.condition.shape], self.condition.dtype))
+            signature.append(tf.TensorSpec([None, *self.condition.shape], self._condition_dtype))
         # Concrete, because TensorFlow warns of "frequent retracing" if one program samples several models.
         return tf.function(functools.partial(self._generate, draws=draws)).get_concrete_function(*signature)
+
+    @property
+    def _condition_dtype(self) -> Any:
+        """The dtype of y: of a vector that of the model, so that it loses no digits."""
+        assert self.condition is not None, "only asked of conditional models"
+        return self._dtype_of_densities if self.condition.dtype.is_floating else self.condition.dtype
 
     def _generate(self, seeds: tf.Tensor, condition: tf.Tensor | None = None, *, draws: bool) -> dict[str, Any]:
         z = per_row.sample_prior(self, self._encoded(condition), seeds)
