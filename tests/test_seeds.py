@@ -1,5 +1,6 @@
 """Streams of noise: no bit of a seed is lost, and no two uses of a seed share numbers."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
+from keras_vae.evaluation.latents import disentanglement_metrics
 from keras_vae.utils import seeds as streams
 
 # Pairs of seeds that TensorFlow's own stateless_fold_in, which keeps 32 bits, maps to the same noise: of the second
@@ -109,6 +111,65 @@ def test_one_seed_is_one_image(plain):
     z = plain.generate([5, 5, 6, 2**40 + 5, -5])["z"].numpy()
     np.testing.assert_array_equal(z[0], z[1])
     assert len(np.unique(z, axis=0)) == 4
+
+
+def test_seeds_of_rows_are_integers(plain):
+    vae, x = plain, np.zeros([2, 6], np.float32)
+    for call in (
+        lambda: vae.generate([0.0, 1.7]),
+        lambda: vae.generate([True, False]),
+        lambda: vae.generate([2**63, 0]),
+        lambda: vae.generate(np.array([2**64 - 1], np.uint64)),
+        lambda: vae.generate([[1], [2, 3]]),
+        lambda: vae.generate(None),
+        lambda: vae.generate(tf.constant([0.2, 0.7])),
+        lambda: vae.score(x, seeds=np.zeros(2)),
+    ):
+        with pytest.raises(ValueError, match=r"seeds: expected 64-bit integers, received .* Use numpy.arange\(8\)"):
+            call()
+    inference = vae.infer(x)
+    for bad in (
+        1.7,
+        np.float32(1.7),
+        True,
+        -3,
+        2**31,
+        "0",
+        [1, 2, 3],
+        [1, 2**31],
+        [0.5, 1.0],
+        tf.constant(1),
+        [[1], [2, 3]],
+    ):
+        for call in (
+            lambda bad=bad: vae.log_weights(x, seed=bad),
+            lambda bad=bad: vae.sample_prior(2, seed=bad),
+            lambda bad=bad: inference.sample(1, bad),
+            lambda bad=bad: inference.sample_prior(bad),
+            lambda bad=bad: inference.sample_and_log_posterior(1, bad),
+        ):
+            with pytest.raises(
+                ValueError, match=r"^\S+: seed: expected an integer .*, received .*\. Use 0, for example\.$"
+            ):
+                call()
+
+
+def test_every_measure_refuses_what_is_no_seed_before_anything_else():
+    measures = {name: getattr(kv.evaluation, name) for name in kv.evaluation.__all__}
+    measures |= {name: getattr(disentanglement_metrics, name) for name in ("beta_vae", "dci", "factor_vae")}
+    found = 0
+    for name, measure in measures.items():
+        parameters = inspect.signature(measure).parameters if inspect.isfunction(measure) else {}
+        if "seed" not in parameters:
+            continue
+        found += 1
+        required = {each.name: None for each in parameters.values() if each.default is each.empty}
+        for bad in (1.7, np.float64(2.0), True, -1, 2**31):
+            with pytest.raises(
+                ValueError, match=rf"^{name}: seed: expected an integer from 0 to {2**31 - 1}, received .*\. Use 0"
+            ):
+                measure(**{**required, "seed": bad})
+    assert found >= 16
 
 
 def test_every_stream_is_made_in_one_place():

@@ -209,47 +209,6 @@ def test_seeds_are_integers_everywhere(bad, tmp_path):
             call()
 
 
-def test_seeds_of_rows_are_integers():
-    vae, x = small(), np.zeros([2, 8, 8, 1], np.float32)
-    for call in (
-        lambda: vae.generate([0.0, 1.7]),
-        lambda: vae.generate([True, False]),
-        lambda: vae.generate([2**63, 0]),
-        lambda: vae.generate(np.array([2**64 - 1], np.uint64)),
-        lambda: vae.generate([[1], [2, 3]]),
-        lambda: vae.generate(None),
-        lambda: vae.generate(tf.constant([0.2, 0.7])),
-        lambda: vae.score(x, seeds=np.zeros(2)),
-    ):
-        with pytest.raises(ValueError, match=r"seeds: expected 64-bit integers, received .* Use numpy.arange\(8\)"):
-            call()
-    inference = vae.infer(x)
-    for bad in (
-        1.7,
-        np.float32(1.7),
-        True,
-        -3,
-        2**31,
-        "0",
-        [1, 2, 3],
-        [1, 2**31],
-        [0.5, 1.0],
-        tf.constant(1),
-        [[1], [2, 3]],
-    ):
-        for call in (
-            lambda bad=bad: vae.log_weights(x, seed=bad),
-            lambda bad=bad: vae.sample_prior(2, seed=bad),
-            lambda bad=bad: inference.sample(1, bad),
-            lambda bad=bad: inference.sample_prior(bad),
-            lambda bad=bad: inference.sample_and_log_posterior(1, bad),
-        ):
-            with pytest.raises(
-                ValueError, match=r"^\S+: seed: expected an integer .*, received .*\. Use 0, for example\.$"
-            ):
-                call()
-
-
 def test_a_config_with_a_negative_seed_still_loads():
     config = {**small().get_config(), "seed": -5}
     assert kv.VAE.from_config(config).seed == -5
