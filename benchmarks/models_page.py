@@ -28,7 +28,8 @@ def catalog() -> str:
     lines = [
         f"mnist_5k, dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}. Nats per test digit; "
         f"log p(x) with {settings['num_samples']} importance samples. Differences from the plain VAE are paired "
-        "over the same 1,000 digits, ± standard error. Command: `python benchmarks/ready_made.py "
+        "over the same 1,000 digits, ± standard error over the digits, not over training seeds. Command: "
+        "`python benchmarks/ready_made.py "
         f"--epochs {settings['epochs']}`.",
         "",
         "| `--model` | Description | Paper | Bound | log p(x) ≥ | Gain over `vae` |",
@@ -51,7 +52,8 @@ def expectations() -> str:
     models, settings = found["models"], found["settings"]
     lines = [
         f"MNIST (60,000 + 10,000), dynamic binarization, {settings['epochs']} epochs, seed {settings['seed']}, "
-        f"{settings['num_samples']} importance samples. Command: `python benchmarks/ready_made.py --data mnist "
+        f"{settings['num_samples']} importance samples. ± is the standard error over test digits, not over training "
+        "seeds. Command: `python benchmarks/ready_made.py --data mnist "
         f"--epochs {settings['epochs']} --models {' '.join(models)}`.",
         "",
         "| `--model` | Bound | log p(x) ≥ | Gain in log p(x) | Gain in bound | Target: at least | Reason for target |",

@@ -186,8 +186,9 @@ class Composition(ObjectiveTrainer):
             condition: y, `[batch, ...]`.
             training: Passed to the networks.
         """
+        own = streams.fold(self.seed, streams.EVALUATE)
+        noise = own if seed is None else streams.stateless(seed, "VAE.log_weights")
         inference = self.infer(x, condition=condition, training=training)
-        noise = streams.fold(self.seed, streams.EVALUATE) if seed is None else seed
         return inference.log_weights(inference.sample(num_samples, noise))
 
     def sample_prior(self, count: int | tf.Tensor, *, seed: int | tf.Tensor, condition: Any = None) -> Any:
@@ -203,13 +204,16 @@ class Composition(ObjectiveTrainer):
         """
         if condition is not None and self.condition is not None:
             condition = self.condition.checked(condition, tf.convert_to_tensor(count))
+        noise = streams.stateless(seed, "VAE.sample_prior")
         path = begin_prior(self, self._encoded(condition))
-        return self.latents.pack(sample_prior(self.prior, path, [], count, streams.stateless(seed)))
+        return self.latents.pack(sample_prior(self.prior, path, [], count, noise))
 
     def _encoded(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
         """Return the encoded y, after checking it against the batch axis of x or z, if given."""
         y = self._given(condition, given, event_shape)
-        return None if y is None or self.condition is None else self.condition.encode(y)
+        if y is None or self.condition is None:
+            return None
+        return tf.cast(self.condition.encode(y), self.observed_family.variable_dtype)
 
     def _given(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
         """Return y as a tensor, one per row of x or z if given, after checking it; None for an unconditional model."""

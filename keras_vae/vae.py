@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_vae.composition import Composition
@@ -154,7 +153,7 @@ class VAE(Composition):
         given = [streams.for_rows(seeds, "VAE.generate")]
         self._encoded(condition, given[0])  # checks it
         if self.condition is not None:
-            given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self.condition.dtype))
+            given.append(tf.cast(self.condition.checked(condition, tf.shape(given[0])[0]), self._condition_dtype))
         compiled = self._compiled_draws if draws else self._compiled_generate
         with self._one_per_row(given[0], condition):
             found = compiled(*given) if tf.executing_eagerly() else self._generate(*given, draws=draws)
@@ -174,9 +173,15 @@ class VAE(Composition):
         # A loop over rows is slow in eager mode.
         signature = [tf.TensorSpec([None], tf.int64)]
         if self.condition is not None:
-            signature.append(tf.TensorSpec([None, *self.condition.shape], self.condition.dtype))
+            signature.append(tf.TensorSpec([None, *self.condition.shape], self._condition_dtype))
         # Concrete, because TensorFlow warns of "frequent retracing" if one program samples several models.
         return tf.function(functools.partial(self._generate, draws=draws)).get_concrete_function(*signature)
+
+    @property
+    def _condition_dtype(self) -> Any:
+        """The dtype of y: of a vector that of the model, so that it loses no digits."""
+        assert self.condition is not None, "only asked of conditional models"
+        return self._dtype_of_densities if self.condition.dtype.is_floating else self.condition.dtype
 
     def _generate(self, seeds: tf.Tensor, condition: tf.Tensor | None = None, *, draws: bool) -> dict[str, Any]:
         z = per_row.sample_prior(self, self._encoded(condition), seeds)
@@ -193,22 +198,21 @@ class VAE(Composition):
 
         Args:
             num_samples: Number of samples.
-            seed: Integer of up to 64 bits, the first of `num_samples` consecutive seeds of `generate`. Random by
-                default.
+            seed: Integer from 0 to 2³¹ − 1, from which one seed of `generate` for each sample is derived: different
+                seeds give different samples, and more samples begin with the same ones. Random by default.
             condition: One y for all samples, such as the label 7, or one per sample, `[num_samples, ...]`.
             draws: Whether to return observations, x ~ p(x|z), instead of means.
 
         Raises:
-            ValueError: If `num_samples` is not a positive integer, a seed is not an integer of up to 64 bits, or the
+            ValueError: If `num_samples` is not a positive integer, the seed is not an integer from 0 to 2³¹ − 1, or the
                 condition is invalid for this model.
         """
         num_samples = positive_integer(num_samples, "VAE.sample: num_samples")
-        first = streams.draw() if seed is None else seed
-        first = seed_number(first, "VAE.sample", smallest=-(2**63), largest=2**63 - num_samples)
+        seed = streams.draw() if seed is None else seed_number(seed, "VAE.sample")
         if self.condition is not None:
             condition = self.condition.rows(condition, num_samples)
-        seeds = np.arange(first, first + num_samples, dtype=np.int64)
-        return self.generate(seeds, condition=condition, draws=draws)["draw" if draws else "mean"]
+        found = self.generate(streams.rows_of(seed, num_samples), condition=condition, draws=draws)
+        return found["draw" if draws else "mean"]
 
     def score(self, x: tf.Tensor, *, seeds: tf.Tensor, num_samples: int = 64, condition: Any = None) -> tf.Tensor:
         """Return the importance-weighted bound on log p(x), `[batch]`, in nats; a row is reproducible by its seed.

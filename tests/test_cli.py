@@ -146,6 +146,11 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("", "expected a command, one of demo, train, .*, received none"),
         ("fly", "expected one of 'demo', .*, received 'fly'"),
         ("train", "--run: expected a value, received none"),
+        *(
+            (f"{command} --seed {seed}", f"--seed: expected an integer from 0 to 2147483647, received '{seed}'")
+            for command in ("sample {run}", "evaluate {run}", "train --run r", "generate --model m")
+            for seed in ("-3", "1.7", "2147483648", "x")
+        ),
         ("train --run r --image-size 28", "--image-size: expected 2 values, received 1"),
         ("train --run r --image-size 28 x", "--image-size: expected a positive integer, received 'x'"),
         ("train --run r --latent 0", "--latent: expected a positive integer, received '0'"),

@@ -245,6 +245,52 @@ def test_mixed_bfloat16_trains_with_densities_in_float32(name, binary_images):
 
 
 @every
+def test_float64_loses_no_digits(name, binary_images):
+    """Rounding to float32 anywhere on the way would show in second differences; `tests/test_float64.py` has values."""
+    keras.config.set_dtype_policy("float64")
+    vae, rng = untrained(name), np.random.default_rng(3)
+    x, y = COMPOSITIONS[name].data(binary_images[:6].astype(np.float64))
+    x = np.rint(255 * x) / 255 if vae.observed_family.support.discrete else x
+    real = [not vae.observed_family.support.discrete, y is not None and y.dtype.kind == "f"]
+    moved = [*(np.asarray(weight) for weight in vae.trainable_weights), *itertools.compress([x, y], real)]
+    directions = [rng.normal(size=value.shape) for value in moved]
+
+    def ask(step):
+        values = [value + step * direction for value, direction in zip(moved, directions, strict=True)]
+        for weight in vae.trainable_weights:
+            weight.assign(values.pop(0))
+        at_x = tf.constant(values.pop(0) if real[0] else x)
+        at_y = None if y is None else tf.constant(values.pop(0) if real[1] else y)
+        terms = vae.objective(vae, at_x, seed=tf.constant([1, 2]), training=True, condition=at_y)
+        found = {**terms, **{f"encode/{key}": value for key, value in vae.encode(at_x, condition=at_y).items()}}
+        found = {key: tf.nest.flatten(value) for key, value in found.items()}
+        assert {value.dtype for values in found.values() for value in values} == {tf.float64}
+        return {key: np.concatenate([np.ravel(value) for value in values]) for key, values in found.items()}
+
+    assert all(weight.dtype == "float64" for weight in vae.weights if "float" in str(weight.dtype))
+    before, now, after = (ask(step) for step in (-3e-7, 0.0, 3e-7))
+    for key, value in now.items():
+        second = np.abs(after[key] - 2 * value + before[key]) / (1 + np.abs(value))
+        # Curvature leaves up to 1e-9; float32 alone rounds by 3e-8 of each value.
+        assert np.median(second) < 1e-9, (key, np.median(second))
+        assert np.any(after[key] != before[key]), key
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, id=n, marks=pytest.mark.stress if n in CORE else pytest.mark.slow) for n in COMPOSITIONS]
+)
+def test_float64_holds_in_compiled_answers(name, binary_images):
+    keras.config.set_dtype_policy("float64")
+    vae = untrained(name)
+    x, y = COMPOSITIONS[name].data(binary_images[:4])
+    given = {} if y is None else {"condition": y}
+    seeds = np.arange(4)
+    generated = vae.generate(seeds, draws=True, **given)
+    answers = tf.nest.flatten([generated, vae.decode(generated["z"], **given), vae.score(x, seeds=seeds, **given)])
+    assert {answer.dtype for answer in answers} == {tf.float64}
+
+
+@every
 def test_save_and_load_to_the_last_bit(name, binary_images):
     """All that the next step depends on is the same: weights, the optimizer's state, the count of steps, the noise."""
     vae, x, y = fitted(name, binary_images)

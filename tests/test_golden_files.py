@@ -1,6 +1,7 @@
 """Files written by the first version are read by this one, under their old names, and give the same figures.
 
-`tests/golden_files/make.py` made them; they are never made again, and a new part gets a new file.
+`tests/golden_files/make.py` made them; they are never made again, and a new part gets a new file. It lists the
+figures that a fix has rightly changed since.
 """
 
 import inspect

@@ -26,7 +26,7 @@ the runs, and marks rows that have not been run. The *short* schedules are for t
 GPU. [benchmarks/reproduce](../benchmarks/reproduce/README.md) explains how to run them.
 
 - Results are for one seed unless several are listed. A different seed may change them by a few tenths of a nat.
-- ± is the standard error over test examples unless stated otherwise.
+- ± is the standard error over test examples, for one training seed, unless stated otherwise; it covers no other seed.
 - *Difference* is our figure minus the published one.
 - *Target* was set before the first run of a script. Variants added later have the same target.
 - Rows that can hardly fail, such as a gap that is not negative, are checked but not counted as targets.

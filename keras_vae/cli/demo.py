@@ -51,7 +51,7 @@ def run(options: Demo) -> None:
 
     _say("5/5  Drawing")
     digits = _one_of_each(options.data_dir)
-    plots.grid(answer.mean, out / "samples.png", title="Digits generated over gRPC, seeds 0 to 63")
+    plots.grid(answer.mean, out / "samples.png", title="Digits generated over gRPC, seed 0")
     plots.reconstructions(digits, model.predict(digits, verbose=0), out / "reconstructions.png")
     plots.traversals(model, np.concatenate([digits, next(iter(test))]), out / "traversals.png")
     plots.history(history, out / "training.png")

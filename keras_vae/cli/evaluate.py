@@ -35,7 +35,8 @@ def run(path: str, options: Evaluate) -> None:
     def batches(examples: Examples, with_labels: bool) -> tf.data.Dataset:
         return data.load(
             examples,
-            "test",  # whatever the split: a test set has the same noise in each pass
+            # The noise of static binarization depends on the split: that of the training set is that of training.
+            "train" if options.split == "train" else "test",
             batch_size=config.batch_size if config else 100,
             likelihood=likelihood_of(model),
             preprocess=options.preprocess or (config.preprocess if config else None),
@@ -82,9 +83,10 @@ def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None
     for name, value in terms.items():
         if name.startswith("kl/"):
             print(f"    of {name.removeprefix('kl/'):<12}  {value:9.2f}")
+    over_seeds = "unknown" if math.isnan(estimate.sampling_error) else f"{estimate.sampling_error:.3f}"
     print(
-        f"  log-likelihood   {estimate.mean:9.2f} ± {estimate.standard_error:.2f}  "
-        f"({estimate.num_samples} importance samples)"
+        f"  log-likelihood   {estimate.mean:9.2f} ± {estimate.standard_error:.2f} over examples, ± {over_seeds} over "
+        f"seeds  ({estimate.num_samples} importance samples)"
     )
     for warning in estimate.warnings():
         print(f"  warning: {warning}")
@@ -97,6 +99,9 @@ def _figures(terms: dict[str, float], estimate: LogLikelihood) -> dict[str, Any]
         **{name: value for name, value in terms.items() if name == "kl" or name.startswith("kl/")},
         "log_likelihood": estimate.mean,
         "log_likelihood_standard_error": estimate.standard_error,
+        "log_likelihood_sampling_error": estimate.sampling_error,
+        "lower_bound_only": estimate.lower_bound_only,
+        "fewest_effective_samples": float(estimate.effective_samples.min()),
         "num_samples": estimate.num_samples,
         "examples": len(estimate.per_example),
     }

@@ -12,6 +12,7 @@ from keras_vae.evaluation.report import Section, section
 from keras_vae.evaluation.result import Result
 from keras_vae.families import Normal
 from keras_vae.plots.drawing import one_canvas, pairs, tile
+from keras_vae.utils.seeds import generator
 from keras_vae.vae import VAE
 
 # Number of examples for expensive measures, so that a report of mnist_5k takes minutes.
@@ -59,7 +60,7 @@ def some(examples: Examples, count: int | None, seed: int) -> Examples:
     """Return `count` random examples; the first ones of a folder are all of one class."""
     if count is None or count >= len(examples):
         return examples
-    chosen = np.sort(np.random.default_rng(seed).choice(len(examples), count, replace=False))
+    chosen = np.sort(generator(seed, "some examples").choice(len(examples), count, replace=False))
     labels = None if examples.labels is None else examples.labels[chosen]
     return replace(examples, images=examples.images[chosen], labels=labels)
 
@@ -179,7 +180,7 @@ def _conditions(material: Material) -> np.ndarray | None:
     if material.model.condition is None or material.test.labels is None:
         return None
     labels = material.test.labels
-    return labels[np.random.default_rng(material.seed).choice(len(labels), _SIMULATIONS)]
+    return labels[generator(material.seed, "labels to simulate").choice(len(labels), _SIMULATIONS)]
 
 
 def _disentanglement(material: Material) -> Result:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from keras_vae.training.run_config import RunConfig
-from keras_vae.utils.flag_types import Index, Integer, Numbers, Positive, PositiveNumber, choice
+from keras_vae.utils.flag_types import Index, Integer, Numbers, Positive, PositiveNumber, Seed, choice
 
 _RUN = Parameter(group=Group("Run", sort_key=0))
 _DEVICES = Parameter(group=Group("Devices and workers", sort_key=4))
@@ -62,7 +62,7 @@ class Evaluate:
     split: str = "test"
     preprocess: Annotated[Literal["dynamic", "static", "gray", "dequantized"] | None, choice("preprocessing")] = None
     num_samples: Positive = 5000
-    seed: Integer = 0
+    seed: Seed = 0
     json: str | None = None
     report: str | None = None
 
@@ -73,7 +73,7 @@ class Images:
 
     Attributes:
         n: Number of images.
-        seed: First of n consecutive seeds.
+        seed: Seed of the images: different seeds give different images.
         condition: For a conditional model: the label, or the numbers of the vector. Default of sample: all classes in
             turn.
         draws: Draw images from the likelihood instead of returning its means.
@@ -81,7 +81,7 @@ class Images:
     """
 
     n: Positive = 64
-    seed: Integer = 0
+    seed: Seed = 0
     condition: Numbers | None = None
     draws: bool = False
     out: str = "samples.png"

@@ -25,7 +25,7 @@ class Condition:
     support: Support
 
     def encode(self, y: Any) -> tf.Tensor:
-        """Return y as the networks see it, `[..., size]`, for y `[..., *shape]`."""
+        """Return y as the networks see it, `[..., size]`, for y `[..., *shape]`; the model casts it to its dtype."""
         raise NotImplementedError
 
     def checked(self, y: Any, rows: tf.Tensor | None) -> tf.Tensor:
@@ -95,7 +95,9 @@ class Condition:
         inside = self.support.contains(tf.convert_to_tensor(given)).numpy()
         if not np.all(inside):
             self._refuse(given[~inside].ravel()[0])
-        return np.broadcast_to(given, (count, *self.shape)).astype(self.dtype.as_numpy_dtype)
+        exact = self.dtype.is_floating and given.dtype.kind == "f"  # a model in float64 keeps its digits
+        dtype = given.dtype if exact else self.dtype.as_numpy_dtype
+        return np.broadcast_to(given, (count, *self.shape)).astype(dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

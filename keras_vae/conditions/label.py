@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras_vae.conditions.base import Condition
 from keras_vae.families.support import Support
 from keras_vae.utils.arguments import positive_integer
-from keras_vae.utils.distributions import density_dtype
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -44,7 +43,7 @@ class Label(Condition):
 
     def encode(self, y: Any) -> tf.Tensor:
         """Return labels, `[...]`, as one-hot vectors, `[..., classes]`."""
-        return tf.one_hot(tf.cast(y, tf.int32), self.size, dtype=density_dtype())
+        return tf.one_hot(tf.cast(y, tf.int32), self.size)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

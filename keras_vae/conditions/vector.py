@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras_vae.conditions.base import Condition
 from keras_vae.families.support import REAL, Support
 from keras_vae.utils.arguments import positive_integer
-from keras_vae.utils.distributions import density_dtype
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -40,7 +39,7 @@ class Vector(Condition):
 
     def encode(self, y: Any) -> tf.Tensor:
         """Return y as floats, `[..., size]`."""
-        return tf.cast(y, density_dtype())
+        return tf.cast(y, tf.float64)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

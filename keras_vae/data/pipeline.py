@@ -1,7 +1,9 @@
 """The input pipeline: order, batches and noise as functions of (seed, epoch)."""
 
+import hashlib
 import itertools
 import os
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -15,8 +17,10 @@ from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
 from keras_vae.utils.arguments import seed_number
 
-# Streams of random numbers, distinct from those in `keras_vae.utils.seeds`.
-_ORDER, _FRESH, _FIXED = 101, 102, 103
+# A stream of random numbers, distinct from those in `keras_vae.utils.seeds`.
+_ORDER = 101
+# The uses of a seed for noise: new in each epoch, or the same in all.
+_FRESH, _FIXED = "data, fresh", "data, fixed"
 _BINARIZE_AT_ONCE = 1024
 # Batches prepared while another is trained on.
 _AHEAD = 2
@@ -56,7 +60,7 @@ def load(
             u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). A likelihood allows those in its `preprocessing`, and
             None means the first of these: "dynamic" for "bernoulli", "gray" for "gray_levels" and
             "discretized_logistic_mixture", "dequantized" for the others. Float and bool images are already gray
-            values, and cannot be dequantized.
+            values, and cannot be dequantized. Two splits share no noise, nor do two sets of images.
         shuffle: True for a training set, False for an evaluation set. None means True if the split is "train" or a part
             of it.
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
@@ -167,8 +171,9 @@ def _batches(
         shuffle = split.split("[")[0] == "train"
 
     images = examples.images
+    digest = np.int64(0) if preprocess == "gray" else _digest(images, split)
     if preprocess == "static":
-        images, preprocess = _binarize_once(images, seed), "gray"
+        images, preprocess = _binarize_once(images, seed, digest), "gray"
     # On the CPU, even if there is a GPU, because tf.data runs there. The function below captures the array by
     # reference: it is neither copied nor written into the graph.
     with tf.device("CPU:0"):
@@ -179,7 +184,7 @@ def _batches(
         y = None if labels is None else tf.gather(labels, indices)
         return pack(preprocess, tf.gather(pixels, indices), start, noise_seed, y)
 
-    batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed))
+    batches = epoch_numbers.flat_map(_epoch(len(images), batch_size, shuffle, seed, digest))
     batches = batches.map(make)
     options = tf.data.Options()
     # Its thread can delay the end of an iterator by seconds, and there is nothing to tune.
@@ -199,25 +204,35 @@ def _batches(
     )
 
 
-def _epoch(count: int, batch_size: int, shuffle: bool, seed: int) -> Callable[[tf.Tensor], tf.data.Dataset]:
+def _digest(images: np.ndarray, split: str) -> np.int64:
+    """Return a number that differs between splits and between sets of images, so that no two share their noise."""
+    found = hashlib.blake2b(
+        np.ascontiguousarray(images).data, digest_size=8, salt=zlib.crc32(split.encode()).to_bytes(4)
+    )
+    return np.frombuffer(found.digest(), "<i8")[0]
+
+
+def _epoch(
+    count: int, batch_size: int, shuffle: bool, seed: int, digest: np.int64
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Return the function from an epoch's number to its batches: (indices, first position, noise seed)."""
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(count, dtype=tf.int64)
-        noise_seed = seeds.fold(seed, _FIXED)
+        noise_seed = seeds.derive(seed, _FIXED, digest)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=seeds.fold(seed, _ORDER, number))
-            noise_seed = seeds.fold(seed, _FRESH, number)
+            noise_seed = seeds.derive(seed, _FRESH, digest, number)
         starts = tf.data.Dataset.range(0, count, batch_size)
         return starts.map(lambda start: (order[start : start + batch_size], start, noise_seed))
 
     return epoch
 
 
-def _binarize_once(images: np.ndarray, seed: int) -> np.ndarray:
+def _binarize_once(images: np.ndarray, seed: int, digest: np.int64) -> np.ndarray:
     """Binarize each example with the noise of its own position in the set."""
     binary = np.empty(images.shape, np.bool_)
-    stream = seeds.fold(seed, _FIXED)
+    stream = seeds.derive(seed, _FIXED, digest)
     with tf.device("CPU:0"):
         for start in range(0, len(images), _BINARIZE_AT_ONCE):
             part = images[start : start + _BINARIZE_AT_ONCE]

@@ -45,4 +45,5 @@ class ContinuousBernoulli(Family):
 
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from `logits`."""
-        return self.independent(tfd.ContinuousBernoulli(logits=parameters["logits"]))
+        logits = parameters["logits"]
+        return self.independent(tfd.ContinuousBernoulli(logits=logits, dtype=logits.dtype))

@@ -25,7 +25,7 @@ class InverseAutoregressiveFlow(NormalFlow):
     Kingma et al. (2016), algorithm 1 and equations 10 to 14. The encoder outputs the normal's parameters and a
     context h for the networks, whose weights belong to the family. The order of the elements is reversed between steps.
     A sample and its density take one pass of each network; the density of any other z takes D passes. `mean` and
-    `scale` are approximations: see `NormalFlow`.
+    `scale` are estimates: see `NormalFlow`.
 
     Args:
         event_shape: D, the number of latents.

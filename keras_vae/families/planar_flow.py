@@ -17,8 +17,7 @@ class PlanarFlow(NormalFlow):
     """A normal pushed through planar maps z ← z + û tanh(wᵀz + b), whose u, w and b come from the encoder.
 
     Rezende & Mohamed (2015), equations 10 to 13: "amortized" maps; the family has no weights. The density
-    of any z takes the solution of one scalar equation per map. `mean` and `scale` are approximations: see
-    `NormalFlow`.
+    of any z takes the solution of one scalar equation per map. `mean` and `scale` are estimates: see `NormalFlow`.
 
     Args:
         event_shape: D, the number of latents.

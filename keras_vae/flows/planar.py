@@ -82,7 +82,8 @@ def _tanh_slope(t: tf.Tensor) -> tf.Tensor:
 
 def _lower_bounded(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return m(x) and m(x) − x, each without cancellation on both sides of zero."""
-    above, below = tf.where(x > 0.0, x, 0.0), tf.where(x > 0.0, 0.0, x)
+    zero = tf.zeros_like(x)  # a number in the first place would be float32
+    above, below = tf.where(x > 0.0, x, zero), tf.where(x > 0.0, zero, x)
     logs = tf.math.log1p((1.0 - _SHRINK) * tf.math.expm1(-above)) + tf.math.log1p(_SHRINK * tf.math.expm1(below))
     return above + logs, logs - below
 

@@ -12,7 +12,7 @@ from keras_vae.families.base import Family, Parameters
 from keras_vae.inference.densities import Densities, Draws, ModelAtBatch, begin_prior
 from keras_vae.priors.base import Prior
 from keras_vae.utils import replicas
-from keras_vae.utils.seeds import stateless
+from keras_vae.utils.seeds import fold_in, stateless
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,7 @@ class Inference(ModelAtBatch):
         Returns:
             z by group, each `[num_samples, batch, *latent]`.
         """
-        walk, seed = Walk(self), stateless(seed)
+        walk, seed = Walk(self), stateless(seed, "Inference.draw")
         distributions = {}
         for index, (name, family) in enumerate(self.model.encoder.families.items()):
             parameters = walk.parameters(name)
@@ -131,7 +131,7 @@ class Inference(ModelAtBatch):
         Returns:
             z, `[num_samples, batch, *latent]`, bare or by group, and log q of each group, `[num_samples, batch]`.
         """
-        walk, seed = Walk(self), stateless(seed)
+        walk, seed = Walk(self), stateless(seed, "Inference.sample_and_log_posterior")
         log_posterior = {}
         for index, (name, family) in enumerate(self.model.encoder.families.items()):
             distribution = family.distribution(walk.parameters(name))
@@ -159,12 +159,13 @@ class Inference(ModelAtBatch):
 
     def sample_prior(self, seed: int | tf.Tensor) -> Any:
         """Draw one z ~ p(z) per x, `[batch, *latent]`, a tensor or a dict of groups; noise as in `draw`."""
+        noise = stateless(seed, "Inference.sample_prior")
 
         def draw(spread: Callable[[tf.Tensor], tf.Tensor]) -> Any:
             condition = None if self.condition is None else spread(self.condition)
             path = self.prior_path if self.rows is None else begin_prior(self.model, condition, self.training)
             count = tf.shape(self.x)[0] if self.rows is None else self.rows.total
-            return sample_prior(self.model.prior, path, [], count, stateless(seed), self.training)
+            return sample_prior(self.model.prior, path, [], count, noise, self.training)
 
         return self.groups.pack(replicas.in_place(draw, self.rows, axis=0))
 
@@ -243,4 +244,4 @@ def sample_prior(
 
 def group_seed(seed: tf.Tensor, index: int) -> tf.Tensor:
     """Return the seed of the group at this index in the order of drawing."""
-    return seed if index == 0 else tf.random.experimental.stateless_fold_in(seed, index)
+    return seed if index == 0 else fold_in(seed, index)

@@ -102,7 +102,12 @@ def one_example(model: LatentModel, x: Any, owner: str) -> np.ndarray:
 
 
 def means(model: LatentModel, x: Any, condition: Any, owner: str) -> Any:
-    """Return the posteriors' means, `[n, *latent]`, bare or by group, of x `[n, *event]`.
+    """Return the posteriors' means, `[n, *latent]`, bare or by group, of x `[n, *event]`; arguments as in `encoded`."""
+    return encoded(model, x, condition, owner)["mean"]
+
+
+def encoded(model: LatentModel, x: Any, condition: Any, owner: str) -> dict[str, Any]:
+    """Return what the model encodes: the posteriors' `mean` and `scale`, each `[n, *latent]`, bare or by group.
 
     Args:
         model: The model.
@@ -148,15 +153,15 @@ def decode(
     if condition is not None:
         condition = np.repeat(condition, each, axis=0)
     if not model.latents.several:
-        images = _mapped(model.decode, flat, condition)
+        images = _decoded(model, flat, condition)
         return Decoded(images.reshape(*z.shape[:-1], *images.shape[1:]), z)
     given = {group: flat}
     order = list(model.prior.groups)
     if encoded is not None:
         before = order[: order.index(group)]
         given |= {name: np.repeat(encoded[name], each, axis=0) for name in before}
-    points = _mapped(lambda some, **condition: {"mean": _followed(model, some, owner, **condition)}, given, condition)
-    images = _mapped(model.decode, points, condition)
+    points = _mapped(lambda some, **condition: _followed(model, some, owner, **condition), given, condition)
+    images = _decoded(model, points, condition)
     shaped = {name: value.reshape(*z.shape[:-1], *value.shape[1:]) for name, value in points.items()}
     return Decoded(images.reshape(*z.shape[:-1], *images.shape[1:]), shaped)
 
@@ -254,12 +259,17 @@ def for_all(condition: Any, owner: str) -> np.ndarray | None:
     return given[None]
 
 
+def _decoded(model: LatentModel, z: Any, condition: np.ndarray | None) -> np.ndarray:
+    # The mean alone: the parameters of some likelihoods are many times as large.
+    return _mapped(lambda some, **given: model.decode(some, **given)["mean"], z, condition)
+
+
 def _mapped(network: Any, inputs: Any, condition: np.ndarray | None) -> Any:
-    """Return the `mean` of the network for all rows; inputs and mean are bare or by group."""
+    """Return what the network makes of all rows; inputs are bare or by group."""
     found = []
     for start in range(0, len(tf.nest.flatten(inputs)[0]), _ROWS):
         part = slice(start, start + _ROWS)
         given = {} if condition is None else {"condition": condition[part]}
         some = tf.nest.map_structure(lambda values, part=part: values[part], inputs)
-        found.append(tf.nest.map_structure(np.asarray, network(some, **given)["mean"]))
+        found.append(tf.nest.map_structure(np.asarray, network(some, **given)))
     return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *found)

@@ -19,6 +19,7 @@ from keras_vae.objectives.base import (
 )
 from keras_vae.schedules.base import non_negative
 from keras_vae.utils import replicas
+from keras_vae.utils.seeds import fold_in
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -89,7 +90,7 @@ class InfoVAE(Objective):
     def _mmd(
         self, inference: Inference, z: Mapping[str, tf.Tensor], seed: tf.Tensor, weight: tf.Tensor | None
     ) -> tf.Tensor:
-        prior = inference.sample_prior(tf.random.experimental.stateless_fold_in(seed, 1))
+        prior = inference.sample_prior(fold_in(seed, 1))
         mine = inference.groups.flatten({name: value[0] for name, value in z.items()})
         theirs = inference.groups.flatten(prior)
         mine, theirs = replicas.gather(mine), replicas.gather(theirs)

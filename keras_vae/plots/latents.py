@@ -166,8 +166,7 @@ def traversals(
 ) -> Figure:
     """Plot what each latent does: the latents of one image changed one at a time, from −3 to 3.
 
-    The latents shown are those whose posterior mean varies most over `x` (Burda, Grosse & Salakhutdinov 2016: a latent
-    is active if that variance is above 0.01).
+    The latents shown are those whose posterior mean varies most over `x`, as `keras_vae.latent.activity` measures it.
 
     Args:
         model: A VAE of images with a latent vector.

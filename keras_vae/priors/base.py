@@ -73,6 +73,11 @@ class Prior(keras.layers.Layer):
         return dict.fromkeys(self.groups, self.support)
 
     @property
+    def standard_normal(self) -> Sequence[str]:
+        """The names of the groups whose prior is N(0, I): on that scale, a variance says whether a latent is active."""
+        return ()
+
+    @property
     def decoder_input_shape(self) -> tuple[int, ...]:
         """The shape of the decoder's input for one x."""
         return self.event_shape

@@ -78,6 +78,11 @@ class Chain(Prior):
         return {name: _values(link).support for name, link in self.links.items()}
 
     @property
+    def standard_normal(self) -> Sequence[str]:
+        """The first group, if its prior is N(0, I)."""
+        return self.groups[:1] if self.links[self.groups[0]].standard_normal else ()
+
+    @property
     def layers(self) -> list[keras.layers.Layer]:
         """The links, for `keras.Model.summary`."""
         return list(self.links.values())

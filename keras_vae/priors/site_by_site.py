@@ -7,6 +7,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 from tensorflow_probability import random as tfp_random
 
+from keras_vae.utils.seeds import fold_in
+
 
 class SiteBySite(tfd.Distribution):
     """p(z) = Π_i p(z_i | z_<i), given a function that returns all conditionals together.
@@ -74,7 +76,7 @@ class SiteBySite(tfd.Distribution):
         numbers = tf.reshape(tf.range(sites), [*self._sites_shape, *[1] * values_axes])
 
         def draw_site(site: tf.Tensor, z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            drawn = self._conditionals(z).sample(seed=tf.random.experimental.stateless_fold_in(seed, site))
+            drawn = self._conditionals(z).sample(seed=fold_in(seed, site))
             return site + 1, tf.ensure_shape(tf.where(numbers == site, drawn, z), z.shape)
 
         start = tf.zeros(tf.concat([[n], self._shape_of_event], 0), self.dtype)

@@ -1,5 +1,7 @@
 """The standard normal prior."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -19,6 +21,11 @@ class StandardNormal(Prior):
         >>> round(float(prior.distribution().log_prob([0.0, 0.0])), 4)  # −log 2π, in nats
         -1.8379
     """
+
+    @property
+    def standard_normal(self) -> Sequence[str]:
+        """All groups."""
+        return self.groups
 
     def distribution(
         self,

@@ -39,7 +39,8 @@ def as_schedule(value: Any, name: str) -> Schedule:
         name: The owner and the argument, for error messages, such as `"ELBO: beta"`.
 
     Returns:
-        A function from the step, an integer scalar, to the value at that step, a float32 scalar.
+        A function from the step, an integer scalar, to the value at that step, a scalar: float32 of a schedule, and
+        float64 of a number, so that models in float64 lose none of its digits.
 
     Raises:
         ValueError: If `value` is neither.
@@ -58,7 +59,7 @@ def as_schedule(value: Any, name: str) -> Schedule:
             "keras_vae.schedules.Linear(0.0, 1.0, steps=10_000), for example."
         )
     number = float(value)
-    return lambda step: tf.constant(number, tf.float32)
+    return lambda step: tf.constant(number, tf.float64)
 
 
 def serialize(value: Any) -> Any:

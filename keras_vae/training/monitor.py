@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.inference import Inference
-from keras_vae.latent.activity import active, activity
-from keras_vae.latent.codes import for_rows
+from keras_vae.latent.activity import active
+from keras_vae.latent.codes import encoded, for_rows
 from keras_vae.objectives.base import kl_of_groups
 from keras_vae.plots import kl as kl_plot
 from keras_vae.plots import to_array
@@ -28,9 +28,10 @@ _SAMPLES = 10
 class Monitor(keras.callbacks.Callback):
     """Measure after each epoch what the latents carry, on held-out examples, and warn if they carry nothing.
 
-    - active units: latents whose posterior mean varies over x, Var_x(E_q[z]) > 0.01 (Burda, Grosse & Salakhutdinov
-      2016, section 5.2). The variance is relative to a standard normal prior; bounded and discrete latents are active
-      if they carry more than 0.01 nats.
+    - active units: under the prior N(0, I), latents whose posterior mean varies over x, Var_x(E_q[z]) > 0.01 (Burda,
+      Grosse & Salakhutdinov 2016, section 5.2). A variance is relative to the prior's scale, so under any other prior
+      latents are active if they carry more than 0.01 nats; where posterior or prior does not factorize, if x accounts
+      for more than 1 % of their variance.
     - rate: KL(q(z|x) ‖ p(z)), and distortion: −E_q[log p(x|z)], means over x in nats (Alemi et al. 2018, "Fixing a
       broken ELBO", section 2.2); their sum is −ELBO.
     - the KL of each latent, mean over x in nats, where posterior and prior factorize.
@@ -128,12 +129,22 @@ class Monitor(keras.callbacks.Callback):
 
     def _active(self, kl: dict[str, np.ndarray | None]) -> dict[str, np.ndarray | None]:
         """Return which latents are active, `[*latents]`, by group, where it is known."""
-        families, groups = self.model.encoder.families, self.model.latents
-        varied: dict[str, Any] = {}
-        if any(family.support.real for family in families.values()):
-            measured = activity(self.model, self.x, condition=self.condition)
-            varied = {name: np.asarray(value) for name, value in groups.unpack(measured).items()}
-        return {name: active(families[name].support, kl[name], varied.get(name)) for name in groups.names}
+        families, groups, prior = self.model.encoder.families, self.model.latents, self.model.prior
+        found = encoded(self.model, self.x, self.condition, "Monitor")
+        means, scales = (
+            {name: np.asarray(value) for name, value in groups.unpack(part).items()}
+            for part in (found["mean"], found["scale"])
+        )
+        return {
+            name: active(
+                standard_normal=name in prior.standard_normal,
+                support=families[name].support,
+                nats=kl[name],
+                means=means[name],
+                scales=scales[name],
+            )
+            for name in groups.names
+        }
 
     def _carried(self) -> "_Carried":
         """Return what each group carries, means over x."""
@@ -143,7 +154,7 @@ class Monitor(keras.callbacks.Callback):
             inference = self.model.infer(
                 self.x[part], condition=None if self.condition is None else self.condition[part]
             )
-            parts.append(_carried(inference, streams.fold(self.model.seed, streams.EVALUATE, start)))
+            parts.append(_carried(inference, streams.derive(self.model.seed, "Monitor", start)))
         means = {}
         for name in parts[0].kl:
             each = [kl for part in parts if (kl := part.kl[name]) is not None]

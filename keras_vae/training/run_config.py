@@ -12,12 +12,12 @@ from keras_vae.models.catalog import CATALOG, LIKELIHOODS, OWN_LIKELIHOOD
 from keras_vae.utils.arguments import RESPELLED
 from keras_vae.utils.files import whole
 from keras_vae.utils.flag_types import (
-    Integer,
     Positive,
     PositiveIntegers,
     PositiveNumber,
     PositivePair,
     Scale,
+    Seed,
     choice,
     flag_names,
     one_of,
@@ -77,7 +77,7 @@ class RunConfig:
     batch_size: Annotated[Positive, _TRAINING] = 100
     learning_rate: Annotated[PositiveNumber, _TRAINING] = 1e-3
     precision: Annotated[Literal["float32", "mixed_bfloat16"], choice("precision"), _TRAINING] = "float32"
-    seed: Annotated[Integer, _TRAINING] = 0
+    seed: Annotated[Seed, _TRAINING] = 0
     deterministic: Annotated[bool, _TRAINING] = False
 
     def __post_init__(self) -> None:

@@ -45,17 +45,18 @@ def positive_integer(value: Any, name: str) -> int:
     return int(value)
 
 
-def seed_number(value: Any, name: str, *, smallest: int = 0, largest: int = 2**31 - 1) -> int:
+LARGEST_SEED = 2**31 - 1
+
+
+def seed_number(value: Any, name: str) -> int:
     """Return a seed, from a Python or NumPy integer.
 
     Args:
         value: The argument `seed`.
         name: The function that takes it, for the error message.
-        smallest: The smallest seed allowed.
-        largest: The largest.
 
     Raises:
-        ValueError: If `value` is not an integer in this range.
+        ValueError: If `value` is not an integer from 0 to 2³¹ − 1.
 
     Example:
         >>> seed_number(1.7, "log_likelihood")
@@ -63,9 +64,9 @@ def seed_number(value: Any, name: str, *, smallest: int = 0, largest: int = 2**3
         ...
         ValueError: log_likelihood: seed: expected an integer from 0 to 2147483647, received 1.7. Use 0, for example.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or not smallest <= int(value) <= largest:
+    if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) <= LARGEST_SEED:
         raise ValueError(
-            f"{name}: seed: expected an integer from {smallest} to {largest}, received {value!r}. Use 0, for example."
+            f"{name}: seed: expected an integer from 0 to {LARGEST_SEED}, received {value!r}. Use 0, for example."
         )
     return int(value)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, Token
 
-from keras_vae.utils.arguments import known_name
+from keras_vae.utils.arguments import LARGEST_SEED, known_name
 from keras_vae.utils.imports import is_import_path
 
 
@@ -66,12 +66,12 @@ def _names(hint: Any) -> list[str]:
     return [p for part in parts for p in ([part] if isinstance(part, str) else _names(part))]
 
 
-def _integer(text: str, least: float, expected: str) -> int:
+def _integer(text: str, least: float, expected: str, most: float = math.inf) -> int:
     try:
         value = int(text)
     except ValueError:
         value = None
-    if value is None or value < least:
+    if value is None or not least <= value <= most:
         raise ValueError(f"expected {expected}, received {text!r}")
     return value
 
@@ -99,6 +99,7 @@ def _positive(text: str) -> int:
 Integer = Annotated[int, read_with(lambda text: _integer(text, -math.inf, "an integer"))]
 Index = Annotated[int, read_with(lambda text: _integer(text, 0, "an integer from 0"))]
 Positive = Annotated[int, read_with(_positive)]
+Seed = Annotated[int, read_with(lambda text: _integer(text, 0, f"an integer from 0 to {LARGEST_SEED}", LARGEST_SEED))]
 PositiveNumber = Annotated[float, read_with(lambda text: _number(text, 0, "a positive number, such as 1e-3"))]
 Scale = Annotated[float | str, read_with(_scale)]
 PositivePair = Annotated[tuple[int, int], _read_each(_positive)]

@@ -645,7 +645,7 @@ drawing.digits(
     {
         "test digits": x_test[:12],
         "reconstructions": library.predict(x_test[:12], verbose=0),
-        "means of samples": library.sample(12, seed=4).numpy(),
+        "means of samples": library.generate(np.arange(4, 16))["mean"].numpy(),
         "sampled pixels": library.likelihood(library.generate(np.arange(4, 16))["z"]).sample(seed=4).numpy(),
     }
 )
@@ -751,7 +751,7 @@ for name, scale in models.items():
     print(
         f"{name:10} {sigma:6.3f} {terms['bound']:8.1f} {terms['reconstruction']:16.1f} {terms['kl']:8.2f} {rms:15.3f}"
     )
-    rows[name], samples[name] = means[:12], vae.sample(12, seed=4).numpy()
+    rows[name], samples[name] = means[:12], vae.generate(np.arange(4, 16))["mean"].numpy()
 print(f"RMS error of the mean digit: {np.sqrt(np.mean((gray_train.mean(0) - gray_test) ** 2)):.3f}")
 drawing.digits(rows, title="reconstructions")
 

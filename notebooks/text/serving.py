@@ -135,7 +135,7 @@ for name, signature in sorted(client.metadata().items()):
 # not samples from $p_\theta(x|z)$:
 
 # %%
-images, z = client.generate(n=40, seed=0)
+images, z = client.generate(np.arange(40))
 print(images.shape, z.shape)
 
 
@@ -168,7 +168,7 @@ compare("encode: m(x)", mean, local["mean"])
 compare("encode: s(x)", scale, local["scale"])
 compare("decode: rho(m(x))", decoded, vae.decode(local["mean"])["mean"])
 compare("encode, then decode; vae.predict", decoded, vae.predict(x, verbose=0))
-compare("generate; vae.sample", images, vae.sample(40, seed=0))
+compare("generate; vae.generate", images, vae.generate(np.arange(40))["mean"])
 compare("score, 64 samples, in nats", client.score(x), vae.score(x, seeds=np.arange(64)), atol=1e-2)
 
 # %%
@@ -223,7 +223,7 @@ print(f"{len(body)} bytes sent, {len(text)} bytes received:", sorted(row))
 
 # %%
 alone = client.generate([7])
-among = client.generate(n=64, seed=0)  # seeds 0 to 63, in one request
+among = client.generate(np.arange(64))  # in one request
 in_memory = vae.generate(np.array([7]))
 from_files = loaded.signatures["generate"](seed=tf.constant([7], tf.int64))
 
@@ -325,7 +325,7 @@ print(answered, "requests in the meantime, all answered")
 # has no weights. The image differs because the decoder has changed.
 
 # %%
-newer = client.generate(n=10, seed=0)
+newer = client.generate(np.arange(10))
 same("seed 7, version 2", newer.mean[7:8], newer.z[7:8])
 show(np.concatenate([images[:10], newer.mean]), "seeds 0 to 9: version 1 above, version 2 below")
 

@@ -82,8 +82,8 @@ class AsyncClient:
 
         Args:
             seeds: The seeds, `[batch]` integers.
-            n: How many to generate from consecutive seeds, instead of `seeds`.
-            seed: The first of the `n` seeds; 0 by default.
+            n: How many to generate, instead of `seeds`; the same as the model's `sample(n, seed=seed)`.
+            seed: From 0 to 2³¹ − 1; different ones give different examples. 0 by default. Only with `n`.
             condition: For a conditional model, such as the label 7: one for all, or one per seed.
             draws: Whether to ask the signature `draw`, which also returns `draw`, x ~ p(x|z), `[batch, *event]`.
             progress: Whether to show a progress bar.
@@ -93,7 +93,8 @@ class AsyncClient:
             `z/<group>` for each of several groups, and any others it has.
 
         Raises:
-            ValueError: If not exactly one of `seeds` and `n` is given, or a seed does not fit in 64 bits.
+            ValueError: If not exactly one of `seeds` and `n` is given, a seed does not fit in 64 bits, or `seed` is not
+                an integer from 0 to 2³¹ − 1.
             ServingError: If the server does not answer, or does not serve draws.
         """
         seeds = seeds_to_send(seeds, n, seed)

@@ -19,7 +19,7 @@ from serving.client.fit_inputs import fit_inputs, unfitted
 from serving.client.send_parts import answers
 from serving.client.specs import SignatureSpec, format_array
 
-_SEEDS = np.iinfo(np.int64)
+_LARGEST_SEED = 2**31 - 1
 _ALL_ROWS = [slice(None)]
 
 # TensorFlow Serving's words if a request is larger than max_batch_size; the metadata does not have the number.
@@ -270,11 +270,11 @@ def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) 
 
     Args:
         seeds: The seeds themselves.
-        n: How many consecutive seeds, if they are not given.
-        seed: The first of these; 0 by default.
+        n: How many to derive from `seed`, if they are not given: the same as those of the model's `sample`.
+        seed: An integer from 0 to 2³¹ − 1; 0 by default.
 
     Raises:
-        ValueError: If not exactly one of `seeds` and `n` is given, or a seed is not an integer of up to 64 bits.
+        ValueError: If not exactly one of `seeds` and `n` is given, or `seed` is not an integer from 0 to 2³¹ − 1.
     """
     if seeds is not None and np.ndim(seeds) == 0 and n is None:
         warnings.warn("generate(16) is deprecated. Pass n=16, or seeds=[16].", DeprecationWarning, stacklevel=3)
@@ -285,19 +285,16 @@ def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) 
     if n is None:
         if seed is not None:
             raise ValueError(
-                f"generate: expected either seeds or a first seed with n, received seeds and seed={seed}. Remove one."
+                f"generate: expected either seeds or a seed with n, received seeds and seed={seed}. Remove one."
             )
         assert seeds is not None, "checked above"
         return seeds
-    first = 0 if seed is None else seed
-    if not isinstance(n, Integral) or n < 0:
+    seed = 0 if seed is None else seed
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
         raise ValueError(f"generate: n: expected an integer of 0 or more, received {n!r}. Use 16, for example.")
-    if not isinstance(first, Integral) or isinstance(first, bool):
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
         raise ValueError(
-            f"generate: seed: expected an integer of up to 64 bits, received {first!r}. Use 0, for example."
+            f"generate: seed: expected an integer from 0 to {_LARGEST_SEED}, received {seed!r}. Use 0, for example."
         )
-    if not _SEEDS.min <= first <= _SEEDS.max - max(n - 1, 0):
-        raise ValueError(
-            f"generate: expected seeds that fit in 64 bits, received {first} to {first + n - 1}. Pass a smaller seed."
-        )
-    return first + np.arange(n, dtype=np.int64)
+    # As keras_vae.utils.seeds.rows_of, so that served and local samples are the same.
+    return np.random.SeedSequence(int(seed)).generate_state(int(n), np.uint64).view(np.int64)

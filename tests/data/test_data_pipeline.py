@@ -91,13 +91,33 @@ def test_static_sample_belongs_to_the_example():
     """Whatever the order, the batch size and the pass, example i has the same sample."""
     images = np.random.default_rng(0).integers(2, 254, (2100, 4, 4), dtype=np.uint8)
     pairs = data.read(tf.data.Dataset.from_tensor_slices((images, np.arange(2100))))
-    fixed = passes(data.load(pairs, "test", preprocess="static"), 1)[0]
+    fixed = passes(data.load(pairs, "train", shuffle=False, preprocess="static"), 1)[0]
     dataset = data.load(pairs, "train", preprocess="static", batch_size=33, with_labels=True)
     for _ in range(2):
         for x, y in dataset:
             np.testing.assert_array_equal(x, fixed[y.numpy()])
-    other = passes(data.load(pairs, "test", preprocess="static", seed=1), 1)[0]
+    other = passes(data.load(pairs, "train", shuffle=False, preprocess="static", seed=1), 1)[0]
     assert not np.array_equal(fixed, other)
+
+
+@pytest.mark.parametrize("preprocess", ["static", "dynamic", "dequantized"])
+def test_two_splits_and_two_sets_share_no_noise(preprocess):
+    """Gray 128 leaves 16,448 pixels of pure noise: a correlation has the standard deviation 1/128."""
+    likelihood = "continuous_bernoulli"
+    images = np.full((1028, 4, 4), 128, np.uint8)
+    others = np.concatenate([images[:-1], images[-1:] + 1])
+    kept = {"likelihood": likelihood, "preprocess": preprocess, "shuffle": False}
+    sets = [
+        passes(data.load(given, split, **kept), 1)[0].ravel()
+        for given, split in ((images, "train"), (images, "test"), (images, "validation"), (others, "train"))
+    ]
+    correlations = np.corrcoef(sets)[np.triu_indices(4, 1)]
+    assert np.all(abs(correlations) < 5 / 128), correlations
+    # Nor do the epochs of two training sets.
+    epochs = [passes(data.load(given, **{**kept, "shuffle": True}), 1)[0].ravel() for given in (images, others)]
+    assert abs(np.corrcoef(epochs)[0, 1]) < 5 / 128
+    again = passes(data.load(images, "test", **kept), 1)[0].ravel()
+    np.testing.assert_array_equal(again, sets[1])
 
 
 def test_seed_decides_everything():

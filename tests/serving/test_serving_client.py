@@ -9,6 +9,7 @@ import tensorflow as tf
 from serving_testing import EVENT, LATENT, SEEDS, X, publish, wait_for
 
 import serving
+from keras_vae.utils.seeds import rows_of
 from serving.client.specs import TensorSpec, read_signatures
 from serving.wire import tensors
 
@@ -41,12 +42,13 @@ def test_methods_equal_the_calls_in_process(client, model):
         np.testing.assert_array_equal(client.score(X, seeds=seeds), bound, strict=True)
 
 
-def test_consecutive_seeds(client):
-    np.testing.assert_array_equal(client.generate(n=3, seed=6).z, client.generate([6, 7, 8]).z)
-    np.testing.assert_array_equal(client.generate(n=2).z, client.generate(seeds=(0, 1)).z)
+def test_a_seed_gives_the_seeds_that_the_model_derives(client):
+    for seed in (0, 6, 2**31 - 1):
+        np.testing.assert_array_equal(client.generate(n=3, seed=seed).z, client.generate(rows_of(seed, 3)).z)
+    np.testing.assert_array_equal(client.generate(n=2).z, client.generate(n=3, seed=0).z[:2])
     assert client.generate(n=0).mean.shape == (0, EVENT)
-    last = 2**63 - 1
-    np.testing.assert_array_equal(client.generate(n=1, seed=last).z, client.generate(seeds=[last]).z)
+    first, second = (client.generate(n=100, seed=seed).z for seed in (0, 1))
+    assert not np.any(np.all(first[1:] == second[:-1], axis=1))  # as consecutive seeds would be
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,10 @@ def test_consecutive_seeds(client):
         {"n": 1, "seeds": [1]},
         {"n": -1},
         {"n": 1.5},
-        {"n": 2, "seed": 2**63 - 1},
+        {"n": True},
+        {"n": 2, "seed": 2**31},
+        {"n": 2, "seed": -1},
+        {"n": 2, "seed": True},
         {"n": 2, "seed": 1.7},
         {"seeds": [1], "seed": 0},
         {"seeds": [2**63]},
@@ -72,7 +77,7 @@ def test_a_number_of_examples_in_place_of_seeds_is_deprecated(client):
     with pytest.warns(DeprecationWarning, match="Pass n=16") as caught:
         answer = client.generate(2, seed=5)
     assert caught[0].filename == __file__
-    np.testing.assert_array_equal(answer.z, client.generate([5, 6]).z)
+    np.testing.assert_array_equal(answer.z, client.generate(n=2, seed=5).z)
 
 
 def test_outputs_by_name_and_in_order(client):

@@ -213,7 +213,7 @@ def predictive_checks(
         exceeding = np.zeros([len(names), size])
         for start in range(0, num_replicates, at_once):
             part = slice(start, min(start + at_once, num_replicates))
-            noise = streams.fold(seed, streams.EVALUATE, batch.number, start)
+            noise = streams.derive(seed, "predictive_checks", batch.number, start)
             pair = compare(batch.x, batch.condition, noise, tf.constant(part.stop - start))
             of_data, of_replicates = (_finite(values.numpy(), names) for values in pair)
             for power in (1, 2):

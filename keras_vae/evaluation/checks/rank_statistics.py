@@ -9,6 +9,7 @@ import scipy.optimize
 import scipy.stats
 
 from keras_vae.utils.arguments import seed_number
+from keras_vae.utils.seeds import generator
 
 # Bins of the uniformity test: at least ten ranks expected per bin, and no more bins than this.
 _MOST_BINS = 20
@@ -127,7 +128,7 @@ def ecdf_band(*, simulations: int, ranks: int, coverage: float = 0.95, seed: int
         (0.4, 0.6)
     """
     probability = np.arange(1, ranks) / ranks
-    sets = np.random.default_rng(seed_number(seed, "ecdf_band")).multinomial(
+    sets = generator(seed_number(seed, "ecdf_band"), "ecdf_band").multinomial(
         simulations, np.full(ranks, 1 / ranks), size=2000
     )
     below = np.cumsum(sets, axis=1)[:, :-1]

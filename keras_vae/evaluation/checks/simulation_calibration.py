@@ -290,7 +290,7 @@ def simulation_calibration(
     for chunk, start in enumerate(tqdm(starts, desc="calibration", unit="batch", disable=not verbose)):
         count = min(at_once, num_simulations - start)
         y = None if condition is None else tf.constant(condition[start : start + count])
-        of_batch = simulate(tf.constant(count), y, streams.fold(seed, streams.EVALUATE, chunk))
+        of_batch = simulate(tf.constant(count), y, streams.derive(seed, owner, chunk))
         found.append([part.numpy() for part in of_batch])
     ranks, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if model.latents.several:

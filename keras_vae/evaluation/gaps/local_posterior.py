@@ -16,6 +16,7 @@ from keras_vae.families.normal import Normal
 from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.inference import Inference
 from keras_vae.inference.densities import total
+from keras_vae.utils.seeds import fold_in
 from keras_vae.vae import VAE
 
 # Adam steps between two evaluations of the bound.
@@ -173,7 +174,7 @@ class LocalOptimizer:
         def one_step(
             step: tf.Tensor, values: tf.Tensor, first: tf.Tensor, second: tf.Tensor, total: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
-            seed = tf.random.experimental.stateless_fold_in(noise, step)
+            seed = fold_in(noise, step)
             with tf.GradientTape() as tape:
                 tape.watch(values)
                 bound = tf.reduce_mean(log_weights(inference, self.family, values, self.step_samples, seed), axis=0)

@@ -17,6 +17,7 @@ from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import Plot
 from keras_vae.utils.arguments import lookup, seed_number
+from keras_vae.utils.seeds import generator
 from keras_vae.vae import VAE
 
 # Share of a factor's entropy above which a bias of counts, or dependence on another factor, gives a warning.
@@ -229,7 +230,7 @@ def disentanglement(
     columns = {name: i for i, name in enumerate(names)}
     without_order = [lookup(name, columns, "factor") for name in categorical]
 
-    shuffled = factors[np.random.default_rng(seed).permutation(len(factors))]
+    shuffled = factors[generator(seed, "shuffled factors").permutation(len(factors))]
     scores: dict[str, float] = {}
     by_chance: dict[str, float] = {}
     importance = None

@@ -219,10 +219,10 @@ def rate_distortion(
       −E_x E_q[log p(x|z)] (Alemi et al. 2018, section 2.2). Their sum is −ELBO.
     - rate = I_q(x; z) + KL(q(z) ‖ p(z)), mutual information and the KL of the aggregate posterior
       q(z) = 1/M Σ_m q(z|x_m) (Hoffman & Johnson 2016, "ELBO surgery").
-    - the nats of each latent, where posterior and prior factorize, and which latents are active (Burda, Grosse &
-      Salakhutdinov 2016, section 5.2: Var_x(E_q[z]) > 0.01; bounded and discrete latents, as in
-      `keras_vae.training.Monitor`: more than 0.01 nats, and unknown where posterior or prior does not factorize).
-      `NormalFlow` documents the mean of a flow.
+    - the nats of each latent, where posterior and prior factorize, and which latents are active. Under the prior
+      N(0, I): Var_x(E_q[z]) > 0.01 (Burda, Grosse & Salakhutdinov 2016, section 5.2). Under any other: more than 0.01
+      nats; where posterior or prior does not factorize, Var_x(E_q[z]) of more than 1 % of the latent's variance, and
+      unknown for bounded and discrete latents. The mean of a flow is an estimate: see `NormalFlow`.
 
     With several groups of latents, rate, KL and active units are also reported for each. A group's part of the rate is
     E_q[log q(z_g|x, earlier groups) − log p(z_g|groups before it in the prior)], from samples where it is not a KL
@@ -276,7 +276,7 @@ def rate_distortion(
     parts = []
     first = None
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, "rate_distortion", batch.number)
         first = first or batch
         parts.append(tf.nest.map_structure(np.asarray, measured(batch.x, batch.condition, noise)))
     found = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
@@ -290,8 +290,16 @@ def rate_distortion(
         name: found["nats"][name].mean(axis=0, dtype=np.float64) if name in found["nats"] else None for name in rates
     }
     families = model.encoder.families
-    variances = {name: found["mean"][name].var(axis=0, dtype=np.float64) for name in rates}
-    activities = {name: active(families[name].support, nats[name], variances[name]) for name in rates}
+    activities = {
+        name: active(
+            standard_normal=name in model.prior.standard_normal,
+            support=families[name].support,
+            nats=nats[name],
+            means=found["mean"][name],
+            scales=found["scale"][name],
+        )
+        for name in rates
+    }
     prior_varies = model.condition is not None and (model.prior.conditional or model.prior.made_of_posteriors)
     assert first is not None, "there are examples"
     one = model.infer(first.x[:1], condition=None if first.condition is None else first.condition[:1])

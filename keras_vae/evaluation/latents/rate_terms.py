@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_vae.evaluation.latents.aggregate_posterior import log_aggregate
 from keras_vae.inference import Densities, Inference
 from keras_vae.inference.densities import total
+from keras_vae.utils import seeds as streams
 
 # With fewer examples, the slope of the control variate would fit their noise.
 _FITTED = 30
@@ -22,10 +23,9 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
         num_samples: Samples z per example, a scalar.
 
     Returns:
-        `rates`, `[batch]`, `nats`, `[batch, *latents]`, and `mean`, `[batch, *latents]`, each by group; `nats` lacks
-        groups whose KL is not a sum over latents. `distortion`, `[batch]`. Of the first sample `z`, all latents side
-        by side, `[batch, latents]`, with `log_posterior` and `log_prior`, `[batch]`. And `references`, what q(z|x) is
-        made of.
+        `rates`, `[batch]`, `nats`, `mean` and `scale`, `[batch, *latents]`, each by group; `nats` lacks groups whose
+        KL is not a sum over latents. `distortion`, `[batch]`. Of the first sample `z`, all latents side by side,
+        `[batch, latents]`, with `log_posterior` and `log_prior`, `[batch]`. And `references`, what q(z|x) is made of.
     """
     # Used only for what does not depend on the draw.
     any_draw = inference.densities(inference.draw(1, seed))
@@ -33,7 +33,7 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
     by_latent = {name: nats for name, nats in any_draw.kl_per_latent.items() if nats is not None}
 
     def draw(number: tf.Tensor) -> dict[str, Any]:
-        noise = tf.random.experimental.stateless_fold_in(seed, number)
+        noise = streams.fold_in(seed, number)
         z, log_posterior = inference.sample_and_log_posterior(1, noise)
         densities = inference.densities(z)
         found = {
@@ -55,13 +55,15 @@ def terms(inference: Inference, seed: tf.Tensor, num_samples: tf.Tensor) -> dict
         lambda value: tf.reduce_mean(value, axis=0), {name: found[name] for name in ("log_likelihood", "rates", "nats")}
     )
     parameters, _ = inference.points()
+    families = inference.model.encoder.families
     condition = {} if inference.condition is None else {"condition": inference.condition}
     return {
         **{name: found[name][0] for name in ("z", "log_posterior", "log_prior")},
         "distortion": -means["log_likelihood"],
         "rates": {**means["rates"], **exact},
         "nats": {**means["nats"], **{name: nats for name, nats in by_latent.items() if name in exact}},
-        "mean": {name: family.mean(parameters[name]) for name, family in inference.model.encoder.families.items()},
+        "mean": {name: family.mean(parameters[name]) for name, family in families.items()},
+        "scale": {name: family.scale(parameters[name]) for name, family in families.items()},
         "references": {"evidence": inference.evidence, **condition},
     }
 
@@ -90,7 +92,7 @@ def information(
         verbose: Whether to show a progress bar.
     """
     count = len(rate)
-    chosen = np.sort(np.random.default_rng(seed).choice(count, references, replace=False))
+    chosen = np.sort(streams.generator(seed, "rate_distortion").choice(count, references, replace=False))
     left_out = np.arange(count) % references
     left_out[chosen] = np.arange(references)
     own = found["log_posterior"].astype(np.float64)

@@ -38,6 +38,7 @@ class AnnealedLikelihood(Estimate):
     title: ClassVar[str] = "Log-likelihood by annealed importance sampling"
     samples: ClassVar[str] = "chains"
     increase: ClassVar[str] = "temperatures"
+    alone: ClassVar[str] = "use more temperatures"
 
     num_steps: int
     acceptance_rates: np.ndarray
@@ -127,7 +128,7 @@ def annealed_importance_sampling(
     for batch in through(model, data, measure="annealed importance sampling", batch_size=batch_size, verbose=verbose):
         for first in range(0, len(batch.x), at_once):
             part = slice(first, first + at_once)
-            noise = streams.fold(seed, streams.EVALUATE, batch.number, first)
+            noise = streams.derive(seed, name, batch.number, first)
             y = None if batch.condition is None else batch.condition[part]
             found.append([array.numpy() for array in estimate(batch.x[part], y, noise, tf.constant(settings.steps))])
     log_p, chains, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))

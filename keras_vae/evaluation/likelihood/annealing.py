@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.inference import Inference
 from keras_vae.inference.densities import total
+from keras_vae.utils.seeds import fold_in
 
 # Steepness of the sigmoid that spaces the temperatures.
 _STEEPNESS = 4.0
@@ -117,7 +118,7 @@ def tune(path: Path, z: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor) -> tf.
         step: tf.Tensor, z: tf.Tensor, log_size: tf.Tensor, found: tf.TensorArray
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.TensorArray]:
         beta = temperature(step, num_steps, z.dtype)
-        noise = tf.random.experimental.stateless_fold_in(seed, step)
+        noise = fold_in(seed, step)
         moved, accepted = path.move(z, beta, tf.exp(log_size), noise)
         log_size += _GAIN * (tf.reduce_mean(accepted, axis=0) - _TARGET_ACCEPTANCE)
         return step + 1, tf.ensure_shape(moved, z.shape), log_size, found.write(step - 1, tf.exp(log_size))
@@ -163,7 +164,7 @@ def anneal(
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         step = num_steps - place if reverse else place
         log_weights += rise(z, place)
-        noise = tf.random.experimental.stateless_fold_in(seed, place)
+        noise = fold_in(seed, place)
         moved, now = path.move(z, temperature(step, num_steps, z.dtype), step_sizes[step - 1], noise)
         return place + 1, tf.ensure_shape(moved, z.shape), log_weights, accepted + tf.reduce_mean(now, axis=0)
 

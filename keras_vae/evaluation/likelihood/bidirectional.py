@@ -33,6 +33,7 @@ class Bidirectional(Result):
         num_chains: Chains per example and direction.
         num_steps: T, the number of temperatures.
         acceptance_rates: Share of accepted transitions in both directions, `[examples]`.
+        effective_chains: Effective number of chains, the fewer of both directions, `[examples]`.
     """
 
     title: ClassVar[str] = "Bidirectional check of annealed importance sampling, on simulated data"
@@ -43,6 +44,7 @@ class Bidirectional(Result):
     num_chains: int
     num_steps: int
     acceptance_rates: np.ndarray
+    effective_chains: np.ndarray
 
     @property
     def gaps(self) -> np.ndarray:
@@ -69,6 +71,7 @@ class Bidirectional(Result):
             ("largest gap", number(np.max(self.gaps), ".3f")),
             ("examples", str(len(self.lower))),
             ("chains", str(self.num_chains)),
+            ("effective chains, fewest", f"{np.min(self.effective_chains):.1f}"),
             ("temperatures", str(self.num_steps)),
             ("accepted transitions", f"{100 * np.mean(self.acceptance_rates):.0f} %"),
         ]
@@ -98,8 +101,9 @@ class Bidirectional(Result):
         found = []
         if not self.gap <= _WIDE:
             found.append(
-                f"the bounds are {self.gap:.2f} nats apart, so an estimate with these settings can be off by as much: "
-                "use more temperatures"
+                f"the bounds are {self.gap:.2f} nats apart, so an estimate with these settings is a lower bound only, "
+                f"which can be off by as much (fewest effective chains: {np.min(self.effective_chains):.1f}): use more "
+                "temperatures"
             )
         if self.gap < -3.0 * self.gap_error:
             found.append(
@@ -178,21 +182,21 @@ def bidirectional(
         forward, accepted = annealing.anneal(path, first, step_sizes, num_steps, noise)
         exact = tf.repeat(model.latents.flatten(z)[None], settings.chains, axis=0)
         reverse, accepted_back = annealing.anneal(path, exact, step_sizes, num_steps, backward, reverse=True)
-        lower, upper = log_mean_and_effective(forward)[0], -log_mean_and_effective(reverse)[0]
-        return lower, upper, x, 0.5 * (accepted + accepted_back)
+        (lower, ahead), (upper, back) = log_mean_and_effective(forward), log_mean_and_effective(reverse)
+        return lower, -upper, x, 0.5 * (accepted + accepted_back), tf.minimum(ahead, back)
 
     found = []
     starts = range(0, num_examples, batch_size)
     for first in tqdm(starts, desc="bidirectional check", unit="batch", disable=not verbose):
         places = np.arange(first, min(first + batch_size, num_examples))
         # Drawn from the seed, so that no two seeds share an x.
-        seeds = np.random.default_rng([seed, first]).integers(2**62, size=len(places))
+        seeds = streams.generator(seed, name, first).integers(2**62, size=len(places))
         batch_y = None if y is None else tf.constant(y[places])
         z = model.generate(seeds, condition=batch_y)["z"]
-        noise = streams.fold(seed, streams.EVALUATE, first)
+        noise = streams.derive(seed, name, first)
         found.append([part.numpy() for part in bounds(z, batch_y, noise, tf.constant(settings.steps))])
-    lower, upper, x, accepted = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Bidirectional(lower, upper, x, settings.chains, settings.steps, accepted)
+    lower, upper, x, accepted, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Bidirectional(lower, upper, x, settings.chains, settings.steps, accepted, effective)
 
 
 def _error(values: np.ndarray) -> float:

@@ -19,6 +19,8 @@ UNSURE = 0.3
 _UNSURE_SHARE = 0.05
 # With fewer weights, their variation is unknown.
 _FEW = 10
+# With fewer effective weights, one outweighs all others, and says nothing about those that were not drawn.
+_NEAR_ONE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,8 @@ class Estimate(Result):
     # The name of the samples, and what to increase if they are too few.
     samples: ClassVar[str] = "samples"
     increase: ClassVar[str] = "samples"
-    # What it means if one sample outweighs all others.
-    alone: ClassVar[str] = "the errors over seeds are also too small"
+    # What to do if one sample outweighs all others.
+    alone: ClassVar[str] = "use annealed importance sampling, or more samples where latents are discrete"
 
     @property
     def mean(self) -> float:
@@ -55,7 +57,7 @@ class Estimate(Result):
 
     @property
     def sampling_errors(self) -> np.ndarray:
-        """Standard error of each estimate over seeds, `[examples]`; by the delta method."""
+        """Standard error of each estimate over seeds, `[examples]`, by the delta method; too small if `dominated`."""
         if self.num_samples < 2:
             return np.full(len(self.per_example), np.nan)
         with np.errstate(divide="ignore"):
@@ -65,8 +67,23 @@ class Estimate(Result):
 
     @property
     def sampling_error(self) -> float:
-        """Standard error of the mean over seeds, for these examples."""
+        """Standard error of the mean over seeds, for these examples; NaN if unknown, as for a lower bound only."""
+        if self.lower_bound_only:
+            return math.nan
         return float(np.sqrt(np.sum(self.sampling_errors**2)) / len(self.per_example))
+
+    @property
+    def dominated(self) -> np.ndarray:
+        """Whether one of ten or more weights outweighs all others, fewer than 2 being effective, `[examples]`.
+
+        Such an estimate is a lower bound only: the better samples that were not drawn are unknown, and so is its error.
+        """
+        return (np.asarray(self.effective_samples) < _NEAR_ONE) & (self.num_samples >= _FEW)
+
+    @property
+    def lower_bound_only(self) -> bool:
+        """Whether more than 5 % of the examples are `dominated`: then the mean has no known error over seeds."""
+        return bool(np.mean(self.dominated) > _UNSURE_SHARE)
 
     @property
     def unsure(self) -> np.ndarray:
@@ -77,10 +94,11 @@ class Estimate(Result):
         """Return mean, errors and effective sample sizes."""
         effective = self.effective_samples
         mean = number(self.mean, ".2f")
+        over_seeds = self.sampling_error
         return [
             ("", "nats", "± s.e."),
             ("log p(x), over examples", mean, f"{self.standard_error:.2f}"),
-            ("log p(x), over seeds", mean, f"{self.sampling_error:.3f}"),
+            ("log p(x), over seeds", mean, f"{over_seeds:.3f}" if math.isfinite(over_seeds) else "unknown"),
             ("examples", str(len(self.per_example))),
             (self.samples, str(self.num_samples)),
             ("effective samples, median", f"{np.median(effective):.1f}"),
@@ -124,21 +142,27 @@ class Estimate(Result):
                 f"{self.num_samples} {self.samples} cannot show how far the estimate is below log p(x): read it as a "
                 f"bound, or use {_FEW} or more"
             )
-        elif math.isfinite(self.mean) and np.mean(self.unsure) > _UNSURE_SHARE:
+        elif math.isfinite(self.mean) and np.mean(self.unsure) > _UNSURE_SHARE and not self.lower_bound_only:
             low = np.mean(self.sampling_errors**2) / 2
             found.append(
                 f"for {100 * np.mean(self.unsure):.0f} % of the examples the weights vary so much that log p(x) has a "
                 f"standard error above {UNSURE} nats, and the mean is {low:.2f} nats or more too low: use more "
                 f"{self.increase}"
             )
-        if self.num_samples >= _FEW and np.median(self.effective_samples) < 2.0:
-            found.append(f"for half of the examples one sample outweighs all others: {self.alone}")
+        if np.any(self.dominated):
+            count = int(np.sum(self.dominated))
+            found.append(
+                f"for {count} of {len(self.dominated)} examples one sample outweighs all others, and the fewest "
+                f"effective samples are {np.min(self.effective_samples):.1f}: their estimates are a lower bound only, "
+                f"and their errors over seeds are unknown; {self.alone}"
+            )
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return all results, with the means and errors."""
         means = {name: _finite(getattr(self, name)) for name in ("mean", "standard_error", "sampling_error")}
-        return {"measure": type(self).__name__, **means, **super().to_dict()}
+        alone = {"lower_bound_only": self.lower_bound_only}
+        return {"measure": type(self).__name__, **means, **alone, **super().to_dict()}
 
 
 def _finite(value: float) -> float | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_vae.utils.seeds import fold_in
+
 # From a number of samples and a stateless seed to what the samples give.
 Draw = Callable[[tf.Tensor, tf.Tensor], Any]
 
@@ -39,7 +41,7 @@ def in_chunks(
 
     def one_chunk(done: tf.Tensor, sums: Any) -> tuple[tf.Tensor, Any]:
         size = tf.minimum(chunk, num_samples - done)
-        return done + size, add(sums, draw(size, tf.random.experimental.stateless_fold_in(seed, done)))
+        return done + size, add(sums, draw(size, fold_in(seed, done)))
 
     _, sums = tf.while_loop(
         lambda done, _: done < num_samples, one_chunk, (tf.constant(0), start), parallel_iterations=1

@@ -83,7 +83,7 @@ def log_likelihood(
         for number, batch in enumerate(progress):
             x = batch[0] if isinstance(batch, tuple) else batch
             y = batch[1] if model.condition is not None else None
-            noise = streams.fold(seed, streams.EVALUATE, number)
+            noise = streams.derive(seed, "log_likelihood", number)
             estimated = strategy.run(estimate, args=(x, y, noise, samples))
             found.append([replicas.gathered(strategy, part) for part in estimated])
             progress.set_postfix_str(f"{np.mean(np.concatenate([log_p for log_p, _ in found])):.2f} nats")

@@ -1,5 +1,6 @@
 """The log-likelihood by samples from the prior, for comparison with importance sampling."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,13 +31,13 @@ class PriorSampling(Estimate):
     samples: ClassVar[str] = "prior samples"
     # Even if no sample fits x, one has the largest weight: the weights alone do not show the failure.
     alone: ClassVar[str] = (
-        "the estimate only shows how close the best sample came to x, and its errors are too small; use log_likelihood"
+        "they only show how close the best sample came to x; use log_likelihood or annealed importance sampling"
     )
 
     @property
     def sampling_error(self) -> float:
         """Upper limit of the standard error of the mean over seeds, because examples can share their samples."""
-        return float(np.mean(self.sampling_errors))
+        return math.nan if self.lower_bound_only else float(np.mean(self.sampling_errors))
 
 
 def prior_sampling(
@@ -93,7 +94,7 @@ def prior_sampling(
 
     found = []
     for batch in through(model, data, measure="prior sampling", batch_size=batch_size, verbose=verbose):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, "prior_sampling", batch.number)
         found.append([part.numpy() for part in estimate(batch.x, batch.condition, noise, samples)])
     log_p, effective = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return PriorSampling(log_p, num_samples, effective)

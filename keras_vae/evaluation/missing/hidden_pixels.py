@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae.utils.seeds import generator
+
 Masks = Callable[[int, int, int], np.ndarray]
 
 _SIDES = ("left", "right", "top", "bottom")
@@ -52,7 +54,7 @@ def _at_random(share: float, event_shape: tuple[int, ...], joint: int, seed: int
     shape = (*event_shape[: len(event_shape) - together], *[1] * together)
 
     def draw(number: int, start: int, count: int) -> np.ndarray:
-        chosen = np.random.default_rng([seed, number]).random((count, *shape)) < share
+        chosen = generator(seed, "hidden pixels", number).random((count, *shape)) < share
         return np.broadcast_to(chosen, (count, *event_shape))
 
     return draw

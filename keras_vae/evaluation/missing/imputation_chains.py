@@ -61,7 +61,7 @@ def chains_of(
         pieces, shares = [], []
         for start in range(0, num_chains, at_once):
             count = min(at_once, num_chains - start)
-            noise = streams.fold(seed, streams.EVALUATE, batch.number, start)
+            noise = streams.derive(seed, "imputation", batch.number, start)
             found = run(batch.x, tf.constant(hidden), batch.condition, noise, tf.constant(count))
             pieces.append(Found(*(part.numpy() for part in found)))
             shares.append(count / num_chains)
@@ -119,7 +119,7 @@ def _run(
         return means, acceptance + tf.reduce_mean(tf.cast(accepted, means.dtype), axis=0), log_sum
 
     def step(number: tf.Tensor, z: tf.Tensor, filled: tf.Tensor, log_joint: tf.Tensor, sums: Any) -> tuple[Any, ...]:
-        noise = tf.random.experimental.stateless_fold_in(of_steps, number)
+        noise = streams.fold_in(of_steps, number)
         of_proposal, of_lot, of_fill = tf.unstack(tf.random.experimental.stateless_split(noise, 3))
         inference = infer(filled)
         drawn, log_q = inference.sample_and_log_posterior(1, of_proposal)

@@ -100,6 +100,6 @@ def impute(
 
 
 def _one_observation(model: VAE, y: Any, seed: int) -> np.ndarray:
-    of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(streams.fold(seed, streams.EVALUATE), 2))
+    of_z, of_x = tf.unstack(tf.random.experimental.stateless_split(streams.derive(seed, "impute"), 2))
     z = model.sample_prior(1, seed=of_z, condition=y)
     return model.likelihood(z, condition=y).sample(seed=of_x)[0].numpy()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.seeds import generator
 
 # Rows whose distances to all others are computed in one piece.
 _ROWS = 1000
@@ -85,8 +86,8 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, blocks: int = 10, seed: int
             "kernel_distance: the sets have the wrong shapes: expected [n, features] twice, n at least "
             f"{2 * blocks} for {blocks} blocks, received {a.shape} and {b.shape}"
         )
-    generator = np.random.default_rng(seed_number(seed, "kernel_distance"))
-    parts = [np.array_split(features[generator.permutation(len(features))], blocks) for features in (a, b)]
+    rng = generator(seed_number(seed, "kernel_distance"), "kernel_distance")
+    parts = [np.array_split(features[rng.permutation(len(features))], blocks) for features in (a, b)]
     found = [unbiased_mmd(*pair) for pair in zip(*parts, strict=True)]
     error = np.std(found, ddof=1) / math.sqrt(blocks) if blocks > 1 else math.nan
     return float(np.mean(found)), float(error)

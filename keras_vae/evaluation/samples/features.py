@@ -8,6 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.seeds import generator
 
 _ROWS = 1000
 _SIZE = 64
@@ -98,9 +99,9 @@ def learn_features(
     classifier.compile(
         keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False
     )
-    generator = np.random.default_rng(seed)
+    rng = generator(seed, "learn_features")
     for _ in tqdm(range(epochs), desc="classifier", unit="epoch", disable=not verbose):
-        order = generator.permutation(len(images))
+        order = rng.permutation(len(images))
         classifier.fit(images[order], place[order], batch_size=batch_size, shuffle=False, verbose=0)
     logits = classifier.predict(test_images, batch_size=_ROWS, verbose=0)
     accuracy = float(np.mean(classes[logits.argmax(axis=1)] == test_labels))

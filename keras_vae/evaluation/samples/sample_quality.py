@@ -196,7 +196,7 @@ def sample_quality(
     known = np.concatenate([features(batch.x) for batch in batches(reference, measure="sample quality, reference")])
     rows = []
     for batch in batches(held_out, measure="sample quality"):
-        noise = streams.fold(seed, streams.EVALUATE, batch.number)
+        noise = streams.derive(seed, "sample_quality", batch.number)
         images = (*draw(tf.shape(batch.x)[0], batch.condition, noise), batch.x)
         rows.append([features(each) for each in images])
     samples, means, real = (np.concatenate(parts) for parts in zip(*rows, strict=True))
@@ -206,7 +206,7 @@ def sample_quality(
             f"sample_quality: there are too few images: expected {least} or more in both sets, for {blocks} blocks and "
             f"{neighbors} neighbors, received {len(known)} and {len(real)}"
         )
-    generator = np.random.default_rng(seed)
+    generator = streams.generator(seed, "sample_quality")
     of_reference, of_found = (generator.permutation(len(each))[:count] for each in (known, real))
 
     def closeness(found: np.ndarray) -> Closeness:
@@ -229,7 +229,7 @@ def sample_quality(
 
 def _draw(model: VAE, count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return x ~ p(x|z) and the means of p(x|z), z ~ p(z), each `[count, *event]`."""
-    of_z, of_x = (tf.random.experimental.stateless_fold_in(noise, i) for i in range(2))
+    of_z, of_x = (streams.fold_in(noise, i) for i in range(2))
     parameters = model.decode(model.sample_prior(count, seed=of_z, condition=y), condition=y)
     mean = parameters.pop("mean")
     return model.observed_family.distribution(parameters).sample(seed=of_x), mean

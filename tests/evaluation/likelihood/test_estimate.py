@@ -8,8 +8,10 @@ import scipy.stats
 import tensorflow as tf
 
 import keras_vae as kv
+from keras_vae.cli import evaluate
 from keras_vae.evaluation.likelihood.importance_weights import log_mean_weight
 from keras_vae.evaluation.likelihood.log_likelihood import LogLikelihood
+from keras_vae.evaluation.likelihood.prior_sampling import PriorSampling
 from tests import linear_gaussian
 
 
@@ -85,10 +87,59 @@ def test_it_warns_where_few_samples_weigh():
         (warning,) = estimate([0.0, 5.0, 50.0], per_example=values).warnings()[:1]
         assert "are not finite" in warning
         assert not any("or more too low" in each for each in estimate([0.0, 5.0, 5.0], per_example=values).warnings())
-    lone = estimate([1.5, 1.5, 50.0])
-    assert any("one sample outweighs all others" in warning for warning in lone.warnings())
     # 0.3 nats: 1/ESS = 0.09 for many samples.
     assert estimate([11.0, 11.2], num_samples=10**6).unsure.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kind", [LogLikelihood, PriorSampling])
+def test_an_effective_sample_size_near_one_leaves_a_lower_bound_only(kind):
+    """One weight of 1,000 has a standard error of 1 nat by the delta method, however far the estimate is too low."""
+    alone = kind(np.full(50, -500.0), 1000, np.array([1.0, *np.full(49, 1.3)]))
+    assert alone.lower_bound_only
+    assert math.isnan(alone.sampling_error)
+    (warning,) = alone.warnings()
+    assert "50 of 50 examples" in warning
+    assert "fewest effective samples are 1.0" in warning
+    assert "a lower bound only" in warning
+    assert "annealed importance sampling" in warning
+    assert warning in str(alone)
+    (row,) = (row for row in alone.table() if "over seeds" in row[0])
+    assert row[2] == "unknown"
+    stored = alone.to_dict()
+    assert stored["sampling_error"] is None
+    assert stored["lower_bound_only"]
+
+    few = kind(np.full(100, -500.0), 1000, np.array([1.0, *np.full(99, 50.0)]))
+    assert not few.lower_bound_only
+    assert math.isfinite(few.sampling_error)
+    (warning,) = few.warnings()
+    assert "1 of 100 examples" in warning
+    # Of one sample nothing is known in any case: the warning is another one.
+    assert not kind(np.full(3, -500.0), 1, np.ones(3)).lower_bound_only
+
+
+def test_a_poor_posterior_leaves_a_lower_bound_only(capsys, monkeypatch):
+    """What the model says, its gaps and the command line too."""
+    vae, x = linear_gaussian.model(exact_posterior=True), linear_gaussian.data(20)
+    kernel, bias = vae.encoder.head.get_weights()
+    vae.encoder.head.set_weights([kernel, bias + np.tile([2.0, -2.0], linear_gaussian.LATENT)])  # aside, and narrow
+    found = kv.evaluation.log_likelihood(vae, x, num_samples=50, verbose=False)
+    errors = exact(x) - found.per_example
+    assert np.mean(errors) > 5 * np.mean(found.sampling_errors)  # what the standard error would hide
+    assert found.lower_bound_only
+    assert f"fewest effective samples are {found.effective_samples.min():.1f}" in str(found)
+    evaluate._print("test", {"bound": -1.0, "reconstruction": 1.0, "kl": 2.0}, found)
+    printed = capsys.readouterr().out
+    assert "± unknown over seeds" in printed
+    assert "a lower bound only" in printed
+    figures = evaluate._figures({"bound": -1.0, "reconstruction": 1.0, "kl": 2.0}, found)
+    assert figures["lower_bound_only"]
+    assert figures["fewest_effective_samples"] == pytest.approx(found.effective_samples.min())
+
+    some = np.zeros(20)
+    gaps = kv.evaluation.InferenceGaps(found, some, some, some, some, some, 1, np.ones(20, bool))
+    assert any("gap are lower bounds only" in warning for warning in gaps.warnings())
+    assert [row[0] for row in gaps.table() if "unknown" in row] == ["log p(x)", "approximation gap", "total gap"]
 
 
 def test_it_prints_saves_and_plots(tmp_path):

@@ -68,8 +68,8 @@ def test_the_measure_is_that_of_the_exact_conditional(tmp_path):
     true = x[:, HIDDEN]
     assert found.rmse == pytest.approx(np.sqrt(np.mean((true - mean) ** 2)), rel=0.02)
     log_densities = scipy.stats.norm.logpdf(true, mean, np.sqrt(np.diag(covariance)))
-    # Values far out in the predictive density take many draws.
-    np.testing.assert_allclose(found.nats, -log_densities.sum(axis=1), atol=0.15)
+    # Over six seeds each has a standard deviation of about 0.06; values far out take more draws.
+    assert np.sqrt(np.mean((found.nats + log_densities.sum(axis=1)) ** 2)) < 0.1
     assert found.nats_per_part == pytest.approx(-log_densities.mean(), abs=0.02)
     assert found.baseline_rmse == pytest.approx(np.std(true - true.mean(axis=0)), rel=1e-4)
     np.testing.assert_array_equal(found.hidden_parts, 2)

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
 from keras_vae.utils.arguments import seed_number
+from keras_vae.utils.seeds import generator
 
 # Points to learn from and to be scored on, as many for each factor.
 _TRAIN, _TEST = 10_000, 5_000
@@ -77,7 +78,7 @@ def beta_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
 
     seed = seed_number(seed, "beta_vae")
     codes, factors = checked(codes, factors, "beta_vae")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "beta_vae")
     groups = Groups(factors)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     classifier.fit(*_points(codes, groups, factors.shape[1], _TRAIN, rng))
@@ -133,7 +134,7 @@ def factor_vae(codes: Any, factors: Any, *, seed: int = 0) -> float:
             "factor_vae: no latent varies: expected codes that differ from row to row, received constant ones"
         )
     codes = (codes - codes.mean(axis=0)) / codes.std(axis=0)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "factor_vae")
     groups = Groups(factors)
     chosen = np.argmax(_votes(codes, groups, factors.shape[1], _TRAIN, rng), axis=1)
     tested = _votes(codes, groups, factors.shape[1], _TEST, rng)

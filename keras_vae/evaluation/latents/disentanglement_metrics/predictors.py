@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vae.evaluation.latents.disentanglement_metrics.inputs import checked, numbered
 from keras_vae.utils.arguments import seed_number
+from keras_vae.utils.seeds import generator
 
 _TRAIN, _TEST = 10_000, 5_000
 _TREES = 20
@@ -67,7 +68,7 @@ def dci(codes: Any, factors: Any, *, seed: int = 0) -> DCI:
         raise ValueError(
             f"dci: there are too few rows: expected five or more, one of them held out, received {len(codes)}"
         )
-    order = np.random.default_rng(seed).permutation(len(codes))
+    order = generator(seed, "dci").permutation(len(codes))
     tests = min(_TEST, len(codes) // 5)
     test, train = order[:tests], order[tests : tests + _TRAIN]
     leaf = max(1, round(_LEAF_SHARE * len(train)))
