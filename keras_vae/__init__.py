@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keras_vae.encoder_decoder import LatentEncoder as LatentEncoder
     from keras_vae.priors.conditional import ConditionalPrior as ConditionalPrior
     from keras_vae.trainer.finite_check import NotFiniteError as NotFiniteError
+    from keras_vae.trainer.scale_check import UnscaledDataWarning as UnscaledDataWarning
     from keras_vae.vae import VAE as VAE
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ __all__ = [
     "Encoder",
     "LatentEncoder",
     "NotFiniteError",
+    "UnscaledDataWarning",
     "conditions",
     "data",
     "estimators",
@@ -67,6 +69,7 @@ _HOMES = {
     "Encoder": "keras_vae.encoder_decoder",
     "LatentEncoder": "keras_vae.encoder_decoder",
     "NotFiniteError": "keras_vae.trainer.finite_check",
+    "UnscaledDataWarning": "keras_vae.trainer.scale_check",
 }
 
 # All names in `.keras` files, with those of version 0.1 in the last line. A test compares them with the classes.
@@ -74,7 +77,7 @@ _REGISTERED = (
     *("VAE", "Encoder", "ChainEncoder", "Decoder", "Label", "Vector", "MLP", "ConvEncoder", "ConvDecoder"),
     *("Bernoulli", "Beta", "ContinuousBernoulli", "DiscretizedLogisticMixture", "FullNormal", "GrayLevels"),
     *("GumbelSoftmax", "InverseAutoregressiveFlow", "Normal", "NormalMixture", "OneHotCategorical"),
-    *("PiecewiseConstant", "PlanarFlow", "RelaxedBernoulli", "Coupling", "MADE"),
+    *("PiecewiseConstant", "PlanarFlow", "RelaxedBernoulli", "Standardized", "Coupling", "MADE"),
     *("Autoregressive", "Chain", "ConditionalPrior", "Learned", "MaskedAutoregressiveFlow", "RealNVP"),
     *("StandardNormal", "Uniform", "VampPrior", "BetaTC", "ELBO", "IWAE", "InfoVAE"),
     *("Cyclical", "Exponential", "Linear"),

@@ -131,7 +131,7 @@ class Composition(ObjectiveTrainer):
         """
         x = tf.cast(x, self.observed_family.variable_dtype)
         encoded = self._encoded(condition, x, self.event_shape)
-        evidence = self.encoder.read(x, encoded, training)
+        evidence = self.encoder.read(self.observed_family.encoder_input(x), encoded, training)
         return Inference(
             model=self,
             x=x,

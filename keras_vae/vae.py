@@ -93,7 +93,8 @@ class VAE(Composition):
     def decode(self, z: Any, *, condition: Any = None) -> dict[str, tf.Tensor]:
         """Return the likelihood's `mean`, `[batch, *event]`, and its parameters, for z `[batch, *latent]`."""
         parameters = self.decoder(*self._decoder_input(z, condition))
-        return {"mean": self.decoder.family.mean(parameters), **parameters}
+        family = self.decoder.family
+        return {"mean": family.mean(parameters), **family.reported(parameters)}
 
     def reconstruct(self, x: tf.Tensor, *, condition: Any = None) -> tf.Tensor:
         """Return the mean reconstruction, `[batch, *event]`, of x `[batch, *event]`.

@@ -22,6 +22,7 @@ from keras_vae.families.one_hot_categorical import OneHotCategorical as OneHotCa
 from keras_vae.families.piecewise_constant import PiecewiseConstant as PiecewiseConstant
 from keras_vae.families.planar_flow import PlanarFlow as PlanarFlow
 from keras_vae.families.relaxed_bernoulli import RelaxedBernoulli as RelaxedBernoulli
+from keras_vae.families.standardized import Standardized as Standardized
 from keras_vae.families.support import BINARY as BINARY
 from keras_vae.families.support import GRAY_LEVELS as GRAY_LEVELS
 from keras_vae.families.support import ONE_HOT as ONE_HOT

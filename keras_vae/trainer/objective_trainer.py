@@ -16,6 +16,7 @@ from keras_vae.trainer import compiled_steps, input_checks
 from keras_vae.trainer.compiled_steps import steps_at_once
 from keras_vae.trainer.finite_check import Soundness
 from keras_vae.trainer.packed_input import packed_batches, unpacks_first
+from keras_vae.trainer.scale_check import ScaleWatch, warn_if_unscaled
 from keras_vae.trainer.weight_update import Update
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
@@ -251,6 +252,10 @@ class ObjectiveTrainer(keras.Model):
         self._soundness.reset()
         with input_checks.clear_errors(), self._paced(kwargs):
             x, y = self._guarded(x, y, kwargs, training=True)
+            warn_if_unscaled(x, self.observed_family)
+            callbacks = kwargs.get("callbacks")
+            if not isinstance(callbacks, keras.callbacks.CallbackList):
+                kwargs["callbacks"] = [*tf.nest.flatten([] if callbacks is None else callbacks), ScaleWatch()]
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     @contextlib.contextmanager
