@@ -217,7 +217,7 @@ class Standardized(Family):
 
     def _full(self) -> tuple[tf.Tensor, tf.Tensor]:
         # Of the event's shape, so that TFP counts the Jacobian of every element.
-        return tuple(tf.broadcast_to(part, self.event_shape) for part in (self.offset, self.unit))  # type: ignore[return-value]
+        return tuple(tf.broadcast_to(part, self.event_shape) for part in (self.offset, self.unit))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; `offset` and `unit` as they are now."""
