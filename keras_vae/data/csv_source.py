@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from keras_vae.data.examples import Column, Examples
+from keras_vae.data.examples import Column, Examples, UnknownSplitError
 from keras_vae.data.frame_source import from_frame
 
 _SPLITS = ("train", "test", "all")
@@ -35,13 +35,13 @@ def from_csv(path: Path, split: str, columns: Sequence[Column] | None = None) ->
     if not path.is_file():
         raise FileNotFoundError(f"expected a .csv file, received {str(path)!r}, which does not exist. Check the path.")
     if split not in _SPLITS:
-        raise ValueError(
+        raise UnknownSplitError(
             f"{path}: expected a split, {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
         )
     table = from_frame(_read(path), str(path), columns)
     kept = np.arange(len(table)) if split == "all" else np.flatnonzero(_in_test(len(table)) == (split == "test"))
     if not len(kept):
-        raise ValueError(
+        raise UnknownSplitError(
             f"{path}: expected rows for split {split!r}, received none among {len(table)}, of which about one in "
             f"{_TEST_SHARE} is in 'test'. Use more rows, or split='all'."
         )

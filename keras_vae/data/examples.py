@@ -43,6 +43,10 @@ class Column:
         return self.start + (len(self.vocabulary) if self.kind == "category" else 1)
 
 
+class UnknownSplitError(ValueError):
+    """Raised for a split that the data does not have."""
+
+
 MEMORY_LIMIT = 8 * 2**30
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from keras_vae.data.array_source import from_array
-from keras_vae.data.examples import Examples, check_memory
+from keras_vae.data.examples import Examples, UnknownSplitError, check_memory
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _NAMED = 3
@@ -93,7 +93,7 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     kept = [i for i, f in enumerate(files) if split == "all" or _split_of(f, folder, split_folders) == split]
     if not kept:
         present = sorted({_split_of(f, folder, split_folders) for f in files})
-        raise ValueError(
+        raise UnknownSplitError(
             f"folder {str(folder)!r}: expected a split with images, {', '.join(map(repr, present))} or 'all', received "
             f"{split!r}. Use one of these."
         )
@@ -182,7 +182,7 @@ def _keys(found: list[str], split: str, path: Path) -> tuple[str, str]:
     for keys in candidates:
         if keys[0] in found:
             return keys
-    raise ValueError(
+    raise UnknownSplitError(
         f"{path}: expected images for split {split!r} under the key 'x_{split}' (labels 'y_{split}'), or 'x' ('y') or "
         f"'images' ('labels') for the splits 'train' and 'all', received the keys {sorted(found)}. For a file with one "
         "array, pass split='all'."

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_vae.data import tfds_source
 from keras_vae.data.array_source import from_array
 from keras_vae.data.csv_source import from_csv
-from keras_vae.data.examples import Column, Examples
+from keras_vae.data.examples import Column, Examples, UnknownSplitError
 from keras_vae.data.file_source import from_folder, from_npz
 from keras_vae.data.frame_source import from_frame
 from keras_vae.data.tf_data_source import from_dataset
@@ -84,7 +84,7 @@ def read(
     if isinstance(source, (np.ndarray, pd.DataFrame, tf.data.Dataset, Examples)):
         _refuse_image_size(image_size)
         if split.split("[")[0] not in _SPLITS:
-            raise ValueError(
+            raise UnknownSplitError(
                 f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
             )
         if isinstance(source, Examples):

@@ -69,6 +69,16 @@ def seed_number(value: Any, name: str, *, smallest: int = 0, largest: int = 2**3
     return int(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1.
+
+    Example:
+        >>> counted(1, "epoch"), counted(20, "epoch")
+        ('1 epoch', '20 epochs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _is_positive_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
