@@ -6,7 +6,7 @@ saved models, because `register_lazily` registers the classes.
 
 from typing import TYPE_CHECKING
 
-from keras_vae.utils.lazy_imports import lazy_names, register_lazily
+from keras_vae.utils.lazy_imports import lazy_names, public_names, register_lazily
 
 if TYPE_CHECKING:
     from keras_vae import conditions as conditions
@@ -88,8 +88,4 @@ _REGISTERED = (
 __getattr__ = lazy_names(__name__, _HOMES, globals())
 # The ready-made models import all classes.
 register_lazily("keras_vae", _REGISTERED, ("keras_vae.models.ready_made",))
-
-
-def __dir__() -> list[str]:
-    """Return all public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__dir__ = public_names(__all__, globals())

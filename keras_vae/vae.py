@@ -213,13 +213,16 @@ class VAE(Composition):
             super().save(unfinished, **kwargs)
 
     def summary(self, expand_nested: bool = True, **kwargs: Any) -> None:
-        """Print the parts with their shapes and networks.
+        """Print the parts with their shapes and networks, and the groups of latents if there are several.
 
         Args:
             expand_nested: Whether to show the networks inside encoder, decoder and prior. Defaults to True.
             **kwargs: Other arguments of `keras.Model.summary`.
         """
         super().summary(expand_nested=expand_nested, **kwargs)
+        if self.latents.several:
+            groups = ", ".join(f"{name} {shape}" for name, shape in self.latents.shapes.items())
+            (kwargs.get("print_fn") or print)(f" Groups of latents: {groups}")
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> keras.layers.Layer:
         """Return a layer by name or index, like `keras.Model.get_layer`.

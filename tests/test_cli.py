@@ -250,6 +250,36 @@ def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):
     assert re.fullmatch(rf"{name}: error: .*{message}.* See {name} --help", line)
 
 
+def test_wrong_calls_need_no_tensorflow(tmp_path):
+    (tmp_path / "model.keras").write_text("")
+    calls = [
+        "train --run r --hidden",
+        "train --run r --objective a:b --model iwae",
+        "train --run r --workers a:1,b:2",
+        "train --run r --tpu local --strategy one",
+        "evaluate model.keras --report x.pdf",
+        "evaluate model.keras --report no/x.html",
+        "evaluate model.keras --json no/x.json",
+        "evaluate model.keras --json /proc/x.json",
+        "sample model.keras --out x.gif",
+        "generate --model m --out no/x.png",
+        "export model.keras digits",
+        "demo --out model.keras",
+    ]
+    code = (
+        "import sys\n"
+        "from keras_vae.cli import main\n"
+        "for words in sys.argv[1:]: assert main(words.split()) == 2, words\n"
+        "assert main(['evaluate', 'nowhere']) == main(['sample', 'nowhere']) == main(['export', 'no', 'm/1']) == 1\n"
+        "assert not {'tensorflow', 'keras', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *calls], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stderr.splitlines()) == len(calls) + 3
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     """A folder of images of two sizes."""

@@ -31,6 +31,7 @@ from keras_vae.families.support import REAL as REAL
 from keras_vae.families.support import UNIT_INTERVAL as UNIT_INTERVAL
 from keras_vae.families.support import Support as Support
 from keras_vae.utils.deprecation import renamed_names
+from keras_vae.utils.lazy_imports import public_names
 
 _PUBLIC = {name: part for name, part in globals().items() if name[0].isupper()}
 
@@ -45,3 +46,4 @@ __all__ = ["LIKELIHOODS", *sorted(_PUBLIC)]
 __getattr__ = renamed_names(
     __name__, {"GreyLevels": "GrayLevels", "DiscretisedLogisticMixture": "DiscretizedLogisticMixture"}, globals()
 )
+__dir__ = public_names(__all__, globals())
