@@ -166,6 +166,8 @@ def test_one_epoch_is_singular(tmp_path, digits, capsys):
     assert "Trained already, for 1 epoch;" in capsys.readouterr().err
     assert cli.main(["evaluate", str(run), "--num-samples", "5"]) == 0
     assert cli.main(["sample", str(run), "--n", "5", "--out", str(tmp_path / "s.npy")]) == 0
+    assert cli.main(["sample", str(run), "--n", "5", "--out", str(tmp_path / "s.png")]) == 2
+    assert "--out: expected a name that ends in .npy, since x is not an image" in capsys.readouterr().err
     means = np.load(tmp_path / "s.npy")
     assert means.shape == (5, 4)
     assert 130 < means[:, 0].mean() < 210

@@ -83,6 +83,8 @@ def _refuse(options: Images) -> None:
 
 def _write(path: str, images: np.ndarray) -> None:
     """Write images as a grid (.png) or as an array (.npy)."""
+    if Path(path).suffix == ".png" and images.ndim != 4:
+        raise UsageError(f"--out: expected a name that ends in .npy, since x is not an image, received {path}")
     if Path(path).suffix == ".npy":
         with whole(path) as unfinished:
             np.save(unfinished, images)

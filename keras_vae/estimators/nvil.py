@@ -70,7 +70,7 @@ class NVIL(Estimator):
         """Return the bound and the surrogate, which also trains the baseline."""
         densities = inference.densities(draws)
         log_weight = weigh(densities)
-        baseline = self.baseline(inference.x, training=training)
+        baseline = self.baseline(inference.encoder_input, training=training)
         centered = self.baseline.center(tf.stop_gradient(log_weight.value) - tf.stop_gradient(baseline), training)
         signal = centered / tf.cast(tf.shape(centered)[0], centered.dtype)
         value, surrogate = score_function(log_weight, aggregate, signal)

@@ -23,7 +23,8 @@ class Standardized(Family):
 
     `adapt(x)` sets `offset` and `unit` to the mean and the standard deviation of the training data, as
     `keras.layers.Normalization.adapt` does; `unit` is 1 where x is constant. They are saved with the model. The encoder
-    receives y, so that its first layer sees values of size 1. All results are in the units of x: samples,
+    receives y, so that its first layer sees values of size 1: use `VAE.encode` or `VAE.infer`, which take x, or pass
+    `encoder_input(x)` to the encoder itself. All results are in the units of x: samples,
     reconstructions, the parameters that `decode` returns, and densities, by the change of variables
 
         log p(x) = log p(y) − Σ log unit,

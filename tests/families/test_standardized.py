@@ -77,6 +77,62 @@ def test_results_are_in_the_units_of_x(pair, y):
     np.testing.assert_allclose(by_part, wanted, rtol=1e-9)
 
 
+def _gaps(vae, x):
+    found = kv.evaluation.inference_gaps(vae, x, num_samples=50, bound_samples=20, max_steps=100, verbose=False)
+    densities = [found.log_likelihood.per_example, found.local_bounds, found.encoder_bounds]
+    return densities, [found.approximation, found.amortization]
+
+
+def _rates(vae, x):
+    found = kv.evaluation.rate_distortion(vae, x, num_references=20, verbose=False)
+    return [-found.distortion_per_example], [found.rate_per_example, found.information_per_example, found.nats]
+
+
+def _annealed(vae, x):
+    found = kv.evaluation.annealed_importance_sampling(vae, x, num_steps=5, num_chains=2, verbose=False)
+    return [found.per_example], [found.acceptance_rates]
+
+
+# Each returns figures in nats of x, as log p(x), and figures that do not depend on the units.
+MEASURES = {
+    "inference_gaps": _gaps,
+    "rate_distortion": _rates,
+    "annealed_importance_sampling": _annealed,
+    "log_likelihood": lambda vae, x: ([kv.evaluation.log_likelihood(vae, x, num_samples=20).per_example], []),
+    "prior_sampling": lambda vae, x: ([kv.evaluation.prior_sampling(vae, x, num_samples=50).per_example], []),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "inference_gaps" else pytest.param(name, marks=pytest.mark.stress) for name in MEASURES]
+)
+def test_measures_of_x_are_those_of_y(pair, y, name):
+    of_y, of_x = (MEASURES[name](vae, values) for vae, values in zip(pair, (y, OFFSET + UNIT * y), strict=True))
+    for found, wanted in zip(of_x[0], of_y[0], strict=True):
+        np.testing.assert_allclose(found, wanted - np.log(UNIT).sum(), rtol=1e-9)
+    for found, wanted in zip(of_x[1], of_y[1], strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-7, atol=1e-9)
+
+
+def test_the_baseline_of_nvil_receives_standardized_values():
+    seen = []
+
+    class Recording(keras.layers.Flatten):
+        def call(self, inputs):
+            seen.append(inputs)
+            return super().call(inputs)
+
+    x = np.array([[1e4, 2.0], [3e4, 5.0]], np.float32)
+    vae = kv.VAE(
+        kv.Encoder(kv.networks.MLP([4]), families.Bernoulli(2)),
+        kv.Decoder(kv.networks.MLP([4]), families.Standardized(families.Normal(2, scale=1.0)).adapt(x)),
+        prior=kv.priors.Uniform(families.Bernoulli(2)),
+        objective=kv.objectives.ELBO(estimator=kv.estimators.NVIL(Recording())),
+    )
+    vae.objective(vae, tf.constant(x), seed=tf.constant([1, 2]), training=True)
+    np.testing.assert_allclose(seen[-1], [[-1, -1], [1, 1]], rtol=1e-6)
+
+
 class Laplace(families.Family):
     """A user's family, of which keras_vae knows nothing but that its data is real."""
 
