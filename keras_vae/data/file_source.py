@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples, UnknownSplitError, check_memory
+from keras_vae.utils.arguments import counted
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _NAMED = 3
@@ -106,9 +107,10 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
 def _say_what_is_skipped(folder: Path, files: list[Path]) -> None:
     if files:
         names = ", ".join(f.relative_to(folder).as_posix() for f in files[:_NAMED])
+        more = ", ..." if len(files) > _NAMED else ""
         warnings.warn(
-            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received {len(files)} others, which "
-            f"are skipped: {names}{', ...' if len(files) > _NAMED else ''}. Convert or remove them.",
+            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received "
+            f"{counted(len(files), 'other file')}, skipped: {names}{more}. Convert or remove them.",
             stacklevel=5,
         )
 

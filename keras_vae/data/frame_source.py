@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from keras_vae.data.examples import Column, Examples, check_memory
+from keras_vae.utils.arguments import counted
 from keras_vae.utils.distributions import density_dtype
 
 _MOST_CATEGORIES = 1000
@@ -125,9 +126,10 @@ def _refuse_missing(series: dict[str, pd.Series], name: str) -> None:
     missing = {label: count for label, count in counts.items() if count}
     if missing:
         shown = ", ".join(f"{count} in {label!r}" for label, count in list(missing.items())[:_NAMED])
-        others = f" and more in {len(missing) - _NAMED} other columns" if len(missing) > _NAMED else ""
+        others = f" and more in {counted(len(missing) - _NAMED, 'other column')}" if len(missing) > _NAMED else ""
+        empty = counted(sum(missing.values()), "missing cell")
         raise ValueError(
-            f"{name}: expected a value in each cell, received {sum(missing.values())} missing ones: {shown}{others}. "
+            f"{name}: expected a value in each cell, received {empty}: {shown}{others}. "
             "Drop the rows with frame.dropna(), or impute them, as with frame.fillna(frame.median(numeric_only=True)), "
             "and pass the DataFrame."
         )
@@ -206,8 +208,8 @@ def _numbers(series: pd.Series, column: Column, dtype: np.dtype, where: str) -> 
     bad = np.flatnonzero(~allowed(x))
     if len(bad):
         raise ValueError(
-            f"{where}: expected {expected}, received {x[bad[0]]:g} in data row {bad[0] + 1} and {len(bad)} such cells "
-            "in all. Correct or drop these rows."
+            f"{where}: expected {expected}, received {x[bad[0]]:g} in data row {bad[0] + 1}, "
+            f"{counted(len(bad), 'such cell')} in all. Correct or drop these rows."
         )
     rounded = x.astype(dtype)
     lost = float(np.abs(x - rounded).max())

@@ -11,6 +11,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
+from keras_vae.utils.arguments import counted
 
 _ROWS = 4096
 # Digits of the spread that the precision must keep: a hundredth.
@@ -111,9 +112,9 @@ class Standardized(Family):
                 )
             bad = int(batch.size - np.isfinite(batch).sum())
             if bad:
+                received = counted(bad, "NaN or infinite value")
                 raise ValueError(
-                    f"Standardized.adapt: x: expected finite values, received {bad} NaN or infinite ones. Remove or "
-                    "impute them first."
+                    f"Standardized.adapt: x: expected finite values, received {received}. Remove or impute them first."
                 )
             moments.add(batch)
         if not moments.count:

@@ -16,7 +16,10 @@ _ROWS = 1024
 _LARGEST, _SMALLEST = 30.0, 1e-2
 # Nats per latent, mean over the first epoch: q's scale is then e^1000 times smaller than the prior's, or far larger.
 _KL = 1e3
-_ADVICE = "Use keras_vae.families.Standardized(family).adapt(x) as the likelihood, or scale x beforehand."
+_ADVICE = (
+    "Use keras_vae.families.Standardized(family).adapt(x) as the likelihood (on the command line --standardize), or "
+    "scale x beforehand."
+)
 
 
 class UnscaledDataWarning(UserWarning):

@@ -182,9 +182,9 @@ def test_what_is_skipped_is_said(tmp_path):
         draw(tmp_path / name)
     for name in ("notes.txt", "train/cat/raw.tiff", "train/more.pdf", ".hidden"):
         (tmp_path / name).write_text("no image")
-    with pytest.warns(UserWarning, match="which are skipped") as caught:
+    with pytest.warns(UserWarning, match="skipped") as caught:
         assert len(data.read(tmp_path, "all")) == 2
     assert [str(w.message) for w in caught] == [
-        f"folder '{tmp_path}': expected files named .bmp, .gif, .jpeg, .jpg, .png, .webp, received 4 others, which are "
+        f"folder '{tmp_path}': expected files named .bmp, .gif, .jpeg, .jpg, .png, .webp, received 4 other files, "
         "skipped: loose.png, notes.txt, train/cat/raw.tiff, .... Convert or remove them."
     ]

@@ -282,7 +282,7 @@ def test_it_is_exported_with_groups_and_a_condition(grouped, tmp_path):
         (lambda: families.Standardized(families.Normal(3), 1.0), ValueError, "unit: expected numbers of shape .3,."),
         (lambda: families.Standardized(families.Normal(3), [1.0, 2.0], 1.0), ValueError, "offset: expected numbers"),
         (lambda: families.Standardized(families.Normal(3), 0.0, [1.0, 0.0, 1.0]), ValueError, "positive units"),
-        (lambda: adapting([[1.0, np.nan, np.inf]]), ValueError, "received 2 NaN or infinite ones"),
+        (lambda: adapting([[1.0, np.nan, np.inf]]), ValueError, "received 2 NaN or infinite values"),
         (lambda: adapting(np.ones([2, 4])), ValueError, "shape .'n', 3., received .2, 4."),
         (lambda: adapting(np.ones([0, 3])), ValueError, "at least one row, received none"),
         (lambda: adapting([["a", "b", "c"]]), TypeError, "DataFrame of numbers, or a tf.data.Dataset, received a list"),
@@ -312,3 +312,10 @@ def test_a_spread_that_float32_cannot_hold_is_said():
     times = np.array([[1.7e9], [1.7e9 + 60.0]])
     with pytest.warns(UserWarning, match="float32 cannot tell values near 1.7e.09 apart that differ by 30"):
         families.Standardized(families.Normal(1)).adapt(times)
+
+
+def test_pseudo_inputs_of_a_ready_made_model_start_in_the_encoders_units():
+    x = np.random.default_rng(0).normal(1e6, 1e3, [50, 2])
+    likelihood = families.Standardized(families.Normal(2, scale="learned")).adapt(x)
+    vae = kv.models.make("vamp", (2,), latent_size=1, hidden=[4], likelihood=likelihood, examples=x)
+    np.testing.assert_allclose(vae.prior.pseudo_inputs(), likelihood.encoder_input(x), atol=1e-3)
