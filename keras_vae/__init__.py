@@ -7,7 +7,7 @@ saved models, because `register_lazily` registers the classes.
 from typing import TYPE_CHECKING
 
 from keras_vae.utils.backend import require_tensorflow
-from keras_vae.utils.lazy_imports import lazy_names, register_lazily
+from keras_vae.utils.lazy_imports import lazy_names, public_names, register_lazily
 
 if TYPE_CHECKING:
     from keras_vae import conditions as conditions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from keras_vae.encoder_decoder import LatentEncoder as LatentEncoder
     from keras_vae.priors.conditional import ConditionalPrior as ConditionalPrior
     from keras_vae.trainer.finite_check import NotFiniteError as NotFiniteError
+    from keras_vae.trainer.scale_check import UnscaledDataWarning as UnscaledDataWarning
     from keras_vae.vae import VAE as VAE
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "Encoder",
     "LatentEncoder",
     "NotFiniteError",
+    "UnscaledDataWarning",
     "conditions",
     "data",
     "estimators",
@@ -68,6 +70,7 @@ _HOMES = {
     "Encoder": "keras_vae.encoder_decoder",
     "LatentEncoder": "keras_vae.encoder_decoder",
     "NotFiniteError": "keras_vae.trainer.finite_check",
+    "UnscaledDataWarning": "keras_vae.trainer.scale_check",
 }
 
 # All names in `.keras` files, with those of version 0.1 in the last line. A test compares them with the classes.
@@ -75,7 +78,7 @@ _REGISTERED = (
     *("VAE", "Encoder", "ChainEncoder", "Decoder", "Label", "Vector", "MLP", "ConvEncoder", "ConvDecoder"),
     *("Bernoulli", "Beta", "ContinuousBernoulli", "DiscretizedLogisticMixture", "FullNormal", "GrayLevels"),
     *("GumbelSoftmax", "InverseAutoregressiveFlow", "Normal", "NormalMixture", "OneHotCategorical"),
-    *("PiecewiseConstant", "PlanarFlow", "RelaxedBernoulli", "Coupling", "MADE"),
+    *("PiecewiseConstant", "PlanarFlow", "RelaxedBernoulli", "Standardized", "Coupling", "MADE"),
     *("Autoregressive", "Chain", "ConditionalPrior", "Learned", "MaskedAutoregressiveFlow", "RealNVP"),
     *("StandardNormal", "Uniform", "VampPrior", "BetaTC", "ELBO", "IWAE", "InfoVAE"),
     *("Cyclical", "Exponential", "Linear"),
@@ -87,8 +90,4 @@ require_tensorflow()
 __getattr__ = lazy_names(__name__, _HOMES, globals())
 # The ready-made models import all classes.
 register_lazily("keras_vae", _REGISTERED, ("keras_vae.models.ready_made",))
-
-
-def __dir__() -> list[str]:
-    """Return all public names, imported or not."""
-    return sorted({*globals(), *__all__})
+__dir__ = public_names(__all__, globals())

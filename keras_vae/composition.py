@@ -153,7 +153,7 @@ class Composition(ObjectiveTrainer):
         """Return the same as `infer` without checking the values of x: it may hold the place of examples."""
         x = tf.cast(x, self.observed_family.variable_dtype)
         encoded = self._encoded(condition, x, self.event_shape)
-        evidence = self.encoder.read(x, encoded, training)
+        evidence = self.encoder.read(self.observed_family.encoder_input(x), encoded, training)
         return Inference(
             model=self,
             x=x,
@@ -213,7 +213,11 @@ class Composition(ObjectiveTrainer):
         y = self._given(condition, given, event_shape)
         if y is None or self.condition is None:
             return None
-        return tf.cast(self.condition.encode(y), self.observed_family.variable_dtype)
+        return tf.cast(self.condition.encode(y), self._dtype_of_densities)
+
+    @property
+    def _dtype_of_densities(self) -> str:
+        return self.observed_family.variable_dtype
 
     def _given(self, condition: Any, given: Any = None, event_shape: tuple[int, ...] = ()) -> tf.Tensor | None:
         """Return y as a tensor, one per row of x or z if given, after checking it; None for an unconditional model."""

@@ -123,7 +123,8 @@ class VAE(Composition):
         y = self._given(condition, value, self.latents.shapes[name])
         with self._one_per_row(value, condition):
             parameters = self.decoder(*self._decoder_input(self.latents.pack(by_group), y))
-            found = {"mean": self.decoder.family.mean(parameters), **parameters}
+            family = self.decoder.family
+            found = {"mean": family.mean(parameters), **family.reported(parameters)}
             return value_checks.poisoned(found, *sound, value_checks.sound_condition(y, self.condition))
 
     def reconstruct(self, x: tf.Tensor, *, condition: Any = None) -> tf.Tensor:
@@ -258,13 +259,16 @@ class VAE(Composition):
             super().save(unfinished, **kwargs)
 
     def summary(self, expand_nested: bool = True, **kwargs: Any) -> None:
-        """Print the parts with their shapes and networks.
+        """Print the parts with their shapes and networks, and the groups of latents if there are several.
 
         Args:
             expand_nested: Whether to show the networks inside encoder, decoder and prior. Defaults to True.
             **kwargs: Other arguments of `keras.Model.summary`.
         """
         super().summary(expand_nested=expand_nested, **kwargs)
+        if self.latents.several:
+            groups = ", ".join(f"{name} {shape}" for name, shape in self.latents.shapes.items())
+            (kwargs.get("print_fn") or print)(f" Groups of latents: {groups}")
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> keras.layers.Layer:
         """Return a layer by name or index, like `keras.Model.get_layer`.

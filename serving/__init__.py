@@ -81,3 +81,8 @@ def __getattr__(name: str) -> object:
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """Names the public names, imported or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

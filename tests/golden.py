@@ -68,6 +68,7 @@ LIKELIHOODS: dict[str, Callable[[tuple[int, ...]], families.Family]] = {
     "normal": families.Normal,
     "normal_fixed": lambda x: families.Normal(x, scale=0.5),
     "normal_learned": lambda x: families.Normal(x, scale="learned"),
+    "normal_standardized": lambda x: families.Standardized(families.Normal(x), [[[0.5] * x[-1]]], [[[0.3] * x[-1]]]),
     "beta": families.Beta,
     "gray_levels": families.GrayLevels,
     "logistics": lambda x: families.DiscretizedLogisticMixture(x, components=2),

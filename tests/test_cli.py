@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import subprocess
@@ -108,16 +109,74 @@ def test_a_conditional_model_all_the_way(tmp_path, digits, capsys):
     assert 0 <= history[0]["active_units"] <= 2
 
 
-def test_train_again_continues(run, digits, capsys):
-    assert cli.main([*_train(run, digits), "--epochs", "3"]) == 0
+def test_train_again_continues_with_the_settings_of_the_run(run, digits, capsys):
+    """Flags that are not given come from config.json; those that differ are refused, the defaults among them."""
+    before = (run / "config.json").read_text()
+    assert cli.main(["train", "--run", str(run), "--epochs", "3"]) == 0
     assert "after 3 epochs" in capsys.readouterr().out
+    assert cli.main([*_train(run, digits), "--epochs", "3"]) == 0
+    assert (run / "config.json").read_text() == before
+    for flag, change in (("--batch-size 100", "16 → 100"), ("--hidden 400 400", "(16,) → (400, 400)")):
+        assert cli.main(["train", "--run", str(run), *flag.split()]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+        assert f"received others ({flag.split()[0]}: {change})" in line
+        assert "leave the flags out" in line
+
+
+def test_every_setting_of_a_run_is_taken_from_it(tmp_path):
+    settings = RunConfig(
+        data="d.npz",
+        preprocess="gray",
+        image_size=(3, 4),
+        standardize=True,
+        model="iwae",
+        likelihood="normal",
+        scale=0.1 + 0.2,
+        prior="a:b",
+        latent_size=3,
+        network="conv",
+        hidden=(5, 6),
+        num_samples=7,
+        batch_size=8,
+        learning_rate=1 / 3,
+        precision="mixed_bfloat16",
+        seed=-9,
+        deterministic=True,
+    )
+    settings.write(tmp_path / "config.json")
+    for words, wanted in (([], settings), (["--seed", "1"], dataclasses.replace(settings, seed=1))):
+        _, call, _ = app.parse_args(["train", "--run", str(tmp_path), *words], exit_on_error=False)
+        assert call.arguments["options"].config == wanted
+    (tmp_path / "config.json").write_text("{")
+    assert cli.main(["train", "--run", str(tmp_path)]) == 1
+
+
+def test_one_epoch_is_singular(tmp_path, digits, capsys):
+    """And a table trains, standardized, and is measured and sampled."""
+    rows = np.random.default_rng(0).normal([170.0, 4e4], [10.0, 1e4], [200, 2])
+    lines = "\n".join(f"{height:.1f},{income:.0f}.5,{'ab'[i % 2]}" for i, (height, income) in enumerate(rows))
+    (tmp_path / "people.csv").write_text(f"height,income,city\n{lines}\n")
+    run = tmp_path / "run"
+    words = f"train --run {run} --data {tmp_path}/people.csv --hidden 8 --latent 2 --epochs 1"
+    assert cli.main(words.split()) == 1
+    assert "--likelihood: expected one that allows the values of column 'height'" in capsys.readouterr().err
+    assert cli.main([*words.split(), "--likelihood", "normal", "--standardize"]) == 0
+    assert "nats per example after 1 epoch\n" in capsys.readouterr().out
+    assert cli.main(["train", "--run", str(run), "--epochs", "1"]) == 0
+    assert "Trained already, for 1 epoch;" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(run), "--num-samples", "5"]) == 0
+    assert cli.main(["sample", str(run), "--n", "5", "--out", str(tmp_path / "s.npy")]) == 0
+    assert cli.main(["sample", str(run), "--n", "5", "--out", str(tmp_path / "s.png")]) == 2
+    assert "--out: expected a name that ends in .npy, since x is not an image" in capsys.readouterr().err
+    means = np.load(tmp_path / "s.npy")
+    assert means.shape == (5, 4)
+    assert 130 < means[:, 0].mean() < 210
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["evaluate", "nowhere"], "nowhere: expected a run directory or a .keras file, received none"),
-        (["export", "{run}", "{run}/digits"], "expected a path that ends in a version"),
         (["train", "--run", "{run}", "--data", "mnist_6k"], "expected the settings of this run, received others"),
         (["train", "--run", "{run}2", "--data", "mnist_6k"], "mnist_6k"),
         (["train", "--run", "{run}2", "--likelihood", "bernoulli", "--preprocess", "gray"], "--preprocess"),
@@ -173,6 +232,21 @@ def test_an_error_is_one_line_in_the_words_of_the_command_line(run, images, digi
         ("sample {run} --out x.gif", "--out: expected a name that ends in .png or .npy, received x.gif"),
         ("sample {run} --out {run}/no/x.png", "--out: expected an existing folder, received .*Create .* first"),
         ("demo --out {run}", "--out: expected a new or empty folder"),
+        ("demo --out {run}/model.keras", "--out: expected a folder, received the file"),
+        ("export {run} {run}/digits", "expected a path that ends in a version"),
+        ("train --run r --hidden", "--hidden: expected one or more values, received none"),
+        ("train --run r --hidden --latent 3", "--hidden: expected one or more values, received none"),
+        ("sample {run} --condition", "--condition: expected one or more values, received none"),
+        ("generate --model m --timeout 0", "--timeout: expected a positive number, received '0'"),
+        ("evaluate {run} --split nope", "--split: .*: expected images for split 'nope'"),
+        ("evaluate {run} --report {run}/x.pdf", "--report: expected a name that ends in .html, received .*x.pdf"),
+        ("evaluate {run} --report {run}/no/x.html", "--report: expected an existing folder, received .* Create .*/no"),
+        (
+            "evaluate {run} --json {run}/no/x.json",
+            "--json: expected an existing folder, received .* Create .*/no first",
+        ),
+        ("evaluate {run} --json {run}", "--json: expected the name of a file, received the folder"),
+        ("evaluate {run} --json /proc/x.json", "--json: expected a folder that can be written to, received /proc"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):
@@ -181,6 +255,36 @@ def test_a_wrong_call_is_one_line_and_exits_with_2(run, words, message, capsys):
     command = words.split()[:1] if words != "fly" else []
     name = " ".join(["keras-vae", *command])
     assert re.fullmatch(rf"{name}: error: .*{message}.* See {name} --help", line)
+
+
+def test_wrong_calls_need_no_tensorflow(tmp_path):
+    (tmp_path / "model.keras").write_text("")
+    calls = [
+        "train --run r --hidden",
+        "train --run r --objective a:b --model iwae",
+        "train --run r --workers a:1,b:2",
+        "train --run r --tpu local --strategy one",
+        "evaluate model.keras --report x.pdf",
+        "evaluate model.keras --report no/x.html",
+        "evaluate model.keras --json no/x.json",
+        "evaluate model.keras --json /proc/x.json",
+        "sample model.keras --out x.gif",
+        "generate --model m --out no/x.png",
+        "export model.keras digits",
+        "demo --out model.keras",
+    ]
+    code = (
+        "import sys\n"
+        "from keras_vae.cli import main\n"
+        "for words in sys.argv[1:]: assert main(words.split()) == 2, words\n"
+        "assert main(['evaluate', 'nowhere']) == main(['sample', 'nowhere']) == main(['export', 'no', 'm/1']) == 1\n"
+        "assert not {'tensorflow', 'keras', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *calls], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stderr.splitlines()) == len(calls) + 3
 
 
 @pytest.fixture(scope="module")

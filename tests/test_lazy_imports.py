@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import types
 import zipfile
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_vae as kv
+import serving
 
 # What version 0.1 wrote in its files, by what is written now.
 _OLD_NAMES = {
@@ -94,6 +96,17 @@ def test_every_registered_class_has_a_stand_in():
         "missing = {name for name in known() if name.startswith('keras_vae>')} - stand_ins\n"
         "assert not missing, f'add to keras_vae._REGISTERED: {missing}'\n"
     )
+
+
+def test_dir_shows_public_names_alone():
+    packages = [part for name in kv.__all__ if isinstance(part := getattr(kv, name), types.ModuleType)]
+    assert len(packages) == 15
+    for package in (kv, *packages, serving):
+        others = {name for name in dir(package) if not name.startswith("__")} - set(package.__all__)
+        modules = {name for name in others if isinstance(getattr(package, name), types.ModuleType)}
+        assert others == modules, package
+        assert all(getattr(package, name).__name__.startswith(package.__name__) for name in modules), package
+    assert {name for name in dir(kv) if not name.startswith("__")} == set(kv.__all__)
 
 
 def test_every_public_name_can_be_imported():

@@ -12,7 +12,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def test_readme_code_runs(tmp_path, monkeypatch):
-    library, conditional, groups, client = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    library, conditional, groups, table, client = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(library.replace("epochs=60", "epochs=1").replace("num_samples=500", "num_samples=2"), names)
@@ -22,6 +22,8 @@ def test_readme_code_runs(tmp_path, monkeypatch):
     few = {"kv": names["kv"], "train": names["train"].take(3), "test": names["test"]}
     exec(groups.replace("epochs=60", "epochs=1"), few)
     assert {name: value.shape for name, value in few["z"].items()} == {"z1": (100, 100), "z2": (100, 50)}
+    exec(table, few)
+    assert few["vae"].sample(5, seed=0).shape == (5, 4)
     with Server(model_name="digits", model_base_path="models/digits", port=0) as server:
         exec(client.replace("127.0.0.1:8500", f"127.0.0.1:{server.port}"), names)
     assert names["images"].shape == names["x"].shape == (64, 28, 28, 1)

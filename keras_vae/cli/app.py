@@ -1,20 +1,24 @@
 """The commands. TensorFlow is imported only after parsing a command that needs it."""
 
+import dataclasses
 import importlib
 import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, ArgumentCollection, CycloptsError, Group, Parameter, Token
 
 from keras_vae import __version__
+from keras_vae.cli.checks import check_demo, check_evaluate, check_images, check_model, check_train
 from keras_vae.cli.errors import UsageError, in_flags, one_line
 from keras_vae.cli.options import Bundle, Demo, Evaluate, Export, Generate, Images, Train
 from keras_vae.models.catalog import CATALOG
 from keras_vae.training.run_config import RunConfig
 from keras_vae.utils.arguments import known_name
+from keras_vae.utils.files import version_path
 from keras_vae.utils.flag_types import flag_names
 
 # Errors that a user can fix: one line, no traceback.
@@ -88,15 +92,35 @@ def _run(module: str, *arguments: Any, name: str = "run") -> None:
     getattr(importlib.import_module(f"keras_vae.cli.{module}"), name)(*arguments)
 
 
+def _settings_of_run(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Take the settings of an existing run for which no flag is given: cyclopts calls it after reading the flags."""
+    by_flag = {name: argument for argument in arguments for name in argument.names}
+    given = by_flag["--run"].tokens
+    path = Path(given[-1].value) / "config.json" if given else None
+    if path is None or not path.is_file():
+        return
+    stored = dataclasses.asdict(RunConfig.read(path))
+    for setting, flag in flag_names(RunConfig).items():
+        if by_flag[flag].tokens or stored[setting] is None:
+            continue
+        values = stored[setting] if isinstance(stored[setting], tuple) else (stored[setting],)
+        for index, value in enumerate(values):
+            by_flag[flag].append(Token(keyword=flag, value=str(value), source=str(path), index=index))
+
+
 @app.command(help_epilogue="Example: keras-vae demo", sort_key=0)
 def demo(options: Annotated[Demo, _FLAGS] = Demo()) -> None:
     """Train, evaluate, export, serve and generate on real digits."""
+    check_demo(options.out)
     _run("demo", options)
 
 
-@app.command(help_epilogue="Example: keras-vae train --run runs/first --epochs 20", sort_key=1)
+@app.command(
+    help_epilogue="Example: keras-vae train --run runs/first --epochs 20", sort_key=1, config=[_settings_of_run]
+)
 def train(options: Annotated[Train, _FLAGS]) -> None:
-    """Train a model into a run directory, or continue a run."""
+    """Train a model into a run directory, or continue a run, which keeps its settings."""
+    check_train(options)
     _run("train", options)
 
 
@@ -112,12 +136,15 @@ def models() -> None:
 @app.command(help_epilogue="Example: keras-vae evaluate runs/first --num-samples 5000", sort_key=3)
 def evaluate(model: _Model, /, options: Annotated[Evaluate, _FLAGS] = Evaluate()) -> None:
     """Report bound and log-likelihood, in nats per example, or, with --report, most measures on one page."""
+    check_evaluate(model, options)
     _run("evaluate", model, options)
 
 
 @app.command(help_epilogue="Example: keras-vae sample runs/first --n 64 --seed 0", sort_key=4)
 def sample(model: _Model, /, options: Annotated[Images, _FLAGS] = Images()) -> None:
     """Generate images with a model on disk."""
+    check_images(options)
+    check_model(model)
     _run("images", model, options, name="sample")
 
 
@@ -129,6 +156,11 @@ def export(
     options: Annotated[Export, _FLAGS] = Export(),
 ) -> None:
     """Write a SavedModel for TensorFlow Serving."""
+    try:
+        version_path(to)
+    except ValueError as error:
+        raise UsageError(error) from None
+    check_model(model)
     _run("stored_models", model, to, options, name="export")
 
 
@@ -155,6 +187,7 @@ def serve(*flags: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
 )
 def generate(options: Annotated[Generate, _FLAGS]) -> None:
     """Generate images over gRPC with a running server: keras-vae serve or TensorFlow Serving."""
+    check_images(options.images)
     _run("images", options, name="generate")
 
 

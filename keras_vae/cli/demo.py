@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import data, plots
-from keras_vae.cli.errors import UsageError
+from keras_vae.cli.checks import DEMO_MARKER
 from keras_vae.cli.options import Demo
 from keras_vae.evaluation import log_likelihood
 from keras_vae.training import Run, RunConfig, read_history
@@ -71,19 +71,10 @@ def run(options: Demo) -> None:
 
 
 def _prepare(out: Path) -> None:
-    """Create the folder, or remove the results of an earlier demo.
-
-    Raises:
-        UsageError: If the folder contains other files.
-    """
-    marker = out / ".keras-vae-demo"
-    if out.exists() and any(out.iterdir()) and not marker.exists():
-        raise UsageError(
-            f"--out: expected a new or empty folder, or one of an earlier demo, received {out} with other files"
-        )
+    """Create the folder, or remove the results of an earlier demo."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    marker.touch()
+    (out / DEMO_MARKER).touch()
 
 
 def _one_of_each(data_dir: str | None) -> np.ndarray:

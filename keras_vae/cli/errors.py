@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from cyclopts import CoercionError, CycloptsError, MissingArgumentError
+from cyclopts import CoercionError, ConsumeMultipleError, CycloptsError, MissingArgumentError
 
 
 class UsageError(ValueError):
@@ -14,6 +14,8 @@ def one_line(error: CycloptsError) -> str:
     """Return a usage error on one line: the flag, what was expected and what was received."""
     error.verbose = False
     argument = error.argument
+    if isinstance(error, ConsumeMultipleError) and argument is not None:
+        return f"{error.keyword or argument.name}: expected one or more values, received none"
     if isinstance(error, MissingArgumentError) and argument is not None:
         count, _ = argument.token_count()
         expected = "a value" if count == 1 else f"{count} values"

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_vae import data
+from keras_vae.cli.errors import UsageError
 from keras_vae.cli.evaluate_report import Material, sections
 from keras_vae.cli.options import Evaluate
 from keras_vae.cli.stored_models import likelihood_of, load
@@ -19,18 +20,20 @@ from keras_vae.data.examples import Examples
 from keras_vae.evaluation import LogLikelihood, log_likelihood, report
 from keras_vae.evaluation.result import plain
 from keras_vae.training import RunConfig
+from keras_vae.utils.arguments import counted
 from keras_vae.utils.files import whole
 from keras_vae.vae import VAE
 
 
 def run(path: str, options: Evaluate) -> None:
     """Print the bound, its parts and the log-likelihood; with `--report`, most measures too, as a page."""
-    if options.report:
-        report.check_name(options.report)
     model, config = load(path)
     name = options.data or (config.data if config else "mnist_5k")
     image_size = config.image_size if config else None
-    test = data.read(name, options.split, image_size=image_size, data_dir=options.data_dir)
+    try:
+        test = data.read(name, options.split, image_size=image_size, data_dir=options.data_dir)
+    except data.UnknownSplitError as error:
+        raise UsageError(f"--split: {error}") from error
 
     def batches(examples: Examples, with_labels: bool) -> tf.data.Dataset:
         return data.load(
@@ -75,7 +78,7 @@ def _training(read: Callable[[str], Examples], options: Evaluate) -> Examples | 
 
 
 def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None:
-    print(f"{split}, {len(estimate.per_example)} examples, nats per example")
+    print(f"{split}, {counted(len(estimate.per_example), 'example')}, nats per example")
     whole_elbo = math.isclose(terms["bound"], terms["reconstruction"] - terms["kl"], rel_tol=1e-4)
     print(f"  bound            {terms['bound']:9.2f}{'  = reconstruction − KL' if whole_elbo else ''}")
     print(f"  reconstruction   {terms['reconstruction']:9.2f}")

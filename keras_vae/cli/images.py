@@ -12,6 +12,7 @@ from keras_vae.cli.errors import UsageError
 from keras_vae.cli.options import Generate, Images
 from keras_vae.cli.stored_models import load
 from keras_vae.conditions import Condition, Label
+from keras_vae.utils.arguments import counted
 from keras_vae.utils.files import whole
 from serving import Client, ServingError, tls_credentials
 from serving.client.specs import SignatureSpec
@@ -19,7 +20,6 @@ from serving.client.specs import SignatureSpec
 
 def sample(path: str, options: Images) -> None:
     """Generate images with a model on disk."""
-    _check(options.out)
     model, _ = load(path)
     condition = _condition(options, model.condition)
     images = model.sample(options.n, seed=options.seed, condition=condition, **_draws(options))
@@ -29,7 +29,6 @@ def sample(path: str, options: Images) -> None:
 def generate(options: Generate) -> None:
     """Generate images with a served model."""
     images = options.images
-    _check(images.out)
     files = {"root": options.tls_root, "certificate": options.tls_certificate, "key": options.tls_key}
     credentials = tls_credentials(**files) if any(files.values()) else None
     with Client(options.server, model=options.model, timeout=options.timeout, credentials=credentials) as client:
@@ -82,19 +81,13 @@ def _refuse(options: Images) -> None:
         raise UsageError(f"--condition: expected none for an unconditional model, received {received}")
 
 
-def _check(path: str) -> None:
-    """Raise an error for a path that cannot be written, before any work is done."""
-    if Path(path).suffix not in (".png", ".npy"):
-        raise UsageError(f"--out: expected a name that ends in .png or .npy, received {path}")
-    if not Path(path).parent.is_dir():
-        raise UsageError(f"--out: expected an existing folder, received {path}. Create {Path(path).parent} first")
-
-
 def _write(path: str, images: np.ndarray) -> None:
     """Write images as a grid (.png) or as an array (.npy)."""
+    if Path(path).suffix == ".png" and images.ndim != 4:
+        raise UsageError(f"--out: expected a name that ends in .npy, since x is not an image, received {path}")
     if Path(path).suffix == ".npy":
         with whole(path) as unfinished:
             np.save(unfinished, images)
     else:
         plots.grid(images, path)
-    print(f"{path}: {len(images)} images")
+    print(f"{path}: {counted(len(images), 'image')}")

@@ -18,7 +18,7 @@ class Train:
     """Flags of `keras-vae train` in addition to the settings of the run.
 
     Attributes:
-        run: Run directory. Repeat the command to resume a run.
+        run: Run directory. To resume or extend a run, --run and --epochs are enough: its other settings are kept.
         epochs: Total number of epochs.
         config: The settings of the run.
         data_dir: Folder of TFDS data sets. Default: that of TFDS.

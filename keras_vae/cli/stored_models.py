@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from keras_vae.cli.checks import check_model
 from keras_vae.cli.options import Bundle, Export
 from keras_vae.export import ExportMismatchError
 from keras_vae.families import LIKELIHOODS
@@ -19,12 +20,11 @@ def load(path: str) -> tuple[VAE, RunConfig | None]:
         FileNotFoundError: If the file or directory does not exist.
         ValueError: If the file is damaged or does not contain a VAE, or a user-defined part cannot be imported.
     """
+    check_model(path)
     place = Path(path)
     if place.is_dir():
         run = Run(place)
         return _checked(run.load_model(), run.model_path), RunConfig.read(run.config_path)
-    if not place.exists():
-        raise FileNotFoundError(f"{place}: expected a run directory or a .keras file, received none. Check the path.")
     return _checked(load_model(place, advice="Restore a copy of it."), place), None
 
 

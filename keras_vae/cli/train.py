@@ -9,6 +9,7 @@ from keras_vae.cli.options import Train
 from keras_vae.families import Family
 from keras_vae.training import Run, RunConfig, read_history, strategy
 from keras_vae.training.cluster import Cluster
+from keras_vae.utils.arguments import counted
 from keras_vae.utils.imports import import_object, is_import_path
 
 
@@ -28,16 +29,12 @@ def run(options: Train) -> None:
     history = read_history(directory.history_path)
     if history:
         last = history[-1]
-        figure = f"test bound {last['val_bound']:.2f} nats per example after {last['epoch']} epochs"
+        figure = f"test bound {last['val_bound']:.2f} nats per example after {counted(int(last['epoch']), 'epoch')}"
         print(f"{directory.model_path}: {figure}")
     print(f"next: keras-vae evaluate {directory.directory}")
 
 
 def _check_own_parts(config: RunConfig) -> None:
-    if config.objective is not None and config.model != "vae":
-        raise UsageError(f"--objective: expected --model vae, received --model {config.model}")
-    if config.objective is not None and config.num_samples is not None:
-        raise UsageError(f"--samples: expected none with --objective, received {config.num_samples}")
     own = {"--likelihood": config.likelihood, "--prior": config.prior, "--objective": config.objective}
     for flag, text in own.items():
         if text is None or not is_import_path(text):
@@ -51,16 +48,6 @@ def _check_own_parts(config: RunConfig) -> None:
 
 
 def _strategy(options: Train) -> Any:
-    if (options.workers is None) != (options.worker_index is None):
-        given, missing = ("--workers", "--worker-index") if options.workers else ("--worker-index", "--workers")
-        raise UsageError(
-            f"--workers and --worker-index: expected both or neither, received {given} without {missing}. Pass "
-            "both, or set TF_CONFIG"
-        )
-    if options.workers is not None and options.strategy not in ("auto", "multi-worker"):
-        raise UsageError(f"--workers: expected --strategy multi-worker, received --strategy {options.strategy}")
-    if options.tpu is not None and options.strategy not in ("auto", "tpu"):
-        raise UsageError(f"--tpu: expected --strategy tpu, received --strategy {options.strategy}")
     cluster = None
     if options.workers is not None and options.worker_index is not None:
         cluster = Cluster.from_text(options.workers, options.worker_index)

@@ -1,6 +1,7 @@
-"""A set of images in memory, what is known about its labels, and the limit on its size."""
+"""A set of images, or a table, in memory, what is known about its labels, and the limit on its size."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,24 +21,53 @@ class Factor:
     ordered: bool
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and where its values are in x.
+
+    Attributes:
+        name: The column's name in the table.
+        kind: "real", "count" (integers from 0), "binary" (false and true as 0 and 1) or "category" (one-hot).
+        start: The first of its places in x, `[n, width]`.
+        vocabulary: The categories, in the order of their places in x; empty for the other kinds.
+    """
+
+    name: str
+    kind: str
+    start: int
+    vocabulary: tuple[Any, ...] = ()
+
+    @property
+    def stop(self) -> int:
+        """The place after its last one."""
+        return self.start + (len(self.vocabulary) if self.kind == "category" else 1)
+
+
+class UnknownSplitError(ValueError):
+    """Raised for a split that the data does not have."""
+
+
 MEMORY_LIMIT = 8 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Images in memory, as read, before any preprocessing.
+    """Images, or a table, in memory, as read, before any preprocessing.
 
     Attributes:
-        images: `[n, height, width, channels]`; uint8 (0 to 255), bool (binary) or float32 (in [0, 1]).
+        images: `[n, height, width, channels]`; uint8 (0 to 255), bool (binary) or float32 (in [0, 1]). For a table,
+            `[n, width]`, finite numbers in float32, or in float64 under that dtype policy.
         labels: `[n]` int32; `[n, k]` where k factors of each image are known; or None if the source has none.
         name: The images' name in error messages.
         factors: What is known about each column of labels `[n, k]`; empty if nothing is.
+        columns: The columns of a table, in the order of their places; empty for images.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     name: str
     factors: tuple[Factor, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,25 +1,29 @@
 """Images in files: a folder of them, or one NumPy `.npz` file."""
 
 import hashlib
+import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from keras_vae.data.array_source import from_array
-from keras_vae.data.examples import Examples, check_memory
+from keras_vae.data.examples import Examples, UnknownSplitError, check_memory
+from keras_vae.utils.arguments import counted
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
+_NAMED = 3
 _SPLITS = ("train", "test")
 _SHOW_PROGRESS_ABOVE = 1000
 
 
 def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = None) -> Examples:
-    """Read the png, jpg, jpeg, bmp and gif files of a folder and its subfolders, sorted by path.
+    """Read the png, jpg, jpeg, webp, bmp and gif files of a folder and its subfolders, sorted by path.
 
     Splits: if there is a subfolder `train` or `test`, each split is the subfolder with its name. Otherwise a file
     belongs to "test" if the SHA-256 of its path within the folder, read as a number, is a multiple of 10, and to
@@ -28,8 +32,11 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
     Labels: if all files of the split are in subfolders, the label is the position of the subfolder's name among the
     sorted names of all subfolders, in both splits.
 
-    Pixels: gray stays gray; if any image has colors, all become RGB. Transparency is dropped. Only the first frame of
-    an animation is read.
+    Pixels: gray stays gray; if any image has colors, all become RGB. Transparency is dropped. A photograph is turned as
+    its EXIF orientation says. Only the first frame of an animation is read.
+
+    Other files are skipped with a warning, but for hidden ones, whose names begin with a dot. So are images next to the
+    folders `train` and `test`.
 
     Args:
         folder: The folder.
@@ -72,18 +79,22 @@ def _is_size(size: object) -> bool:
 
 def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     """Return the split's files, sorted, and their labels."""
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in _SUFFIXES and _visible(f, folder))
+    visible = sorted(f for f in folder.rglob("*") if _visible(f, folder))
+    files = [f for f in visible if f.suffix.lower() in _SUFFIXES]
+    split_folders = any((folder / s).is_dir() for s in _SPLITS)
+    if split_folders:
+        files = [f for f in files if f.parent != folder]
     if not files:
         raise ValueError(
             f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received none. Check the path."
         )
-    split_folders = any((folder / s).is_dir() for s in _SPLITS)
+    _say_what_is_skipped(folder, [f for f in visible if f not in set(files)])
     inner = [f.relative_to(folder).parts[1 if split_folders else 0 :] for f in files]
     classes = sorted({parts[0] for parts in inner if len(parts) > 1})
     kept = [i for i, f in enumerate(files) if split == "all" or _split_of(f, folder, split_folders) == split]
     if not kept:
         present = sorted({_split_of(f, folder, split_folders) for f in files})
-        raise ValueError(
+        raise UnknownSplitError(
             f"folder {str(folder)!r}: expected a split with images, {', '.join(map(repr, present))} or 'all', received "
             f"{split!r}. Use one of these."
         )
@@ -91,6 +102,17 @@ def _choose(folder: Path, split: str) -> tuple[list[Path], np.ndarray | None]:
     if all(len(inner[i]) > 1 for i in kept):
         labels = np.array([classes.index(inner[i][0]) for i in kept])
     return [files[i] for i in kept], labels
+
+
+def _say_what_is_skipped(folder: Path, files: list[Path]) -> None:
+    if files:
+        names = ", ".join(f.relative_to(folder).as_posix() for f in files[:_NAMED])
+        more = ", ..." if len(files) > _NAMED else ""
+        warnings.warn(
+            f"folder {str(folder)!r}: expected files named {', '.join(_SUFFIXES)}, received "
+            f"{counted(len(files), 'other file')}, skipped: {names}{more}. Convert or remove them.",
+            stacklevel=5,
+        )
 
 
 def _visible(file: Path, folder: Path) -> bool:
@@ -112,13 +134,14 @@ def _read(file: Path, image_size: tuple[int, int] | None) -> np.ndarray:
         with Image.open(file) as opened:
             if opened.mode.startswith(("I", "F")):
                 raise ValueError(f"more than 8 bits per pixel, mode {opened.mode}")
-            image = opened.convert("L" if opened.mode in ("1", "L", "LA") else "RGB")
-            palette = opened.mode in ("P", "PA")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            stores_gray = opened.format != "WEBP" and opened.mode not in ("P", "PA")
+            upright = ImageOps.exif_transpose(opened)
+            image = upright.convert("L" if upright.mode in ("1", "L", "LA") else "RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, struct.error) as error:
         raise ValueError(
             f"{file}: expected an image of 8 bits per pixel, received {error}. Convert or remove it."
         ) from error
-    if palette and (np.asarray(image) == np.asarray(image)[..., :1]).all():
+    if not stores_gray and (np.asarray(image) == np.asarray(image)[..., :1]).all():
         image = image.getchannel(0)
     if image_size is not None:
         height, width = image_size
@@ -161,7 +184,7 @@ def _keys(found: list[str], split: str, path: Path) -> tuple[str, str]:
     for keys in candidates:
         if keys[0] in found:
             return keys
-    raise ValueError(
+    raise UnknownSplitError(
         f"{path}: expected images for split {split!r} under the key 'x_{split}' (labels 'y_{split}'), or 'x' ('y') or "
         f"'images' ('labels') for the splits 'train' and 'all', received the keys {sorted(found)}. For a file with one "
         "array, pass split='all'."

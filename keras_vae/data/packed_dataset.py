@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.examples import Factor
+from keras_vae.data.examples import Column, Factor
 from keras_vae.data.preprocess import binarize, dequantize, gray, uniform
 
 
@@ -18,7 +18,7 @@ class PackedBatch(NamedTuple):
     """A batch before preprocessing. Every part has the batch axis, so that it can be split between replicas.
 
     Attributes:
-        pixels: `[batch, height, width, channels]`; uint8, bool or float32.
+        pixels: `[batch, height, width, channels]`; uint8, bool or float32. Rows of a table, `[batch, width]`, floats.
         place: Each example's position in the stream of noise, `[batch]` int64.
         seed: The seed of that stream, repeated, `[batch, 2]` int32.
         labels: `(y,)`, y `[batch]` or `[batch, k]`, or an empty tuple.
@@ -74,7 +74,20 @@ class GrayBatch(PackedBatch):
         return gray(self.pixels)
 
 
-_KINDS: dict[str, type[PackedBatch]] = {"dynamic": DynamicBatch, "dequantized": DequantizedBatch, "gray": GrayBatch}
+class TableBatch(PackedBatch):
+    """A batch of rows of a table."""
+
+    def preprocessed(self) -> tf.Tensor:
+        """Return them unchanged."""
+        return self.pixels
+
+
+_KINDS: dict[str, type[PackedBatch]] = {
+    "dynamic": DynamicBatch,
+    "dequantized": DequantizedBatch,
+    "gray": GrayBatch,
+    "none": TableBatch,
+}
 
 
 def pack(
@@ -83,8 +96,8 @@ def pack(
     """Return a packed batch.
 
     Args:
-        preprocess: "dynamic", "dequantized" or "gray".
-        pixels: `[batch, height, width, channels]`.
+        preprocess: "dynamic", "dequantized", "gray" or "none".
+        pixels: `[batch, height, width, channels]` or `[batch, width]`.
         start: The first example's position in the stream of noise.
         seed: The seed of that stream, `[2]` int32.
         labels: `[batch]` or `[batch, k]`, or None.
@@ -112,9 +125,10 @@ class PackedDataset(tf.data.Dataset):
         values: Every value that x may have, `[n]`, or None if unknown.
         labels: Every value that y may have, `[n]`, or None if there is no y.
         factors: What is known about each column of y, `[batch, k]`; empty if nothing is.
+        columns: The columns of a table, whose rows are x, with their names, kinds, places and vocabularies; else empty.
 
     Attributes:
-        packed: As above, and so are `values`, `labels` and `factors`.
+        packed: As above, and so are `values`, `labels`, `factors` and `columns`.
 
     Example:
         >>> import keras_vae as kv
@@ -133,11 +147,13 @@ class PackedDataset(tf.data.Dataset):
         values: np.ndarray | None = None,
         labels: np.ndarray | None = None,
         factors: tuple[Factor, ...] = (),
+        columns: tuple[Column, ...] = (),
     ) -> None:
         self.packed = packed
         self.values = values
         self.labels = labels
         self.factors = factors
+        self.columns = columns
         self._batches = batches
         super().__init__(batches._variant_tensor)
 
@@ -183,11 +199,14 @@ class PackedDataset(tf.data.Dataset):
 
     def _transformed(self, transform: Callable[[tf.data.Dataset], tf.data.Dataset]) -> "PackedDataset":
         """Apply a transformation that leaves each batch as it is."""
-        return PackedDataset(transform(self.packed), transform(self._batches), self.values, self.labels, self.factors)
+        known = self.values, self.labels, self.factors, self.columns
+        return PackedDataset(transform(self.packed), transform(self._batches), *known)
 
 
 def possible_values(preprocess: str, images: np.ndarray) -> np.ndarray | None:
     """Return every value that x may have, or a few that stand for all; None if that depends on the images."""
+    if preprocess == "none":
+        return None
     if preprocess == "dynamic" or images.dtype == np.bool_:
         return np.array([0, 1], np.float32)
     if images.dtype != np.uint8:

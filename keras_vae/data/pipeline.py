@@ -4,12 +4,12 @@ import hashlib
 import itertools
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.examples import Examples
+from keras_vae.data.examples import Column, Examples
 from keras_vae.data.packed_dataset import PackedBatch, PackedDataset, pack, possible_values
 from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
@@ -31,13 +31,14 @@ def load(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: Likelihood = "bernoulli",
+    likelihood: Likelihood | None = None,
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     with_labels: bool = False,
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    columns: Sequence[Column] | None = None,
 ) -> PackedDataset:
     """Make a dataset of batches with values in a likelihood's support.
 
@@ -50,27 +51,31 @@ def load(
 
     Args:
         source: As in `read`: a TFDS name such as "mnist_5k", a folder of images, an `.npz` file, a NumPy
-            array, an unbatched `tf.data.Dataset`, or `Examples`.
+            array, an unbatched `tf.data.Dataset`, a `.csv` file, a pandas DataFrame, or `Examples`.
         split: As in `read`.
         batch_size: Examples per batch.
         likelihood: "bernoulli", "continuous_bernoulli", "normal", "beta", "gray_levels" or
-            "discretized_logistic_mixture"; or a family of your own, as a class, an object or "package.module:Name".
+            "discretized_logistic_mixture"; or a family of your own, as a class, an object or "package.module:Name". By
+            default "bernoulli" for images. The values of a table are not changed, but checked if it is given.
         preprocess: "dynamic": binarize, x ~ Bernoulli(pixel / 255). "static": the same, but with one draw per example,
             for all passes, orders and batch sizes. "gray": pixel / 255. "dequantized": (pixel + u) / 256,
             u ~ Uniform(0, 1) (Theis et al., 2016, section 3.1). A likelihood allows those in its `preprocessing`, and
             None means the first of these: "dynamic" for "bernoulli", "gray" for "gray_levels" and
             "discretized_logistic_mixture", "dequantized" for the others. Float and bool images are already gray
-            values, and cannot be dequantized. Two splits share no noise, nor do two sets of images.
+            values, and cannot be dequantized. Two splits share no noise, nor do two sets of images. Must be None for a
+            table.
         shuffle: True for a training set, False for an evaluation set. None means True if the split is "train" or a part
             of it.
         seed: From 0 to 2**31 - 1. Equal seeds give equal batches.
         with_labels: Whether to yield pairs (x, label) instead of x alone.
         image_size: As in `read`.
         data_dir: As in `read`.
+        columns: As in `read`.
 
     Returns:
         A dataset of known length of x, `[batch, height, width, channels]` float32, or of (x, label), label `[batch]`
-        int32, or `[batch, k]` if k factors of each image are known, as in "shapes".
+        int32, or `[batch, k]` if k factors of each image are known, as in "shapes". Of a table, x is `[batch, width]`,
+        and `columns` of the dataset says which places of x belong to which column, with the vocabularies.
 
     Raises:
         FileNotFoundError: As `read`.
@@ -83,7 +88,7 @@ def load(
         >>> [x.shape[0] for x in load(pixels, batch_size=2, likelihood="normal")]
         [2, 2, 1]
     """
-    examples = read(source, split, image_size=image_size, data_dir=data_dir)
+    examples = read(source, split, image_size=image_size, data_dir=data_dir, columns=columns)
     passes = itertools.count()
     # Each iterator calls the generator again, so each iteration draws the next number.
     number = tf.data.Dataset.from_generator(lambda: [next(passes)], output_signature=tf.TensorSpec([], tf.int64))
@@ -96,13 +101,14 @@ def epochs(
     split: str = "train",
     *,
     batch_size: int = 100,
-    likelihood: Likelihood = "bernoulli",
+    likelihood: Likelihood | None = None,
     preprocess: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     with_labels: bool = False,
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    columns: Sequence[Column] | None = None,
     start_epoch: int = 0,
 ) -> tuple[PackedDataset, int]:
     """Make one endless dataset of epoch after epoch, for training that can be resumed.
@@ -121,6 +127,7 @@ def epochs(
         with_labels: As in `load`.
         image_size: As in `load`.
         data_dir: As in `load`.
+        columns: As in `load`.
         start_epoch: The number of the first epoch, from 0.
 
     Returns:
@@ -137,7 +144,7 @@ def epochs(
         3
     """
     start_epoch = _integer("start_epoch", start_epoch, 0)
-    examples = read(source, split, image_size=image_size, data_dir=data_dir)
+    examples = read(source, split, image_size=image_size, data_dir=data_dir, columns=columns)
     number = tf.data.Dataset.counter(start=start_epoch)
     steps = -(-len(examples) // _integer("batch_size", batch_size, 1))
     endless = tf.data.INFINITE_CARDINALITY
@@ -152,7 +159,7 @@ def _batches(
     examples: Examples,
     split: str,
     batch_size: int,
-    likelihood: Likelihood,
+    likelihood: Likelihood | None,
     preprocess: str | None,
     shuffle: bool | None,
     seed: int,
@@ -162,6 +169,11 @@ def _batches(
     batch_size = _integer("batch_size", batch_size, 1)
     seed = seed_number(seed, "data.load")
     preprocess = choose(examples, likelihood, preprocess)
+    if with_labels and examples.columns:
+        raise ValueError(
+            f"with_labels=True: expected images with labels, received the table {examples.name}. Pass x and y to fit "
+            "as arrays: x=data.read(frame).images."
+        )
     if with_labels and examples.labels is None:
         raise ValueError(
             f"with_labels=True: expected a source with labels, received {examples.name} without them. Pass (image, "
@@ -201,6 +213,7 @@ def _batches(
         possible_values(preprocess, images),
         None if labels is None else np.unique(labels),
         examples.factors if with_labels else (),
+        examples.columns,
     )
 
 

@@ -20,14 +20,17 @@ _PHILOX = 1
 _NUMBERS_PER_COUNT = 4
 
 
-def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -> str:
-    """Return the name of the preprocessing, checked against the likelihood and the images.
+def choose(examples: Examples, likelihood: Likelihood | None, preprocess: str | None) -> str:
+    """Return the name of the preprocessing, checked against the likelihood and the images, or "none" for a table.
 
     Raises:
         ValueError: If a name is unknown, the values would be outside the likelihood's support, or the images are not
             8-bit and the preprocessing needs that.
     """
-    family = find_likelihood(likelihood)
+    if examples.columns:
+        _check_table(examples, likelihood, preprocess)
+        return "none"
+    family = find_likelihood("bernoulli" if likelihood is None else likelihood)
     allowed = family.preprocessing
     owner = (family if isinstance(family, type) else type(family)).__name__
     if not allowed:
@@ -51,6 +54,27 @@ def choose(examples: Examples, likelihood: Likelihood, preprocess: str | None) -
             f"dtype {examples.images.dtype}. Pass the pixels as uint8, or use preprocess='gray'{likelihood_too}."
         )
     return name
+
+
+def _check_table(examples: Examples, likelihood: Likelihood | None, preprocess: str | None) -> None:
+    if preprocess is not None:
+        raise ValueError(
+            f"preprocess: expected None for a table, received {preprocess!r}. Standardize its columns with the "
+            "likelihood keras_vae.families.Standardized."
+        )
+    if likelihood is None:
+        return
+    family = find_likelihood(likelihood)
+    for column in examples.columns:
+        values = examples.images[:, column.start : column.stop]
+        with tf.device("CPU:0"):
+            inside = np.broadcast_to(family.support.contains(tf.constant(values)).numpy(), values.shape)
+        if not inside.all():
+            raise ValueError(
+                f"likelihood: expected one that allows the values of column {column.name!r} of {examples.name}, such "
+                f"as 'normal', received one over {family.support.name} data; the column has {values[~inside][0]:g}. "
+                "Use likelihood='normal'."
+            )
 
 
 def gray(images: tf.Tensor) -> tf.Tensor:

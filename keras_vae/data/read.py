@@ -1,25 +1,29 @@
-"""Reads images from any source into memory."""
+"""Reads images and tables from any source into memory."""
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from keras_vae.data import tfds_source
 from keras_vae.data.array_source import from_array
-from keras_vae.data.examples import Examples
+from keras_vae.data.csv_source import from_csv
+from keras_vae.data.examples import Column, Examples, UnknownSplitError
 from keras_vae.data.file_source import from_folder, from_npz
+from keras_vae.data.frame_source import from_frame
 from keras_vae.data.tf_data_source import from_dataset
 
-Source: TypeAlias = str | os.PathLike[str] | np.ndarray | tf.data.Dataset | Examples
+Source: TypeAlias = str | os.PathLike[str] | np.ndarray | pd.DataFrame | tf.data.Dataset | Examples
 
 _FORMS = (
     "the name of a TFDS set ('mnist_5k', 'shapes', 'mnist', 'fashion_mnist:3.*.*'), the path of a folder of images "
-    "or an .npz file, a NumPy array [n, height, width(, channels)], or an unbatched tf.data.Dataset of "
-    "images"
+    "or an .npz file, a NumPy array [n, height, width(, channels)], an unbatched tf.data.Dataset of images, or the "
+    "path of a .csv file or a pandas DataFrame"
 )
 _SPLITS = ("train", "validation", "test", "all")
 
@@ -30,31 +34,37 @@ def read(
     *,
     image_size: tuple[int, int] | None = None,
     data_dir: str | os.PathLike[str] | None = None,
+    columns: Sequence[Column] | None = None,
 ) -> Examples:
-    """Read a set of images, with labels where there are any, into memory as bytes.
+    """Read a set of images, with labels where there are any, into memory as bytes; or a table, as numbers.
 
-    A string that ends in `.npz` is a file. Any other string is a TFDS set if TFDS knows the name, and a folder if not.
-    A `pathlib.Path` is always a file or a folder.
+    A string that ends in `.npz` or `.csv` is a file. Any other string is a TFDS set if TFDS knows the name, and a
+    folder if not. A `pathlib.Path` is always a file or a folder.
 
     Args:
         source: One of: "mnist_5k", "shapes" or another TFDS name, with its image in the feature `image`, as `name`,
             `name/config` or `name:version`; a folder of images; an `.npz` file; an array
             `[n, height, width(, channels)]`; an unbatched `tf.data.Dataset` of images or (image, label)
-            pairs; or `Examples`, which are returned unchanged.
-        split: "train", "test" or another split of the source. An array, a dataset and `Examples` have only one.
+            pairs; or `Examples`, which are returned unchanged. For tables, a `.csv` file with a header, or a pandas
+            DataFrame: floats are real values, integers counts, booleans 0 or 1, and text and pandas categories one-hot.
+        split: "train", "test" or another split of the source. An array, a dataset, a DataFrame and `Examples` have only
+            one. In a `.csv` file, about one row in ten is in "test", by a hash of its number.
         image_size: `(height, width)`, for folders only: resize the images.
         data_dir: For TFDS only: the folder of prepared sets. By default `TFDS_DATA_DIR` or
             `~/tensorflow_datasets`; the second also if the first is read-only and lacks the set.
+        columns: For tables only: `columns` of another table, to read this one with the same kinds and vocabularies.
 
     Returns:
         The images `[n, height, width, channels]`, uint8, bool or float32, and the labels, int32 or None: `[n]`,
         or `[n, k]` if k factors of each image are known. In TFDS sets the labels are the feature `label`, or else all
-        features `label_...` in the set's order.
+        features `label_...` in the set's order. Of a table, `images` are its rows, `[n, width]`, and `columns` their
+        names, kinds, places and vocabularies.
 
     Raises:
         FileNotFoundError: If a path does not exist, or a TFDS set is not prepared and cannot be.
         ValueError: If the source or the split is unknown, or the images are empty, have different sizes, another rank
-            or dtype, are out of range, or need more than 8 GiB.
+            or dtype, are out of range, or need more than 8 GiB. Of tables: if the file is no CSV file with a header, or
+            cells are missing, infinite, dates, or text among numbers.
 
     Example:
         >>> import numpy as np
@@ -64,14 +74,23 @@ def read(
     """
     if not isinstance(split, str):
         raise ValueError(f"split: expected a string, received {split!r}. Use 'train' or 'test'.")
-    if isinstance(source, (np.ndarray, tf.data.Dataset, Examples)):
+    table = isinstance(source, pd.DataFrame) or (
+        isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".csv"
+    )
+    if columns is not None and not table:
+        raise ValueError(
+            f"columns: expected None except for tables, received {columns!r:.80}. Pass a .csv file or a DataFrame."
+        )
+    if isinstance(source, (np.ndarray, pd.DataFrame, tf.data.Dataset, Examples)):
         _refuse_image_size(image_size)
         if split.split("[")[0] not in _SPLITS:
-            raise ValueError(
+            raise UnknownSplitError(
                 f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
             )
         if isinstance(source, Examples):
             return source
+        if isinstance(source, pd.DataFrame):
+            return from_frame(source, columns=columns)
         return from_array(source) if isinstance(source, np.ndarray) else from_dataset(source)
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
@@ -82,6 +101,9 @@ def read(
     if path.suffix.lower() == ".npz":
         _refuse_image_size(image_size)
         return from_npz(path, split)
+    if table:
+        _refuse_image_size(image_size)
+        return from_csv(path, split, columns)
     if isinstance(source, str):
         builder = tfds_source.find(source, data_dir)
         if builder is not None:

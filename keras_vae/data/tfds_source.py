@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.data.examples import Examples, Factor, check_memory
+from keras_vae.data.examples import Examples, Factor, UnknownSplitError, check_memory
 from keras_vae.data.tf_data_source import from_dataset
 
 # name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
@@ -89,7 +89,7 @@ def from_builder(builder: Any, split: str) -> Examples:
         count = builder.info.splits[split].num_examples
     except (KeyError, ValueError) as error:
         splits = ", ".join(map(repr, builder.info.splits))
-        raise ValueError(
+        raise UnknownSplitError(
             f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received {split!r}. Use one."
         ) from error
     height, width, channels = (side or 1 for side in image.shape)

@@ -6,6 +6,7 @@ from keras_vae.estimators.nvil import NVIL
 from keras_vae.estimators.registry import as_estimator
 from keras_vae.estimators.reparameterized import DoublyReparameterized, Reparameterized, StickingTheLanding
 from keras_vae.utils.deprecation import renamed_names
+from keras_vae.utils.lazy_imports import public_names
 
 __all__ = [
     "NVIL",
@@ -24,3 +25,4 @@ __all__ = [
 __getattr__ = renamed_names(
     __name__, {"Reparametrised": "Reparameterized", "DoublyReparametrised": "DoublyReparameterized"}, globals()
 )
+__dir__ = public_names(__all__, globals())

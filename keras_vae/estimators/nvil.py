@@ -71,7 +71,7 @@ class NVIL(Estimator):
         """Return the bound and the surrogate, which also trains the baseline."""
         densities = inference.densities(draws)
         log_weight = weigh(densities)
-        baseline = self.baseline(inference.x, training=training)
+        baseline = self.baseline(inference.encoder_input, training=training)
         residual = tf.stop_gradient(log_weight.value) - tf.stop_gradient(baseline)
         centered = self.baseline.center(residual, training, sample_weight)
         signal = centered / tf.cast(tf.shape(centered)[0], centered.dtype)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from keras_vae.utils.files import version_path
+
 _PREFIX = ".exporting-"
 # In the base path; locked while an export starts.
 _BASE_LOCK = ".exporting.lock"
@@ -28,13 +30,8 @@ def whole_version(path: str | os.PathLike[str]) -> Iterator[Path]:
         ValueError: If the last part of `path` is not a version.
         FileExistsError: If the version exists.
     """
-    target = Path(path)
+    target = version_path(path)
     version = target.name
-    if not version.isdecimal() or str(int(version)) != version or int(version) < 1:
-        raise ValueError(
-            f"export: path: expected a path that ends in a version, a positive integer, received {target}. Use "
-            f"{target / '1'}, for example."
-        )
     _refuse_existing(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:

@@ -22,6 +22,7 @@ from keras_vae.families.one_hot_categorical import OneHotCategorical as OneHotCa
 from keras_vae.families.piecewise_constant import PiecewiseConstant as PiecewiseConstant
 from keras_vae.families.planar_flow import PlanarFlow as PlanarFlow
 from keras_vae.families.relaxed_bernoulli import RelaxedBernoulli as RelaxedBernoulli
+from keras_vae.families.standardized import Standardized as Standardized
 from keras_vae.families.support import BINARY as BINARY
 from keras_vae.families.support import GRAY_LEVELS as GRAY_LEVELS
 from keras_vae.families.support import ONE_HOT as ONE_HOT
@@ -30,6 +31,7 @@ from keras_vae.families.support import REAL as REAL
 from keras_vae.families.support import UNIT_INTERVAL as UNIT_INTERVAL
 from keras_vae.families.support import Support as Support
 from keras_vae.utils.deprecation import renamed_names
+from keras_vae.utils.lazy_imports import public_names
 
 _PUBLIC = {name: part for name, part in globals().items() if name[0].isupper()}
 
@@ -44,3 +46,4 @@ __all__ = ["LIKELIHOODS", *sorted(_PUBLIC)]
 __getattr__ = renamed_names(
     __name__, {"GreyLevels": "GrayLevels", "DiscretisedLogisticMixture": "DiscretizedLogisticMixture"}, globals()
 )
+__dir__ = public_names(__all__, globals())

@@ -90,6 +90,24 @@ class Family(keras.layers.Layer):
         """Return one representative value, `[..., *event]`: the mean, or a mode if discrete."""
         return self.mean(parameters)
 
+    def encoder_input(self, x: tf.Tensor) -> tf.Tensor:
+        """Return x as the encoder of a model with this likelihood receives it, `[..., *event]`: here, unchanged."""
+        return x
+
+    def reported(self, parameters: Parameters) -> Parameters:
+        """Return the parameters that `VAE.decode` and its served signature report, in the units of an event."""
+        return parameters
+
+    def moved(self, parameters: Parameters, offset: tf.Tensor, unit: tf.Tensor) -> Parameters | None:
+        """Return the parameters of offset + unit · event, or None if that is not of this family.
+
+        Args:
+            parameters: From `call`.
+            offset: `[*event]`.
+            unit: `[*event]`, positive.
+        """
+        return None
+
     def log_prob_by_part(self, distribution: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
         """Return the log-probability of each independent part of an event, in nats.
 

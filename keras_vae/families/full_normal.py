@@ -66,3 +66,8 @@ class FullNormal(Family):
     def distribution(self, parameters: Parameters) -> tfd.Distribution:
         """Build the distribution from `loc` and `scale_tril`."""
         return tfd.MultivariateNormalTriL(parameters["loc"], parameters["scale_tril"])
+
+    def moved(self, parameters: Parameters, offset: tf.Tensor, unit: tf.Tensor) -> Parameters:
+        """Return the parameters of offset + unit · event."""
+        rows = unit[..., tf.newaxis]
+        return {"loc": offset + unit * parameters["loc"], "scale_tril": rows * parameters["scale_tril"]}

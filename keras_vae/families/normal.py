@@ -80,6 +80,10 @@ class Normal(Family):
         """Build the distribution from `loc` and `scale`."""
         return self.independent(tfd.Normal(parameters["loc"], parameters["scale"]))
 
+    def moved(self, parameters: Parameters, offset: tf.Tensor, unit: tf.Tensor) -> Parameters:
+        """Return the parameters of offset + unit · event."""
+        return {"loc": offset + unit * parameters["loc"], "scale": unit * parameters["scale"]}
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "scale": self.scale_spec}

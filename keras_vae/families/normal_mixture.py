@@ -70,6 +70,10 @@ class NormalMixture(Family):
             reparameterize=True,
         )
 
+    def moved(self, parameters: Parameters, offset: tf.Tensor, unit: tf.Tensor) -> Parameters:
+        """Return the parameters of offset + unit · event."""
+        return {**parameters, "loc": offset + unit * parameters["loc"], "scale": unit * parameters["scale"]}
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {**super().get_config(), "components": self.components}

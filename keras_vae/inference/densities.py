@@ -48,6 +48,11 @@ class ModelAtBatch:
     rows: replicas.Rows | None = None
 
     @functools.cached_property
+    def encoder_input(self) -> tf.Tensor:
+        """The batch as the encoder receives it, `[batch, *event]`."""
+        return self.model.decoder.family.encoder_input(self.x)
+
+    @functools.cached_property
     def groups(self) -> LatentGroups:
         """Names and shapes of the groups of latents."""
         return LatentGroups({name: family.event_shape for name, family in self.model.encoder.families.items()})

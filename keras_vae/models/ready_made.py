@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vae import families, priors
 from keras_vae.conditions import Label
+from keras_vae.families import Family
 from keras_vae.models.catalog import CATALOG, CONDITIONAL, OWN_LIKELIHOOD
 from keras_vae.models.compose import vae
 from keras_vae.networks import MLP
@@ -272,6 +273,8 @@ def make(
         )
     latents = positive_integer(latent_size, "make: latent_size")
     images = None if examples is None else np.asarray(examples)
+    if images is not None and isinstance(others.get("likelihood"), Family):
+        images = np.asarray(others["likelihood"].encoder_input(images))
     parts = found.parts(Wanted(as_shape(event_shape, "make"), latents, num_samples, classes, images))
     others = {key: list(value) if isinstance(value, tuple) else value for key, value in others.items()}
     fixed = {key: value for key, value in others.items() if key in parts and value is not None and value != parts[key]}

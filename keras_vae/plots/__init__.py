@@ -14,6 +14,7 @@ from keras_vae.plots.latents import attribute, edit, interpolation, latent_space
 from keras_vae.plots.training import history, kl
 from keras_vae.utils.arguments import warn_renamed
 from keras_vae.utils.deprecation import path_first
+from keras_vae.utils.lazy_imports import public_names
 
 __all__ = [
     "attribute",
@@ -53,6 +54,7 @@ def _draw_kl(nats: Any) -> np.ndarray:
 
 
 _OLD = {f"save_{plot.__name__}": path_first(plot, "keras_vae.plots") for plot in _PLOTS} | {"draw_kl": _draw_kl}
+__dir__ = public_names(__all__, globals())
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,8 @@ class VampPrior(Prior):
         components: K, the number of pseudo-inputs.
         bounded: Whether x is in [0, 1].
         initial: Training examples as initial pseudo-inputs, `[components, *input_shape]`, as the paper recommends for
-            images. Random by default.
+            images. Random by default. Pseudo-inputs are in the encoder's units: with the likelihood
+            `keras_vae.families.Standardized` pass `likelihood.encoder_input(x)`.
 
     Raises:
         ValueError: If a shape or a number is invalid.

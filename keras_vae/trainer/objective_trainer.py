@@ -12,6 +12,7 @@ from keras_vae.trainer import input_checks
 from keras_vae.trainer.compiled_steps import Steps, most_at_once
 from keras_vae.trainer.objective_step import ObjectiveStep
 from keras_vae.trainer.packed_input import packed_batches, unpacks_first
+from keras_vae.trainer.scale_check import ScaleWatch, warn_if_unscaled
 
 # The arguments of these methods of `keras.Model` after x and y.
 _AFTER_X_AND_Y = {
@@ -78,6 +79,10 @@ class ObjectiveTrainer(ObjectiveStep):
         self.make_train_function()
         with input_checks.clear_errors(), self._running_ahead(self.train_function, kwargs, "steps_per_epoch"):
             x, y = self._guarded(x, y, kwargs, training=True)
+            warn_if_unscaled(x, self.observed_family)
+            callbacks = kwargs.get("callbacks")
+            if not isinstance(callbacks, keras.callbacks.CallbackList):
+                kwargs["callbacks"] = [*tf.nest.flatten([] if callbacks is None else callbacks), ScaleWatch()]
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 
     @contextlib.contextmanager

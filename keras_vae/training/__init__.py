@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from keras_vae.utils.lazy_imports import lazy_names
+from keras_vae.utils.lazy_imports import lazy_names, public_names
 
 if TYPE_CHECKING:
     from keras_vae.training.callbacks import Pictures as Pictures
@@ -43,8 +43,4 @@ _HOMES = {
 }
 
 __getattr__ = lazy_names(__name__, _HOMES, globals())
-
-
-def __dir__() -> list[str]:
-    """Names the parts, imported or not."""
-    return sorted({*globals(), *__all__})
+__dir__ = public_names(__all__, globals())

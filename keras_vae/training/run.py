@@ -15,7 +15,8 @@ import tensorflow as tf
 from filelock import FileLock, Timeout
 
 from keras_vae import data, models
-from keras_vae.families import Family
+from keras_vae.families import Family, Standardized
+from keras_vae.families.registry import as_likelihood
 from keras_vae.models.catalog import CONDITIONAL
 from keras_vae.objectives import Objective
 from keras_vae.priors import Prior
@@ -24,7 +25,7 @@ from keras_vae.training.checkpoint import Checkpoint, HistoryFile, checkpoints, 
 from keras_vae.training.monitor import Monitor
 from keras_vae.training.run_config import RunConfig
 from keras_vae.training.strategy import agree, fingerprints, is_chief, lost_worker_errors, wait_for_all
-from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.arguments import counted, positive_integer, seed_number
 from keras_vae.utils.files import make_folder, sweep, whole
 from keras_vae.utils.imports import import_object, is_import_path
 from keras_vae.utils.model_file import load_model
@@ -96,7 +97,10 @@ class Run:
                 restored = restore(self.checkpoint_dir)
                 model, epoch = restored or (_new_model(config, {**parts, **pipeline}, examples["train"]), 0)
             if epoch and chief:
-                resuming, done = f"Resuming after epoch {epoch} of {epochs}", f"Trained already, for {epoch} epochs"
+                resuming, done = (
+                    f"Resuming after epoch {epoch} of {epochs}",
+                    f"Trained already, for {counted(epoch, 'epoch')}",
+                )
                 state = resuming if epoch < epochs else f"{done}; {epochs} were requested"
                 print(f"{self.directory}: {state}", file=sys.stderr)
             batches, steps = data.epochs(examples["train"], "train", start_epoch=epoch, **pipeline)
@@ -148,7 +152,8 @@ class Run:
             if changed:
                 raise ValueError(
                     f"{self.directory}: expected the settings of this run, received others ({'; '.join(changed)}). Use "
-                    "the same settings to continue it, or another run directory."
+                    "the same settings to continue it (on the command line, leave the flags out), or another run "
+                    "directory."
                 )
 
     def _callbacks(self, epoch: int, x: np.ndarray, y: np.ndarray | None, chief: bool) -> list[Any]:
@@ -261,16 +266,20 @@ def _data(config: RunConfig, likelihood: Any, data_dir: str | None) -> tuple[dic
 
 def _new_model(config: RunConfig, parts: dict[str, Any], examples: data.Examples) -> Any:
     conditional = config.model in CONDITIONAL
-    gray = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
+    values = examples.images / np.float32(255) if examples.images.dtype == np.uint8 else examples.images
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
+        likelihood = parts["likelihood"]
+        if config.standardize:
+            family = as_likelihood(likelihood, examples.images.shape[1:], scale=config.scale)
+            likelihood = Standardized(family).adapt(values)
         settings: dict[str, Any] = {
             "latent_size": config.latent_size,
-            "likelihood": parts["likelihood"],
+            "likelihood": likelihood,
             "network": config.network,
             "hidden": config.hidden,
-            "scale": config.scale,
+            "scale": None if config.standardize else config.scale,
             "seed": config.seed,
         }
         if config.prior is not None:
@@ -284,7 +293,7 @@ def _new_model(config: RunConfig, parts: dict[str, Any], examples: data.Examples
                 examples.images.shape[1:],
                 num_samples=config.num_samples,
                 classes=int(examples.labels.max()) + 1 if conditional and examples.labels is not None else None,
-                examples=gray,
+                examples=values,
                 **settings,
             )
     finally:

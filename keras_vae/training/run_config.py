@@ -36,10 +36,12 @@ class RunConfig:
     between machines.
 
     Attributes:
-        data: TFDS name, folder of images or .npz file.
+        data: TFDS name, folder of images, .npz file of images, or .csv file of a table (with --likelihood normal).
         preprocess: Binarize in every epoch, binarize once, scale to [0, 1], or add noise to 8-bit values. Default:
             the one that the likelihood requires.
         image_size: Resize the images of a folder to this height and width.
+        standardize: Give each column of a table, or channel of images, mean 0 and variance 1 inside the model; for real
+            data of any scale. All results are in the original units.
         model: Name of a ready-made model; keras-vae models lists them.
         likelihood: p(x|z): bernoulli for binary data, continuous_bernoulli or beta for [0, 1], normal for real data,
             gray_levels or discretized_logistic_mixture for 8-bit data (gray_levels has 256 values per pixel: use
@@ -65,6 +67,7 @@ class RunConfig:
         Literal["dynamic", "static", "gray", "dequantized"] | None, choice("preprocessing"), _DATA
     ] = None
     image_size: Annotated[PositivePair | None, _DATA] = None
+    standardize: Annotated[bool, _DATA] = False
     model: Annotated[str, one_of("model", list(CATALOG)), _MODEL] = "vae"
     likelihood: Annotated[str | None, one_of("likelihood", LIKELIHOODS, or_import=True), _MODEL] = None
     scale: Annotated[Scale | None, _MODEL] = None

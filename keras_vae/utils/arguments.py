@@ -83,6 +83,16 @@ def only_accepted(function: Callable[..., Any], **optional: Any) -> dict[str, An
     return {name: value for name, value in optional.items() if value is not None and (any_name or name in known)}
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1.
+
+    Example:
+        >>> counted(1, "epoch"), counted(20, "epoch")
+        ('1 epoch', '20 epochs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _is_positive_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 

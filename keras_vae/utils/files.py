@@ -73,6 +73,26 @@ def make_folder(path: Path) -> None:
         raise OSError(error.errno, f"{reason}: the folder {path} cannot be created. Use another folder.") from error
 
 
+def version_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a version that a model server can serve: its last part is a positive integer.
+
+    Raises:
+        ValueError: If it is not.
+
+    Example:
+        >>> version_path("models/digits/1").name
+        '1'
+    """
+    target = Path(path)
+    version = target.name
+    if not version.isdecimal() or str(int(version)) != version or int(version) < 1:
+        raise ValueError(
+            f"export: path: expected a path that ends in a version, a positive integer, received {target}. Use "
+            f"{target / '1'}, for example."
+        )
+    return target
+
+
 def sweep(folder: Path) -> None:
     """Remove the unfinished files that killed processes left in `folder` and below."""
     for left in folder.rglob(f".*{UNFINISHED}*"):

@@ -30,7 +30,7 @@ def _read_each(read: Callable[[str], Any]) -> Parameter:
     def convert(hint: Any, tokens: Sequence[Token]) -> tuple[Any, ...]:
         return tuple(read(token.value) for token in tokens)
 
-    return Parameter(converter=convert, consume_multiple=True, allow_repeating=False)
+    return Parameter(converter=convert, consume_multiple=1, allow_repeating=False)
 
 
 def one_of(kind: str, names: Sequence[str], or_import: bool = False) -> Parameter:
@@ -100,7 +100,7 @@ Integer = Annotated[int, read_with(lambda text: _integer(text, -math.inf, "an in
 Index = Annotated[int, read_with(lambda text: _integer(text, 0, "an integer from 0"))]
 Positive = Annotated[int, read_with(_positive)]
 Seed = Annotated[int, read_with(lambda text: _integer(text, 0, f"an integer from 0 to {LARGEST_SEED}", LARGEST_SEED))]
-PositiveNumber = Annotated[float, read_with(lambda text: _number(text, 0, "a positive number, such as 1e-3"))]
+PositiveNumber = Annotated[float, read_with(lambda text: _number(text, 0, "a positive number"))]
 Scale = Annotated[float | str, read_with(_scale)]
 PositivePair = Annotated[tuple[int, int], _read_each(_positive)]
 PositiveIntegers = Annotated[tuple[int, ...], _read_each(_positive)]

@@ -40,6 +40,20 @@ def lazy_names(package: str, homes: Mapping[str, str], members: dict[str, Any]) 
     return find
 
 
+def public_names(names: Sequence[str], members: Mapping[str, Any]) -> Callable[[], list[str]]:
+    """Return a package's `__dir__`: its public names, imported or not, and Python's own, such as `__version__`.
+
+    Args:
+        names: The package's `__all__`.
+        members: The package's `globals()`.
+
+    Example:
+        >>> public_names(["gcd"], {"__doc__": "", "helper": None})()
+        ['__doc__', 'gcd']
+    """
+    return lambda: sorted({*names, *(name for name in members if name.startswith("__"))})
+
+
 def register_lazily(package: str, names: Sequence[str], modules: Sequence[str]) -> None:
     """Let Keras deserialize classes that are not imported yet.
 

@@ -4,7 +4,7 @@ import argparse
 import importlib.metadata
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -81,15 +81,26 @@ _FLAGS = [
 ]
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as those of the other commands of `keras-vae`."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error, and exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message.rstrip('.')}. See {self.prog} --help\n")
+
+
 def parser(prog: str) -> argparse.ArgumentParser:
     """Builds the parser; an unknown flag is an error.
 
     Args:
         prog: The program's name in its help.
     """
-    built = argparse.ArgumentParser(
+    built = _Parser(
         prog=prog,
-        description="Serves SavedModels over gRPC and REST as TensorFlow Serving does.",
+        usage="%(prog)s --model_name=NAME --model_base_path=PATH [--flag=VALUE ...]",
+        description="Serve SavedModels over gRPC and REST as TensorFlow Serving does. Flags have the names of "
+        "TensorFlow Serving, with underscores.",
+        epilog="Example: %(prog)s --model_name=digits --model_base_path=models/digits --port=8500",
         allow_abbrev=False,
     )
     for flag in _FLAGS:

@@ -146,3 +146,45 @@ def test_no_images(tmp_path):
     (tmp_path / "file.dat").write_text("")
     with pytest.raises(ValueError, match=r"received .*file\.dat', another kind"):
         data.read(tmp_path / "file.dat")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_are_turned_upright(tmp_path, orientation):
+    """The corners of an image, written for each of EXIF's orientations (Exif 2.32, section 4.6.4 A)."""
+    upright = np.kron(np.array([[0, 80, 160], [240, 120, 40]], np.uint8), np.ones([8, 8], np.uint8))
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright, 1),  # the camera was turned: row 0 is on the right
+        7: np.rot90(upright.T, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(data.read(tmp_path, "all").images[0, ..., 0], upright)
+
+
+def test_webp_in_gray_and_in_color(tmp_path):
+    gray = draw(tmp_path / "a.webp", lossless=True)
+    np.testing.assert_array_equal(data.read(tmp_path, "all").images[0, ..., 0], gray)
+    color = draw(tmp_path / "b.WEBP", color=True, lossless=True, format="WEBP")
+    found = data.read(tmp_path, "all")  # by path: "a.webp", then "b.WEBP"
+    np.testing.assert_array_equal(found.images[1], color)
+    np.testing.assert_array_equal(found.images[0], np.repeat(gray[..., None], 3, axis=-1))
+
+
+def test_what_is_skipped_is_said(tmp_path):
+    for name in ("train/cat/1.png", "test/cat/2.png", "loose.png"):
+        draw(tmp_path / name)
+    for name in ("notes.txt", "train/cat/raw.tiff", "train/more.pdf", ".hidden"):
+        (tmp_path / name).write_text("no image")
+    with pytest.warns(UserWarning, match="skipped") as caught:
+        assert len(data.read(tmp_path, "all")) == 2
+    assert [str(w.message) for w in caught] == [
+        f"folder '{tmp_path}': expected files named .bmp, .gif, .jpeg, .jpg, .png, .webp, received 4 other files, "
+        "skipped: loose.png, notes.txt, train/cat/raw.tiff, .... Convert or remove them."
+    ]

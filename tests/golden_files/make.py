@@ -3,8 +3,8 @@
 Run at commit 666c27d with TensorFlow 2.21.0, TensorFlow Probability 0.25.0, Keras 3.15.1 and NumPy 2.4.6 on a CPU.
 Later versions must read these files, also when classes, modules and settings have new names, and give the same figures.
 So old files are NEVER made again: `python -m tests.golden_files.make` leaves a file that exists alone, and only adds
-new ones (`two_layers_iwae` came with groups of latents). An entry below whose file exists is a record of how it was
-made; it may use names that are gone.
+new ones (`two_layers_iwae` came with groups of latents, `standardized_mixture` with `Standardized`). An entry below
+whose file exists is a record of how it was made; it may use names that are gone.
 
 Figures that a fix rightly changed were replaced, and no others in the same files:
 - Seeds keep all their bits: `generate` of one_hot_autoregressive_nvil; what draws a second group in two_layers_iwae;
@@ -210,6 +210,15 @@ MODELS: dict[str, Golden] = {
         ),
         objective=lambda: objectives.IWAE(3),
         upper=lambda: families.Normal(2),
+    ),
+    "standardized_mixture": Golden(
+        posterior=lambda: families.Normal(2),
+        likelihood=lambda: families.Standardized(
+            families.NormalMixture(VECTOR, components=2), np.linspace(-1.0, 1.0, 6), np.linspace(0.5, 3.0, 6)
+        ),
+        prior=lambda: priors.StandardNormal(2),
+        objective=lambda: objectives.ELBO(),
+        values="real",
     ),
 }
 EXPORTED = "conv_label"

@@ -361,3 +361,11 @@ def test_flattening_goes_there_and_back():
     back = groups.unflatten(flat)
     assert list(back) == ["a", "b"]
     np.testing.assert_array_equal(back["b"], z["b"])
+
+
+def test_summary_names_the_groups(capsys):
+    lines = []
+    kv.models.vae((4,), latent_size=[3, 2], hidden=[4], upper_hidden=[4]).summary(print_fn=lines.append)
+    assert lines[-1] == " Groups of latents: z1 (3,), z2 (2,)"
+    kv.models.vae((4,), latent_size=3, hidden=[4]).summary()
+    assert "Groups" not in capsys.readouterr().out

@@ -140,7 +140,7 @@ class LocalOptimizer:
     def _start(self, x: tf.Tensor, y: tf.Tensor | None, look_noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inference = self.model.infer(x, condition=y)
         if self.of_encoder:
-            values = self.model.encoder.unconstrained(x, inference.condition)
+            values = self.model.encoder.unconstrained(inference.encoder_input, inference.condition)
         else:
             loc, scale = (self.model.latents.flatten(part) for part in _moments(inference))
             values = starting_values(self.family, loc, scale, look_noise)
