@@ -173,6 +173,19 @@ def test_an_infinite_loss_of_an_absent_example_is_absent_too(binary_images):
     assert np.isfinite(flat(vae.get_weights())).all()
 
 
+def test_a_users_own_estimator_without_the_argument_still_works(binary_images):
+    class Own(kv.estimators.Reparameterized):
+        def estimate(self, inference, draws, weigh, aggregate, training):
+            return super().estimate(inference, draws, weigh, aggregate, training)
+
+    x, weight = binary_images[:5], WEIGHT
+    own, usual = (
+        model(make_objective).test_on_batch(x, x, weight, return_dict=True)
+        for make_objective in (lambda: ELBO(estimator=Own()), ELBO)
+    )
+    assert own == usual
+
+
 def test_class_weights_are_sample_weights(binary_images):
     x, y = binary_images[:6], np.array([0, 1, 0, 1, 2, 2])
     by_class, by_row = model(ELBO), model(ELBO)

@@ -246,13 +246,21 @@ def test_keras_own_callbacks_of_batches_see_what_they_see_with_one_step(batches,
     """16 steps: checkpoints after 5, 10 and 15 of them, logs of batches 2, 4, …, and backups after 3, 6, …"""
     vae = model()
     tensorboard = keras.callbacks.TensorBoard(tmp_path / "logs", update_freq=2)
-    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.keras", save_freq=5)
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch}-{batch}.weights.h5", save_freq=5, save_weights_only=True
+    )
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=3, delete_checkpoint=False)
     vae.fit(batches, epochs=2, callbacks=[tensorboard, checkpoint, backup], verbose=0)
-    steps = {
-        path.name: int(keras.saving.load_model(path, compile=False)._steps) for path in sorted(tmp_path.glob("*.keras"))
+    found = {}
+    for path in (*tmp_path.glob("*.h5"), tmp_path / "backup" / "latest.weights.h5"):
+        vae.load_weights(path)
+        found[path.name] = int(vae._steps)
+    assert found == {
+        "1-5.weights.h5": 5,
+        "2-2.weights.h5": 10,
+        "2-7.weights.h5": 15,
+        "latest.weights.h5": 15,
     }
-    assert steps == {"1-5.keras": 5, "2-2.keras": 10, "2-7.keras": 15}
     logged = [
         event.step
         for file in (tmp_path / "logs" / "train").glob("*.v2")
@@ -261,11 +269,6 @@ def test_keras_own_callbacks_of_batches_see_what_they_see_with_one_step(batches,
         if value.tag == "batch_loss"
     ]
     assert logged == list(range(2, 17, 2))
-    again = model()
-    again.fit(
-        batches, epochs=2, callbacks=[keras.callbacks.BackupAndRestore(tmp_path / "backup", save_freq=3)], verbose=0
-    )
-    assert int(again._steps) == 15 + 8  # Keras repeats the epoch of the last backup
 
 
 def test_the_pace_said_by_the_user_stays(batches):

@@ -216,7 +216,8 @@ class ObjectiveStep(keras.Model):
     ) -> tf.Tensor:
         """Return the loss that `fit` minimizes on a batch, a scalar in nats, for a user's own `train_step`.
 
-        Each call in training is a step: it draws its own noise, and schedules go on.
+        Each call in training is a step: it draws its own noise, and schedules go on. With several replicas it is this
+        replica's share, as in Keras.
 
         Args:
             x: `[batch, *event]`.

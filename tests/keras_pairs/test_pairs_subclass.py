@@ -167,8 +167,8 @@ def test_add_loss_of_a_layer_and_of_the_model(kind, eagerly):
             return super().infer(x, **kwargs)
 
     found = {}
-    for base, layer in ((BASES[kind], keras.layers.Dense), (Model, Adds)):
-        model = make(kind, base, functools.partial(layer, 4), optimizer=keras.optimizers.SGD(0.0), run_eagerly=eagerly)
+    for base, layer, eager in ((BASES[kind], keras.layers.Dense, True), (Model, Adds, eagerly)):
+        model = make(kind, base, functools.partial(layer, 4), optimizer=keras.optimizers.SGD(0.0), run_eagerly=eager)
         logs = model.fit(X, epochs=2, validation_data=(X,), **FIT).history
         logs["evaluate"] = [model.evaluate(X, batch_size=10, verbose=0, return_dict=True)["loss"]]
         found[base] = logs
