@@ -83,9 +83,9 @@ class LatentGroups:
                 _check_finite(value, self._label(name))
             if value.shape.rank is not None and not value.shape[-len(shape) :].is_compatible_with(shape):
                 expected = ", ".join(map(str, shape))
-                received = tuple(value.shape)
+                found = tuple(value.shape)
                 raise ValueError(
-                    f"{self._label(name)}: expected shape (..., {expected}), received {received}. Pass latents of that "
+                    f"{self._label(name)}: expected shape (..., {expected}), received {found}. Pass latents of that "
                     "shape."
                 )
         return self._with_same_rows(tensors) if same_rows and self.several else tensors
