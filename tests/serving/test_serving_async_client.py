@@ -144,7 +144,9 @@ def test_a_cancelled_call_takes_its_parts_with_it():
 def test_the_blocking_client_works_inside_an_event_loop(server):
     async def ask():
         with serving.Client(f"127.0.0.1:{server.port}", "vae", timeout=30, max_message_bytes=2000) as client:
-            return client.generate(range(500)).z, [part["z"] for part in client.stream("generate", {"seed": range(500)})]
+            return client.generate(range(500)).z, [
+                part["z"] for part in client.stream("generate", {"seed": range(500)})
+            ]
 
     z, parts = asyncio.run(ask())
     _assert_close(np.concatenate(parts), z)

@@ -178,8 +178,7 @@ def rescaled(by, prior, collapsed=()):
     return vae
 
 
-@pytest.mark.parametrize("split", [True, False])
-@pytest.mark.parametrize("by", [0.01, 100.0])
+@pytest.mark.parametrize(("by", "split"), [(0.01, True), (100.0, False)])
 def test_active_units_do_not_depend_on_the_units_of_the_latents(by, split):
     """A threshold of 0.01 on the variance called all latents inactive in the small units, and active in the large."""
     family = kv.families.Normal(2) if split else kv.families.FullNormal(2)
