@@ -38,6 +38,7 @@ class StubDecoder:
 
     def __init__(self, likelihood):
         self.likelihood = likelihood
+        self.family = kv.families.Normal(1)  # for the encoder's input: x as it is
 
     def distribution(self, z, condition=None, training=None):
         return self.likelihood(z)
