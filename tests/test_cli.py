@@ -140,7 +140,7 @@ def test_every_setting_of_a_run_is_taken_from_it(tmp_path):
         batch_size=8,
         learning_rate=1 / 3,
         precision="mixed_bfloat16",
-        seed=-9,
+        seed=9,
         deterministic=True,
     )
     settings.write(tmp_path / "config.json")

@@ -158,7 +158,7 @@ def test_factors_train_an_ordinary_model_and_one_told_all_of_them():
 
 
 def test_a_model_of_one_label_refuses_several_factors():
-    with pytest.raises(ValueError, match=r"y of shape \(batch,\), received.*shape=\(None, 2\)"):
+    with pytest.raises(ValueError, match=r"y numbers of shape \(batch,\), received.*shape=\(None, 2\)"):
         conditional(kv.conditions.Label(10)).fit(data.load(pairs(), batch_size=16, with_labels=True), verbose=0)
 
 

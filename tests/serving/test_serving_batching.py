@@ -115,7 +115,7 @@ def test_clients_send_no_more_rows_than_a_batch_takes(server):
     with serving.Client(target, model="vae", timeout=60) as client:
         # The first refusal tells the limit; a call of 8 rows is a single request.
         alone = np.concatenate([client.generate(seeds[start : start + 8]).mean for start in range(0, 30, 8)])
-        np.testing.assert_allclose(client.generate(n=30).mean, alone, rtol=1e-6)
+        np.testing.assert_allclose(client.generate(seeds).mean, alone, rtol=1e-6)
         before = sum(server.models.batch_sizes()["vae"].values())
         assert client.generate(n=24).mean.shape[0] == 24
         assert sum(server.models.batch_sizes()["vae"].values()) - before == 3
@@ -127,7 +127,7 @@ def test_clients_send_no_more_rows_than_a_batch_takes(server):
 
     async def generate():
         async with serving.AsyncClient(target, model="vae", timeout=60) as client:
-            return await client.generate(n=30)
+            return await client.generate(seeds)
 
     np.testing.assert_allclose(asyncio.run(generate()).mean, alone, rtol=1e-6)
 
