@@ -62,6 +62,11 @@ def normal(v, z, family):
     return norm.logpdf(z, v[..., 0], scale).sum()
 
 
+def standardized(v, z, family):
+    offset, unit = np.asarray(family.offset), np.asarray(family.unit)
+    return normal(v, (z - offset) / unit, family.family) - np.log(unit).sum()
+
+
 def full_normal(v, z, family):
     lower = np.zeros([D, D])
     # The order of tfp.math.fill_triangular, for 3 × 3.
@@ -152,6 +157,10 @@ FAMILIES = {
     "normal": (lambda: families.Normal(D), normal),
     "normal_fixed": (lambda: families.Normal(D, scale=0.3), normal),
     "normal_learned": (lambda: families.Normal(D, scale="learned"), normal),
+    "standardized": (
+        lambda: families.Standardized(families.Normal(D, scale="learned"), [170.0, 7e4, -3.0], [10.0, 9e3, 2.0]),
+        standardized,
+    ),
     "full_normal": (lambda: families.FullNormal(D), full_normal),
     "normal_mixture": (lambda: families.NormalMixture(D, components=K), normal_mixture),
     "iaf": (lambda: families.InverseAutoregressiveFlow(D, flows=2, hidden=[4], context_size=2), iaf),

@@ -92,7 +92,9 @@ def test_only_a_page_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "error"), [("page.pdf", "ends in .html"), ("nowhere/page.html", "Create nowhere first")])
+@pytest.mark.parametrize(
+    ("name", "error"), [("page.pdf", "ends in .html"), ("nowhere/page.html", "Create nowhere first")]
+)
 def test_a_bad_name_is_refused_before_anything_is_measured(name, error, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["evaluate", "no-such-run", "--report", name]) == 2
