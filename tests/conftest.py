@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -17,6 +18,13 @@ def _clean_state():
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _free_models():
+    """Free the models of a module: TensorFlow takes ever longer to make and free functions while thousands are alive."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +45,12 @@ def digits(tmp_path, binary_images):
     gray = (binary_images * 250).astype(np.uint8)
     np.savez(path, x_train=gray, x_test=gray[:16])
     return path
+
+
+def pytest_collection_finish():
+    """Leave what has been imported out of garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,7 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
 The core of the list, in which every part appears, runs by default, but for XLA, replicas and half of the exports,
-eager steps and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
+steps and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
 The checks that passed are printed as a table at the end of the run.
 """
 
@@ -214,11 +214,9 @@ MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla":
 def _runs():
     """Every composition in every mode; XLA takes long to compile, so `make test` compiles the default alone."""
     for (label, mode), name in itertools.product(MODES.items(), COMPOSITIONS):
-        mark = _half(name)
-        if label == "xla" and name in CORE[1:]:
-            mark = pytest.mark.stress
-        elif label == "graph" and name in CORE:
-            mark = []
+        # Eagerly one half of the core, compiled the other, so that `make test` trains every part.
+        by_default = {"eager": CORE[::2], "graph": [CORE[0], *CORE[1::2]], "xla": CORE[:1]}[label]
+        mark = [] if name in by_default else pytest.mark.stress if name in CORE else pytest.mark.slow
         yield pytest.param(name, mode, id=f"{label}-{name}", marks=mark)
 
 
