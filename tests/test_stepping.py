@@ -277,6 +277,10 @@ def test_the_pace_said_by_the_user_stays(batches):
     assert noted.pace == [1]
     assert vae.steps_per_execution == 3
     assert int(vae._steps) == 8
+    vae.compile(keras.optimizers.Adam(1e-2))
+    vae.steps_per_execution = 5  # as in Keras, it may be set later
+    vae.fit(batches, epochs=2, verbose=0)
+    assert int(vae._steps) == 24
 
 
 def test_a_subclass_adds_its_own_log(batches, binary_images):

@@ -71,7 +71,7 @@ class Steps:
                 raise StopIteration
             self.check()
             return _after(self.model, logs, self._reports)
-        if self.most == 1:
+        if self.most == 1 or count > 1:
             logs, _ = self._steps(batches, tf.constant(count))
             self.check()
             return logs
