@@ -97,7 +97,8 @@ class VAE(Composition):
     def encode(self, x: tf.Tensor, *, condition: Any = None) -> dict[str, Any]:
         """Return the posterior's `mean` and `scale`, each `[batch, *latent]`, for x `[batch, *event]`.
 
-        With several groups, both are dicts, and each group is conditioned on the points of the groups before it.
+        With several groups, both are dicts, and each group is conditioned on the points of the groups before it. Of a
+        flow, both are estimates: see `keras_vae.families.PlanarFlow` and `InverseAutoregressiveFlow`.
 
         Raises:
             ValueError: If x is outside the likelihood's support. A server rejects the request.
