@@ -252,9 +252,9 @@ class ObjectiveTrainer(keras.Model):
         self._soundness.reset()
         with input_checks.clear_errors(), self._paced(kwargs):
             x, y = self._guarded(x, y, kwargs, training=True)
-            warn_if_unscaled(x, self.observed_family)
+            said = warn_if_unscaled(x, self.observed_family)
             callbacks = kwargs.get("callbacks")
-            if not isinstance(callbacks, keras.callbacks.CallbackList):
+            if not said and not isinstance(callbacks, keras.callbacks.CallbackList):
                 kwargs["callbacks"] = [*tf.nest.flatten([] if callbacks is None else callbacks), ScaleWatch()]
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 

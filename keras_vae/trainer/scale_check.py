@@ -26,15 +26,15 @@ class UnscaledDataWarning(UserWarning):
     """Warns that real data has a scale far from 1, so that training may not start to learn."""
 
 
-def warn_if_unscaled(x: Any, family: Family) -> None:
-    """Warn if the encoder receives values of a size far from 1, judged by the first rows of an array.
+def warn_if_unscaled(x: Any, family: Family) -> bool:
+    """Warn, and return true, if the encoder receives values of a size far from 1, judged by the first rows of an array.
 
     Args:
         x: `[n, *event]`. Anything but an array passes, because reading a dataset may change it; see `ScaleWatch`.
         family: The likelihood's family; only real data can have any scale.
     """
     if not family.support.real or not isinstance(x, np.ndarray | tf.Tensor):
-        return
+        return False
     with tf.device("CPU:0"):
         rows = np.asarray(family.encoder_input(tf.cast(x[:_ROWS], family.variable_dtype)), np.float64)
     size, spread = math.sqrt(np.mean(rows**2)), float(np.std(rows))
@@ -44,6 +44,9 @@ def warn_if_unscaled(x: Any, family: Family) -> None:
     elif 0 < spread < _SMALLEST:
         effect = "The encoder can hardly tell the examples apart"
         _warn(f"expected real values that vary by about 1, received a standard deviation of {spread:.3g}. {effect}")
+    else:
+        return False
+    return True
 
 
 class ScaleWatch(keras.callbacks.Callback):
