@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_vae.conditions import Condition
@@ -252,9 +253,10 @@ class ObjectiveTrainer(keras.Model):
         self._soundness.reset()
         with input_checks.clear_errors(), self._paced(kwargs):
             x, y = self._guarded(x, y, kwargs, training=True)
-            said = warn_if_unscaled(x, self.observed_family)
+            warn_if_unscaled(x, self.observed_family)
             callbacks = kwargs.get("callbacks")
-            if not said and not isinstance(callbacks, keras.callbacks.CallbackList):
+            array = isinstance(x, np.ndarray | tf.Tensor)
+            if not array and not isinstance(callbacks, keras.callbacks.CallbackList):
                 kwargs["callbacks"] = [*tf.nest.flatten([] if callbacks is None else callbacks), ScaleWatch()]
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 
