@@ -92,10 +92,12 @@ def test_only_a_page_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "error"), [("page.pdf", "ends in .html"), ("nowhere/page.html", "Create it")])
+@pytest.mark.parametrize(
+    ("name", "error"), [("page.pdf", "ends in .html"), ("nowhere/page.html", "Create nowhere first")]
+)
 def test_a_bad_name_is_refused_before_anything_is_measured(name, error, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["evaluate", "no-such-run", "--report", name]) == 1
+    assert cli.main(["evaluate", "no-such-run", "--report", name]) == 2
     assert error in capsys.readouterr().err
 
 
