@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_vae.trainer import input_checks
@@ -81,7 +82,8 @@ class ObjectiveTrainer(ObjectiveStep):
             x, y = self._guarded(x, y, kwargs, training=True)
             warn_if_unscaled(x, self.observed_family)
             callbacks = kwargs.get("callbacks")
-            if not isinstance(callbacks, keras.callbacks.CallbackList):
+            array = isinstance(x, np.ndarray | tf.Tensor)
+            if not array and not isinstance(callbacks, keras.callbacks.CallbackList):
                 kwargs["callbacks"] = [*tf.nest.flatten([] if callbacks is None else callbacks), ScaleWatch()]
             return super().fit(x, y, validation_data=validation_data, **kwargs)
 

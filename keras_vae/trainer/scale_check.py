@@ -14,8 +14,8 @@ _ROWS = 1024
 # A new network's outputs are about as large as its inputs. From 30 on they reach the limits of log-variances, where the
 # gradient is zero; far below 1 they are all the same.
 _LARGEST, _SMALLEST = 30.0, 1e-2
-# Nats per latent, mean over the first epoch: q's scale is then e^1000 times smaller than the prior's, or far larger.
-_KL = 1e3
+# Nats per latent, mean over an epoch: no posterior that learns is so far from its prior.
+_KL, _EPOCHS = 1e3, 2
 _ADVICE = (
     "Use keras_vae.families.Standardized(family).adapt(x) as the likelihood (on the command line --standardize), or "
     "scale x beforehand."
@@ -40,29 +40,35 @@ def warn_if_unscaled(x: Any, family: Family) -> None:
     size, spread = math.sqrt(np.mean(rows**2)), float(np.std(rows))
     if size > _LARGEST:
         effect = "The log-variances of the posterior reach their limits, where they cannot learn"
-        _warn(f"expected real values of a size near 1, received a root mean square of {size:.3g}. {effect}")
+        _warn(f"x: expected real values of a size near 1, received a root mean square of {size:.3g}. {effect}")
     elif 0 < spread < _SMALLEST:
         effect = "The encoder can hardly tell the examples apart"
-        _warn(f"expected real values that vary by about 1, received a standard deviation of {spread:.3g}. {effect}")
+        _warn(f"x: expected real values that vary by about 1, received a standard deviation of {spread:.3g}. {effect}")
 
 
 class ScaleWatch(keras.callbacks.Callback):
-    """Warns after the first epoch if the KL shows unscaled data; for datasets, which `fit` cannot look at first."""
+    """Warns if the KL stays so large that the data may be unscaled: for datasets, which `fit` cannot look at first.
+
+    The first epoch alone proves little, because its mean includes a new network's first steps.
+    """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Wait for the first epoch."""
-        self._first = True
+        """Count epochs of this call of `fit`."""
+        self.seen = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the first epoch of this call of `fit`."""
-        if not self._first:
+        """Check the second epoch, or the only one."""
+        self.seen += 1
+        if self.seen != min(_EPOCHS, self.params["epochs"]):
             return
-        self._first = False
         latents = sum(math.prod(shape) for shape in self.model.latents.shapes.values())
         kl = (logs or {}).get("kl", 0.0) / latents
         if self.model.observed_family.support.real and kl > _KL:
-            _warn(f"expected real values of a size near 1, received data with a KL of {kl:.3g} nats per latent")
+            _warn(
+                f"fit: expected a KL of a few nats per latent, received {kl:.3g} in epoch {epoch + 1}. Real data of a "
+                "size far from 1 causes this"
+            )
 
 
 def _warn(text: str) -> None:
-    warnings.warn(f"x: {text}. {_ADVICE}", UnscaledDataWarning, stacklevel=4)
+    warnings.warn(f"{text}. {_ADVICE}", UnscaledDataWarning, stacklevel=4)
