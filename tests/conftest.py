@@ -22,7 +22,7 @@ def _clean_state():
 
 @pytest.fixture(autouse=True, scope="module")
 def _free_models():
-    """Free the models of a module: TensorFlow takes ever longer to make and free functions while thousands are alive."""
+    """Free the models of a module: making and freeing functions takes ever longer while thousands are alive."""
     yield
     gc.collect()
 
