@@ -84,8 +84,8 @@ class LatentGroups:
             if value.shape.rank is not None and not value.shape[-len(shape) :].is_compatible_with(shape):
                 expected = ", ".join(map(str, shape))
                 raise ValueError(
-                    f"{self._label(name)}: expected shape (..., {expected}), received {tuple(value.shape)}. Pass latents "
-                    "of that shape."
+                    f"{self._label(name)}: expected shape (..., {expected}), received {tuple(value.shape)}. Pass "
+                    "latents of that shape."
                 )
         return self._with_same_rows(tensors) if same_rows and self.several else tensors
 
