@@ -90,7 +90,7 @@ def test_a_disk_that_fills_in_a_checkpoint(run, template):
     with _no_file_above(size // 2), pytest.raises(OSError, match=r"epoch-00003\.keras was not written") as caught:
         run.train(_config(template), epochs=4)
     assert caught.value.errno == errno.EFBIG
-    assert "free space" in str(caught.value)
+    assert "free disk space" in str(caught.value)
     _assert_it_goes_on(run, template, 4)
 
 

@@ -252,7 +252,7 @@ def test_a_killed_worker_ends_all_and_the_restarted_end_as_the_undisturbed(digit
     assert [status for status, _, _ in finish(start([tmp_path / "undisturbed"] * 2, digits, done))] == [0, 0]
     np.testing.assert_array_equal(weights(run), weights(tmp_path / "undisturbed"))
     assert [entry["epoch"] for entry in read_history(run / "history.json")] == list(range(1, done + 1))
-    assert not list(run.rglob(".*"))
+    assert [path.name for path in run.rglob(".*")] in ([], [".lock"])  # which filelock keeps
 
 
 def len_of_newest(run):
@@ -265,10 +265,9 @@ def test_workers_that_see_different_checkpoints_are_refused(digits, tmp_path):
     before = checkpoints(tmp_path / "a" / "checkpoints")[0].read_bytes()
     for status, _, said in finish(start([tmp_path / "a", tmp_path / "b"], digits, epochs=3)):
         assert status == 1
-        assert "the workers have different checkpoints: expected that of worker 0 in all, received" in said
-        assert "another in worker 1" in said
+        assert "the workers have different checkpoints: expected those of worker 0, received others in worker 1" in said
     assert [path.read_bytes() for path in checkpoints(tmp_path / "a" / "checkpoints")] == [before]
-    assert not list((tmp_path / "b").rglob("*"))
+    assert [path.name for path in (tmp_path / "b").rglob("*")] in ([], [".lock"])
 
 
 @pytest.mark.stress

@@ -35,7 +35,7 @@ def test_it_agrees_with_the_exact_value_whatever_the_encoder():
 
 @pytest.mark.stress
 def test_more_temperatures_come_nearer():
-    x = correlated.data(30)
+    x = correlated.data(120)
     exact = correlated.marginal().logpdf(x)
     errors = []
     for num_steps in (1, 4, 64):
@@ -43,8 +43,10 @@ def test_more_temperatures_come_nearer():
             biased(), x, num_steps=num_steps, num_chains=16, leapfrog_steps=5, verbose=False
         )
         errors.append(np.sqrt(np.mean((found.per_example - exact) ** 2)))
-    # The first is prior sampling with 16 samples.
-    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+    # The first is prior sampling with 16 samples: 2.0 to 3.6 nats off over three seeds, then 0.34 to 0.41, then 0.18 to
+    # 0.20. The root of a mean of 120 squares has a relative standard error near 7 %.
+    assert errors[0] > 3 * errors[1]
+    assert errors[1] > 1.4 * errors[2]
 
 
 def test_weights_are_unbiased_at_few_temperatures():

@@ -48,10 +48,10 @@ def test_x_is_drawn_from_the_model(few):
 
 @pytest.mark.stress
 def test_conditional_models_are_checked_given_y():
-    y = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    y = np.linspace(-1, 1, 160, dtype=np.float32)[:, None]
     found = bidirectional(
         correlated.conditional_model(),
-        num_examples=40,
+        num_examples=160,
         num_steps=64,
         num_chains=8,
         leapfrog_steps=4,
@@ -59,6 +59,7 @@ def test_conditional_models_are_checked_given_y():
         verbose=False,
     )
     exact = correlated.marginal().logpdf(found.x - y * correlated.V)
+    # Both are off by 0.03 to 0.06 on average, and the standard errors of the means are 0.02.
     assert abs(np.mean(found.lower - exact)) < 0.1
     assert abs(np.mean(found.upper - exact)) < 0.1
 
