@@ -63,7 +63,7 @@ def test_every_changed_setting_is_shown_by_the_name_of_its_option(capsys):
 def test_deterministic_may_not_change_and_was_off_in_older_runs(digits, tmp_path, capsys):
     words = f"train --run {tmp_path / 'run'} --data {digits} --hidden 16 --latent 2 --batch-size 16 --epochs 1".split()
     assert cli.main([*words, "--deterministic"]) == 0
-    assert cli.main([*words, "--no-deterministic"]) == 1
+    assert cli.main([*words, "--deterministic=false"]) == 1
     assert "(--deterministic: True → False)" in capsys.readouterr().err
     path = tmp_path / "run" / "config.json"
     older = json.loads(path.read_text())
