@@ -1,7 +1,7 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
-The core of the list, in which every part appears, runs by default, but for XLA, replicas and half of the exports,
-steps and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
+The core of the list, in which every part appears, runs by default, but for XLA, replicas, half of the steps and saved
+models and three quarters of the exports and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
 The checks that passed are printed as a table at the end of the run.
 """
 
@@ -31,13 +31,15 @@ every = pytest.mark.parametrize(
 )
 
 
-def _half(n):
-    """Return the marks of a check that `make test` makes on half of the core, with a conditional model among it."""
-    return [] if n in CORE[::2] else pytest.mark.stress if n in CORE else pytest.mark.slow
+def _one_in(step):
+    """A check that `make test` makes on one in `step` of the core, and `make stress` on the others."""
+    marks = {
+        n: [] if n in CORE[::step] else pytest.mark.stress if n in CORE else pytest.mark.slow for n in COMPOSITIONS
+    }
+    return pytest.mark.parametrize("name", [pytest.param(n, id=n, marks=mark) for n, mark in marks.items()])
 
 
-# The other half in `make stress`.
-half = pytest.mark.parametrize("name", [pytest.param(n, id=n, marks=_half(n)) for n in COMPOSITIONS])
+half, quarter = _one_in(2), _one_in(4)
 
 
 def untrained(name):
@@ -231,7 +233,7 @@ def test_two_steps_lower_the_loss(name, mode, binary_images):
             np.testing.assert_array_equal(mine, theirs)
 
 
-@half
+@quarter
 def test_mixed_bfloat16_trains_with_densities_in_float32(name, binary_images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     x, y = COMPOSITIONS[name].data(binary_images)
@@ -290,7 +292,7 @@ def test_float64_holds_in_compiled_answers(name, binary_images):
     assert {answer.dtype for answer in answers} == {tf.float64}
 
 
-@every
+@half
 def test_save_and_load_to_the_last_bit(name, binary_images):
     """All that the next step depends on is the same: weights, the optimizer's state, the count of steps, the noise."""
     vae, x, y = fitted(name, binary_images)
@@ -303,7 +305,7 @@ def test_config_round_trip(name):
     check_config(COMPOSITIONS[name].build())
 
 
-@half
+@quarter
 def test_export_and_server_answer_as_the_model(name, binary_images, tmp_path):
     vae, x, y = fitted(name, binary_images)
     vae.export(tmp_path / "m" / "1", score_samples=4)

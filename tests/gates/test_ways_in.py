@@ -133,6 +133,7 @@ def test_good_values_of_every_container_give_the_same(eager):
     assert eager.encode(X.tolist())["mean"].shape == (20, 2)
 
 
+@pytest.mark.stress
 def test_every_container_trains(eager):
     for make in (*ARRAYS.values(), pd.DataFrame):
         eager.train_on_batch(make(X))
@@ -150,6 +151,7 @@ def test_every_container_trains(eager):
     eager.fit(pd.DataFrame(kinds), verbose=0)
 
 
+@pytest.mark.stress
 def test_y_and_weights_of_every_container(conditional):
     wanted = conditional.evaluate(X, Y, batch_size=5, verbose=0)
     ys = [
