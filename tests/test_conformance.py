@@ -1,8 +1,8 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
 The core of the list, in which every part appears, runs by default, but for XLA, replicas, half of the steps and saved
-models and three quarters of the exports and bfloat16, which `make stress` adds; all of it with `-m "slow or not slow"`, as `make conformance` does.
-The checks that passed are printed as a table at the end of the run.
+models and three quarters of the exports and bfloat16, which `make stress` adds; all of it runs with
+`-m "slow or not slow"`, as in `make conformance`. The checks that passed are printed as a table at the end of the run.
 """
 
 import functools
