@@ -20,8 +20,8 @@ class Steps:
     """Takes a step on an iterator of batches at each call, and returns its logs.
 
     Where nobody looks at the model between batches, it runs ahead of Keras: one call takes up to 32 steps in
-    TensorFlow, and the next 31 calls return at once, with the same logs. Keras counts batches, sees the end of the data
-    and calls callbacks as it does without this.
+    TensorFlow, and the next 31 calls return the same logs without any work. Keras counts batches, finds the end of the
+    data and calls callbacks as it does without this.
 
     Args:
         model: A compiled model, whose metrics `step` updates.

@@ -26,7 +26,7 @@ class CallThreads(ElasticPool):
     """The threads of gRPC calls, which count the calls that end before their handler begins.
 
     While calls wait for a thread, deadlines pass and clients leave. gRPC drops such a call when its turn comes, without
-    a call of the handler, so without this an overloaded server would report no errors at all.
+    a call of the handler, so nothing else would count it.
     """
 
     def __init__(self, *, core: int, most: int, observe: Observer) -> None:

@@ -26,11 +26,13 @@ def in_plain_words(details: str) -> str:
         'indices[0] = 9 is not in [0, 2)'
         >>> in_plain_words("assertion failed: [z: expected every value finite, received] [nan] [Pass latents.]")
         'z: expected every value finite, received nan. Pass latents.'
+        >>> in_plain_words("assertion failed: [x: negative.  ] [Condition x >= 0 did not hold.]")
+        'x: negative. Condition x >= 0 did not hold.'
     """
     message = _NODES.sub("", details)
     if not message.startswith(_ASSERTION):
         return message
-    parts = re.sub(r"\] \[(?=[A-Z])", ". ", message[len(_ASSERTION) :].removeprefix("[").removesuffix("]"))
+    parts = re.sub(r"\.?\s*\] \[(?=[A-Z])", ". ", message[len(_ASSERTION) :].removeprefix("[").removesuffix("]"))
     return " ".join(parts.replace("] [", " ").replace("\\'", "'").split())
 
 

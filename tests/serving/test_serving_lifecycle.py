@@ -116,7 +116,7 @@ def test_every_call_is_counted_though_it_expires_before_its_handler_begins(base_
         assert holding.result(timeout=60).outputs
 
         def counted(status):
-            """Of `vae` and `unknown`: a handler may begin before gRPC has told the server that its call has ended."""
+            """Of `vae` and `unknown`: a handler may begin before the server learns that its call has ended."""
             pattern = rf':tensorflow:serving:request_count{{.*status="{status}"}} (\d+)'
             return sum(int(count) for count in re.findall(pattern, server.metrics.render()[0].decode()))
 
