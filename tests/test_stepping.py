@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging.handlers
 import warnings
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae as kv
-from keras_vae.trainer.compiled_steps import most_at_once
+from keras_vae.trainer.compiled_steps import Steps, most_at_once
 
 
 class EachBatch(keras.callbacks.Callback):
@@ -313,3 +314,18 @@ def test_the_pace_is_automatic_after_loading_too(batches, tmp_path):
         loaded.fit(batches, callbacks=[noted], verbose=0)
         assert noted.pace == [wanted]
         assert noted.steps == [16]
+
+
+def test_many_models_give_no_warning_of_retracing():
+    """TensorFlow counts traces by code, so that those of several models, each traced once, would look like one's."""
+    heard = logging.handlers.BufferingHandler(1000)
+    tf.get_logger().addHandler(heard)
+    try:
+        for _ in range(8):
+            plain = keras.Sequential([keras.layers.Dense(1)])
+            plain.compile(loss="mse")
+            steps = Steps(plain, lambda data: {}, reports=False)
+            steps(iter(tf.data.Dataset.range(3)))
+    finally:
+        tf.get_logger().removeHandler(heard)
+    assert [record for record in heard.buffer if "retracing" in record.getMessage()] == []

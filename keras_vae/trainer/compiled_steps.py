@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_vae.utils.compiled import compiled
+
 Logs = dict[str, Any]
 
 _MOST = 32
@@ -107,7 +109,7 @@ def _compiled(model: keras.Model, step: Callable[[Any], Logs], reports: bool) ->
         }
 
     if not model.run_eagerly:
-        one_step = tf.function(one_step, reduce_retracing=True, jit_compile=model.jit_compile)
+        one_step = compiled(one_step, jit_compile=model.jit_compile)
 
     @tf.autograph.experimental.do_not_convert
     def steps(iterator: Any, count: tf.Tensor) -> tuple[Logs, tf.Tensor]:
@@ -127,7 +129,7 @@ def _compiled(model: keras.Model, step: Callable[[Any], Logs], reports: bool) ->
         )
         return _after(model, logs, reports), done
 
-    return one_step, steps if model.run_eagerly else tf.function(steps, reduce_retracing=True)
+    return one_step, steps if model.run_eagerly else compiled(steps)
 
 
 def _after(model: keras.Model, logs: Logs, reports: bool) -> Logs:

@@ -44,13 +44,16 @@ class Soundness:
             batch: The number of the batch in the epoch, counted from 1.
         """
         # A sum is finite if all its parts are, and takes one pass.
-        slopes: list[Any] = [0.0] * len(self.gradients)
+        sums = [_sum(values) for values in (loss, *(terms[name] for name in self.terms))]
+        slopes: dict[int, Any] = {}
+        unknown = len(self.gradients) - 1
         for gradient, variable in gradients:
             if gradient is not None:
-                values = gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient
-                slopes[self._places.get(id(variable), -1)] += tf.cast(tf.reduce_sum(values), tf.float32)
-        sums = [loss, *(terms[name] for name in self.terms), *slopes]
-        found = replicas.total(tf.stack([tf.cast(tf.reduce_sum(values), tf.float32) for values in sums]))
+                slope = _sum(gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient)
+                place = self._places.get(id(variable), unknown)
+                slopes[place] = slopes[place] + slope if place in slopes else slope
+        sums += [slopes.get(place, 0.0) for place in range(len(self.gradients))]
+        found = replicas.total(tf.stack(sums))
         fine_before = tf.equal(self._batch.value, 0)
         fine = tf.reduce_all(tf.math.is_finite(found))
         first = tf.logical_and(fine_before, tf.logical_not(fine))
@@ -81,6 +84,10 @@ class Soundness:
             "those before this batch. Use a smaller learning rate or the optimizer's clipnorm, or, if it is the first "
             "batch, check the data."
         )
+
+
+def _sum(values: Any) -> tf.Tensor:
+    return tf.cast(tf.reduce_sum(values), tf.float32)
 
 
 def _variable(shape: list[int], dtype: str) -> keras.Variable:

@@ -15,6 +15,7 @@ from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import Plot
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 # An example is unusual if at most one in twenty of its replicates is as extreme.
@@ -201,7 +202,7 @@ def predictive_checks(
     names = [*measured, DISCREPANCY] if kind == "posterior" else [*measured]
     from_prior = kind == "prior"
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def compare(x: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _compare(model, measured, x, y, noise, count, from_prior)
 

@@ -20,6 +20,7 @@ from keras_vae.inference.densities import total
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 # The quantity that is not a latent.
@@ -280,7 +281,7 @@ def simulation_calibration(
     elif condition is not None:
         raise ValueError(f"{owner}: the model has no condition: expected condition=None, received one")
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def simulate(count: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _ranks(model, count, y, noise, num_draws, importance_samples)
 

@@ -21,6 +21,7 @@ from keras_vae.families.base import Family
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.utils.deprecation import renamed_attribute
 from keras_vae.vae import VAE
 
@@ -267,7 +268,7 @@ def inference_gaps(
 
     at_once = rows_at_once(model)
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def measure(
         x: tf.Tensor, y: tf.Tensor | None, encoder: tf.Tensor | None, local: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, ...], tuple[tf.Tensor, ...]]:

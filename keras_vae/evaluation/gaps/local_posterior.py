@@ -16,6 +16,7 @@ from keras_vae.families.normal import Normal
 from keras_vae.families.planar_flow import PlanarFlow
 from keras_vae.inference import Inference
 from keras_vae.inference.densities import total
+from keras_vae.utils.compiled import compiled
 from keras_vae.utils.seeds import fold_in
 from keras_vae.vae import VAE
 
@@ -100,8 +101,8 @@ class LocalOptimizer:
         self.step_samples = step_samples
         self.patience = patience
         self.max_steps = max_steps
-        self._begin = tf.function(self._start, reduce_retracing=True)
-        self._go_on = tf.function(self._advance, reduce_retracing=True)
+        self._begin = compiled(self._start)
+        self._go_on = compiled(self._advance)
 
     def fit(self, x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, verbose: bool = False) -> LocalPosteriors:
         """Find q* for each x of a batch, `[batch, *event]`."""

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from keras_vae.utils.compiled import compiled
+
 # Pairs of z and reference compared in one piece, times the size of z: about 16 MB per tensor.
 _VALUES = 2**22
 _REFERENCES = 1024
@@ -53,7 +55,7 @@ def log_aggregate(
     at_once = min(count, _REFERENCES)
     rows = max(1, _VALUES // (at_once * math.prod(z.shape[1:])))
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def log_sum(given: Any, latents: tf.Tensor, without: tf.Tensor) -> tf.Tensor:
         some = tf.shape(tf.nest.flatten(given)[0])[0]
         pairs = tf.concat([tf.shape(latents)[:1], [some], tf.shape(latents)[1:]], 0)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_vae.evaluation.batches import through
 from keras_vae.inference import LatentGroups
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 
@@ -91,7 +91,7 @@ def codes(
         parts = model.latents.unpack(value)
         return np.concatenate([parts[name].numpy().reshape(count, -1) for name in groups], axis=1)
 
-    encode = tf.function(lambda x, y: model.encode(x, condition=y), reduce_retracing=True)
+    encode = compiled(lambda x, y: model.encode(x, condition=y))
     means, scales, labels_of = [], [], []
     for batch in through(model, data, measure=measure, batch_size=batch_size, labels=labels, verbose=verbose):
         found = encode(batch.x, batch.condition)

@@ -18,6 +18,7 @@ from keras_vae.plots.drawing import Plot, number
 from keras_vae.plots.training import bars
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 # Nats: an estimate of the mutual information this close to its upper limit only shows the limit.
@@ -270,9 +271,7 @@ def rate_distortion(
     asked = None if num_references is None else positive_integer(num_references, "rate_distortion: num_references")
     if asked == 1:
         raise ValueError("rate_distortion: num_references is too small: expected 2 or more, received 1")
-    measured = tf.function(
-        lambda x, y, noise: terms(model.infer(x, condition=y), noise, samples), reduce_retracing=True
-    )
+    measured = compiled(lambda x, y, noise: terms(model.infer(x, condition=y), noise, samples))
     parts = []
     first = None
     for batch in through(model, data, measure="rate-distortion", batch_size=batch_size, verbose=verbose):

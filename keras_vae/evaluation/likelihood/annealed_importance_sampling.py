@@ -14,6 +14,7 @@ from keras_vae.evaluation.likelihood.importance_weights import effective_samples
 from keras_vae.evaluation.result import Row
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 _STARTS = ("prior", "posterior")
@@ -118,7 +119,7 @@ def annealed_importance_sampling(
     )
     at_once = max(1, rows_at_once(model) // settings.chains)
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def estimate(x: tf.Tensor, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor) -> tuple[tf.Tensor, ...]:
         path, z, step_sizes, noise = prepare(model, x, y, seed, num_steps, settings)
         log_weights, accepted = annealing.anneal(path, z, step_sizes, num_steps, noise)

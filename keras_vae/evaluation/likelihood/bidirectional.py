@@ -16,6 +16,7 @@ from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 # Nats; published models often differ by less.
@@ -174,7 +175,7 @@ def bidirectional(
     if y is None and condition is not None:
         raise ValueError(f"{name}: the model has no condition: expected condition=None, received one")
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def bounds(z: Any, y: tf.Tensor | None, seed: tf.Tensor, num_steps: tf.Tensor) -> tuple[tf.Tensor, ...]:
         drawn, prepared, backward = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         x = model.likelihood(z, condition=y).sample(seed=drawn)

@@ -15,6 +15,7 @@ from keras_vae.trainer import input_checks
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 
@@ -107,7 +108,7 @@ def _compiled(model: VAE) -> Any:
             assert found is not None, "its caller holds it"
             return _estimate(found, *args)
 
-        _FUNCTIONS[model] = tf.function(estimate, reduce_retracing=True)
+        _FUNCTIONS[model] = compiled(estimate)
     return _FUNCTIONS[model]
 
 

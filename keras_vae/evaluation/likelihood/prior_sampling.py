@@ -14,6 +14,7 @@ from keras_vae.inference import Inference
 from keras_vae.inference.inference import sample_prior
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 
@@ -79,7 +80,7 @@ def prior_sampling(
     seed = seed_number(seed, "prior_sampling")
     samples = tf.constant(positive_integer(num_samples, "prior_sampling: num_samples"))
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def estimate(
         x: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, samples: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:

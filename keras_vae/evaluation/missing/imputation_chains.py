@@ -14,6 +14,7 @@ from keras_vae.inference import Densities, Inference
 from keras_vae.inference.densities import total
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
 METHODS = ("metropolis", "gibbs")
@@ -52,7 +53,7 @@ def chains_of(
             f"imputation: num_steps is too small: expected 4 or more, because half are warm-up, received {num_steps}"
         )
 
-    @tf.function(reduce_retracing=True)
+    @compiled
     def run(x: tf.Tensor, hidden: tf.Tensor, y: tf.Tensor | None, noise: tf.Tensor, count: tf.Tensor) -> Any:
         return _run(model, x, hidden, y, noise, count, num_steps, method == "metropolis", log_predictive)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.utils.seeds import generator
 
 _ROWS = 1000
@@ -31,7 +32,7 @@ class ClassifierFeatures:
         self.num_test = num_test
         self.image_shape = tuple(network.input_shape[1:])
         self.size = int(network.output_shape[-1])
-        self._compiled = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+        self._compiled = compiled(lambda images: network(images, training=False))
 
     def __call__(self, images: Any) -> np.ndarray:
         """Return the features of images `[n, *image_shape]`, `[n, size]`, float64.

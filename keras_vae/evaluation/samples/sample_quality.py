@@ -16,6 +16,7 @@ from keras_vae.evaluation.samples.features import ClassifierFeatures
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
 from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.compiled import compiled
 from keras_vae.utils.deprecation import renamed_argument, renamed_attribute
 from keras_vae.vae import VAE
 
@@ -191,7 +192,7 @@ def sample_quality(
         2 * positive_integer(blocks, "sample_quality: blocks"),
         1 + positive_integer(neighbors, "sample_quality: neighbors"),
     )
-    draw = tf.function(lambda count, y, noise: _draw(model, count, y, noise), reduce_retracing=True)
+    draw = compiled(lambda count, y, noise: _draw(model, count, y, noise))
     batches = functools.partial(through, model, batch_size=batch_size, verbose=verbose)
     known = np.concatenate([features(batch.x) for batch in batches(reference, measure="sample quality, reference")])
     rows = []
