@@ -339,7 +339,7 @@ with Client(f"127.0.0.1:{port}", model="digits", version=1) as pinned:
 
 # %% [markdown]
 # To keep both, list them in a file for `--model_config_file` with `model_version_policy { specific { versions: 1
-# versions: 2 } }`. Labels such as `stable` and `canary` can refer to them. See `docs/serving.md` for the steps.
+# versions: 2 } }`. Labels such as `stable` and `canary` can refer to them. See `docs/deployment.md` for the steps.
 #
 # ## Stop the server
 #
