@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import conformance_table
 
@@ -25,6 +26,17 @@ def _free_models():
     """Free the models of a module: making and freeing functions takes ever longer while thousands are alive."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _free_iterators():
+    """Iterate without autotuning: TensorFlow frees an iterator that a failed step abandoned when its next tuning ends."""
+    iterate = tf.data.Dataset.__iter__
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf.data.Dataset, "__iter__", lambda dataset: iterate(dataset.with_options(options)))
+        yield
 
 
 @pytest.fixture(scope="session")
