@@ -19,6 +19,7 @@ from keras_vae.trainer import value_checks
 from keras_vae.trainer.objective_trainer import ObjectiveTrainer
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
+from keras_vae.utils.arguments import one_line
 
 _PARTS = ("encoder", "decoder", "prior", "objective", "condition")
 
@@ -286,7 +287,7 @@ def _check_kinds(encoder: Any, decoder: Any, prior: Any, objective: Any, conditi
             advice = (
                 "Use keras_vae.ChainEncoder and keras_vae.priors.Chain for groups" if several else "Pass by keyword"
             )
-            raise TypeError(f"VAE: {name}: expected a keras_vae {expected}, received {part!r}. {advice}.")
+            raise TypeError(f"VAE: {name}: expected a keras_vae {expected}, received {one_line(part)}. {advice}.")
 
 
 def _check_latents(encoder: LatentEncoder, prior: Prior, condition: Condition | None) -> None:

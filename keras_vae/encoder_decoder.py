@@ -11,6 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.utils import replicas
+from keras_vae.utils.arguments import one_line
 
 # The name of the group in models with one group of latents; it appears in no result.
 ONLY = "z"
@@ -50,7 +51,8 @@ class Conditional(keras.layers.Layer):
         ):
             if not isinstance(part, kind):
                 raise TypeError(
-                    f"{type(self).__name__}: {name}: expected {expected}, received {part!r}. Pass (network, family)."
+                    f"{type(self).__name__}: {name}: expected {expected}, received {one_line(part)}. "
+                    "Pass (network, family)."
                 )
         self.network = network
         self.family = family
@@ -305,7 +307,7 @@ class ChainEncoder(LatentEncoder):
         for name, link in links.items():
             if not isinstance(link, Encoder):
                 raise TypeError(
-                    f"ChainEncoder: link {name!r}: expected a keras_vae.Encoder, received {link!r}. Pass "
+                    f"ChainEncoder: link {name!r}: expected a keras_vae.Encoder, received {one_line(link)}. Pass "
                     "keras_vae.Encoder(network, family)."
                 )
         if not links:

@@ -1,7 +1,7 @@
 """Every composition of the golden list must train, save, load, export, serve, distribute and compile.
 
-The core of the list, in which every part appears, runs by default, but for XLA, replicas, half of the steps and saved
-models and three quarters of the exports and bfloat16, which `make stress` adds; all of it runs with
+The core of the list, in which every part appears, runs by default, but for XLA, replicas, half of the steps and three
+quarters of the saved models, exports and bfloat16, which `make stress` adds; all of it runs with
 `-m "slow or not slow"`, as in `make conformance`. The checks that passed are printed as a table at the end of the run.
 """
 
@@ -31,15 +31,14 @@ every = pytest.mark.parametrize(
 )
 
 
-def _one_in(step):
-    """A check that `make test` makes on one in `step` of the core, and `make stress` on the others."""
-    marks = {
-        n: [] if n in CORE[::step] else pytest.mark.stress if n in CORE else pytest.mark.slow for n in COMPOSITIONS
-    }
-    return pytest.mark.parametrize("name", [pytest.param(n, id=n, marks=mark) for n, mark in marks.items()])
-
-
-half, quarter = _one_in(2), _one_in(4)
+# What `make test` checks on one in four of the core, and `make stress` on the others.
+quarter = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, id=n, marks=[] if n in CORE[::4] else pytest.mark.stress if n in CORE else pytest.mark.slow)
+        for n in COMPOSITIONS
+    ],
+)
 
 
 def untrained(name):
@@ -292,7 +291,7 @@ def test_float64_holds_in_compiled_answers(name, binary_images):
     assert {answer.dtype for answer in answers} == {tf.float64}
 
 
-@half
+@quarter
 def test_save_and_load_to_the_last_bit(name, binary_images):
     """All that the next step depends on is the same: weights, the optimizer's state, the count of steps, the noise."""
     vae, x, y = fitted(name, binary_images)

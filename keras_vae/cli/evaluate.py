@@ -89,7 +89,7 @@ def _print(split: str, terms: dict[str, float], estimate: LogLikelihood) -> None
     over_seeds = "unknown" if math.isnan(estimate.sampling_error) else f"{estimate.sampling_error:.3f}"
     print(
         f"  log-likelihood   {estimate.mean:9.2f} ± {estimate.standard_error:.2f} over examples, ± {over_seeds} over "
-        f"seeds  ({estimate.num_samples} importance samples)"
+        f"seeds  ({counted(estimate.num_samples, 'importance sample')})"
     )
     for warning in estimate.warnings():
         print(f"  warning: {warning}")

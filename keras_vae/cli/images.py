@@ -90,4 +90,4 @@ def _write(path: str, images: np.ndarray) -> None:
             np.save(unfinished, images)
     else:
         plots.grid(images, path)
-    print(f"{path}: {counted(len(images), 'image')}")
+    print(f"{path}: {counted(len(images), 'image' if images.ndim == 4 else 'row')}")

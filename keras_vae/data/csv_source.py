@@ -9,6 +9,7 @@ import pandas as pd
 
 from keras_vae.data.examples import Column, Examples, UnknownSplitError
 from keras_vae.data.frame_source import from_frame
+from keras_vae.utils.arguments import one_line
 
 _SPLITS = ("train", "test", "all")
 _OTHER_DELIMITERS = {";": "';'", "\t": "'\\t'", "|": "'|'"}
@@ -36,7 +37,7 @@ def from_csv(path: Path, split: str, columns: Sequence[Column] | None = None) ->
         raise FileNotFoundError(f"expected a .csv file, received {str(path)!r}, which does not exist. Check the path.")
     if split not in _SPLITS:
         raise UnknownSplitError(
-            f"{path}: expected a split, {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
+            f"{path}: expected a split, {', '.join(map(repr, _SPLITS))}, received {one_line(split)}. Use one of these."
         )
     table = from_frame(_read(path), str(path), columns)
     kept = np.arange(len(table)) if split == "all" else np.flatnonzero(_in_test(len(table)) == (split == "test"))
@@ -84,8 +85,8 @@ def _check_header(path: Path) -> None:
     for delimiter, shown in _OTHER_DELIMITERS.items():
         if len(names) == 1 and delimiter in names[0]:
             raise ValueError(
-                f"{path}: expected columns separated by commas, received one column named {names[0]!r:.60}. Read it "
-                f"with pandas.read_csv(path, sep={shown}) and pass the DataFrame."
+                f"{path}: expected columns separated by commas, received one column named {names[0]!r:.60}. Save it "
+                f"with commas, or read it with pandas.read_csv(path, sep={shown}) and pass the DataFrame."
             )
     if all(_is_number(name) for name in names):
         raise ValueError(

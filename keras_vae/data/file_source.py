@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from keras_vae.data.array_source import from_array
 from keras_vae.data.examples import Examples, UnknownSplitError, check_memory
-from keras_vae.utils.arguments import counted
+from keras_vae.utils.arguments import counted, one_line
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _NAMED = 3
@@ -53,7 +53,8 @@ def from_folder(folder: Path, split: str, image_size: tuple[int, int] | None = N
         )
     if image_size is not None and not _is_size(image_size):
         raise ValueError(
-            f"image_size: expected two positive integers, (height, width), received {image_size!r}. Use (64, 64)."
+            f"image_size: expected two positive integers, (height, width), received {one_line(image_size)}. "
+            "Use (64, 64)."
         )
     files, labels = _choose(folder, split)
     name = f"folder {str(folder)!r}, split {split!r}"

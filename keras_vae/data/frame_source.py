@@ -1,14 +1,14 @@
 """Tables in pandas DataFrames: what each column holds, and the numbers that a model sees of it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from keras_vae.data.examples import Column, Examples, check_memory
-from keras_vae.utils.arguments import counted
+from keras_vae.utils.arguments import counted, one_line
 from keras_vae.utils.distributions import density_dtype
 
 _MOST_CATEGORIES = 1000
@@ -78,7 +78,8 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
         raise ValueError(
-            f"{name}: expected each column's name once, received {repeated[0]!r} more than once. Rename or drop one."
+            f"{name}: expected each column's name once, received {one_line(repeated[0])} more than once. "
+            "Rename or drop one."
         )
     return frame
 
@@ -114,7 +115,7 @@ def _numbers_of_objects(series: pd.Series, where: str) -> pd.Series:
     if len(bad) and numeric.sum() >= len(bad):
         others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         raise ValueError(
-            f"{where}: expected numbers, as in most of its cells, received {series.iloc[bad[0]]!r:.40} in data row "
+            f"{where}: expected numbers, as in most of its cells, received {one_line(series.iloc[bad[0]])} in data row "
             f"{bad[0] + 1}{others}. Correct or drop these rows; if all are names of categories, pass a DataFrame with "
             ".astype({column: 'category'})."
         )
@@ -163,6 +164,12 @@ def _kind(series: pd.Series, where: str) -> tuple[str, tuple[Any, ...]]:
         raise ValueError(
             f"{where}: expected numbers or categories, received dates, such as {looked_at.iloc[0]!r}. {_NO_DATES}"
         )
+    unhashable = series[~series.map(lambda value: isinstance(value, Hashable))]
+    if len(unhashable):
+        raise ValueError(
+            f"{where}: expected numbers or text, received {one_line(unhashable.iloc[0])}. "
+            "Give each of its values a column."
+        )
     different = series.unique().tolist()
     if len(different) > _MOST_CATEGORIES or len(different) == len(series) > _MANY_ROWS:
         raise ValueError(
@@ -183,7 +190,8 @@ def _codes(series: pd.Series, column: Column, where: str) -> np.ndarray:
     if len(unknown):
         vocabulary = ", ".join(map(repr, column.vocabulary[:_NAMED])) + (", ..." if len(places) > _NAMED else "")
         raise ValueError(
-            f"{where}: expected one of its {len(places)} categories {vocabulary}, received {unknown.iloc[0]!r:.40}. "
+            f"{where}: expected one of its {len(places)} categories {vocabulary}, received "
+            f"{one_line(unknown.iloc[0])}. "
             "Drop these rows, or read both tables as one to get a common vocabulary."
         )
     return codes.to_numpy(np.int64)
@@ -203,7 +211,8 @@ def _numbers(series: pd.Series, column: Column, dtype: np.dtype, where: str) -> 
         x = series.to_numpy(np.float64)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{where}: expected {expected}, received {series.iloc[0]!r:.40}, of dtype {series.dtype}. Convert it first."
+            f"{where}: expected {expected}, received {one_line(series.iloc[0])}, of dtype {series.dtype}. "
+            "Convert it first."
         ) from None
     bad = np.flatnonzero(~allowed(x))
     if len(bad):

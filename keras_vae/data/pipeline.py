@@ -15,7 +15,7 @@ from keras_vae.data.preprocess import binarize, choose, uniform
 from keras_vae.data.read import Source, read
 from keras_vae.families.registry import Likelihood
 from keras_vae.utils import seeds
-from keras_vae.utils.arguments import seed_number
+from keras_vae.utils.arguments import one_line, seed_number
 
 # A stream of random numbers, distinct from those in `keras_vae.utils.seeds`.
 _ORDER = 101
@@ -257,5 +257,7 @@ def _binarize_once(images: np.ndarray, seed: int, digest: np.int64) -> np.ndarra
 def _integer(name: str, value: object, smallest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not smallest <= value < 2**31:
         expected = f"an integer from {smallest} to 2**31 - 1"
-        raise ValueError(f"{name}: expected {expected}, received {value!r}. Use {max(smallest, 1)}, for example.")
+        raise ValueError(
+            f"{name}: expected {expected}, received {one_line(value)}. Use {max(smallest, 1)}, for example."
+        )
     return int(value)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vae.data.examples import Examples
 from keras_vae.families.registry import Likelihood, find_likelihood
-from keras_vae.utils.arguments import known_name
+from keras_vae.utils.arguments import known_name, one_line
 
 PREPROCESSING = {
     "dynamic": "binarize x ~ Bernoulli(gray), again in each epoch",
@@ -59,7 +59,7 @@ def choose(examples: Examples, likelihood: Likelihood | None, preprocess: str | 
 def _check_table(examples: Examples, likelihood: Likelihood | None, preprocess: str | None) -> None:
     if preprocess is not None:
         raise ValueError(
-            f"preprocess: expected None for a table, received {preprocess!r}. Standardize its columns with the "
+            f"preprocess: expected None for a table, received {one_line(preprocess)}. Standardize its columns with the "
             "likelihood keras_vae.families.Standardized."
         )
     if likelihood is None:

@@ -17,6 +17,7 @@ from keras_vae.data.examples import Column, Examples, UnknownSplitError
 from keras_vae.data.file_source import from_folder, from_npz
 from keras_vae.data.frame_source import from_frame
 from keras_vae.data.tf_data_source import from_dataset
+from keras_vae.utils.arguments import one_line
 
 Source: TypeAlias = str | os.PathLike[str] | np.ndarray | pd.DataFrame | tf.data.Dataset | Examples
 
@@ -73,19 +74,19 @@ def read(
         (4, (8, 8, 1))
     """
     if not isinstance(split, str):
-        raise ValueError(f"split: expected a string, received {split!r}. Use 'train' or 'test'.")
+        raise ValueError(f"split: expected a string, received {one_line(split)}. Use 'train' or 'test'.")
     table = isinstance(source, pd.DataFrame) or (
         isinstance(source, (str, os.PathLike)) and Path(source).suffix.lower() == ".csv"
     )
     if columns is not None and not table:
         raise ValueError(
-            f"columns: expected None except for tables, received {columns!r:.80}. Pass a .csv file or a DataFrame."
+            f"columns: expected None except for tables, received {one_line(columns)}. Pass a .csv file or a DataFrame."
         )
     if isinstance(source, (np.ndarray, pd.DataFrame, tf.data.Dataset, Examples)):
         _refuse_image_size(image_size)
         if split.split("[")[0] not in _SPLITS:
             raise UnknownSplitError(
-                f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {split!r}. Use one of these."
+                f"split: expected one of {', '.join(map(repr, _SPLITS))}, received {one_line(split)}. Use one of these."
             )
         if isinstance(source, Examples):
             return source
@@ -94,7 +95,7 @@ def read(
         return from_array(source) if isinstance(source, np.ndarray) else from_dataset(source)
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
-            f"source: expected {_FORMS}, received {source!r:.80}, a {type(source).__name__}. Use one of these."
+            f"source: expected {_FORMS}, received {one_line(source)}, a {type(source).__name__}. Use one of these."
         )
 
     path = Path(source).expanduser()
@@ -123,7 +124,8 @@ def read(
 def _refuse_image_size(image_size: tuple[int, int] | None) -> None:
     if image_size is not None:
         raise ValueError(
-            f"image_size: expected None except for folders, received {image_size!r}. Resize other images beforehand."
+            f"image_size: expected None except for folders, received {one_line(image_size)}. "
+            "Resize other images beforehand."
         )
 
 
@@ -131,5 +133,6 @@ def _unknown(source: str) -> str:
     close = difflib.get_close_matches(source, tfds_source.registered(), n=3)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     return (
-        f"source: expected {_FORMS}, received {source!r}, neither known to TFDS nor a folder.{hint} Check the spelling"
+        f"source: expected {_FORMS}, received {one_line(source)}, neither known to TFDS nor a folder.{hint} "
+        "Check the spelling"
     )

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_vae.data.examples import Examples, Factor, UnknownSplitError, check_memory
 from keras_vae.data.tf_data_source import from_dataset
+from keras_vae.utils.arguments import one_line
 
 # name, name/config, name:version; namespaces (huggingface:...) need a network even to be looked up.
 _NAME = re.compile(r"[a-z]\w*(/[\w.\-]+)?(:(\d+|\*)(\.(\d+|\*)){0,2})?", re.IGNORECASE)
@@ -90,7 +91,8 @@ def from_builder(builder: Any, split: str) -> Examples:
     except (KeyError, ValueError) as error:
         splits = ", ".join(map(repr, builder.info.splits))
         raise UnknownSplitError(
-            f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received {split!r}. Use one."
+            f"{name}: expected one of {splits}, 'all', or a part such as 'train[:10%]', received "
+            f"{one_line(split)}. Use one."
         ) from error
     height, width, channels = (side or 1 for side in image.shape)
     check_memory(count * height * width * channels * np.dtype(image.np_dtype).itemsize, name)

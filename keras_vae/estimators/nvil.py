@@ -14,6 +14,7 @@ from keras_vae.families.base import Family
 from keras_vae.inference import Densities, Draws, Inference
 from keras_vae.networks import MLP
 from keras_vae.utils import replicas
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.distributions import density_dtype
 
 # Decay of the running mean; Mnih & Gregor (2014), algorithm 1.
@@ -96,7 +97,8 @@ class Baseline(keras.layers.Layer):
         super().__init__(**kwargs)
         if not isinstance(network, keras.layers.Layer):
             raise TypeError(
-                f"NVIL: network: expected a Keras model, received {network!r}. Use keras_vae.networks.MLP([100]), for "
+                f"NVIL: network: expected a Keras model, received {one_line(network)}. "
+                "Use keras_vae.networks.MLP([100]), for "
                 "example."
             )
         self.network = network

@@ -8,7 +8,7 @@ from keras_vae.estimators.base import Estimator
 from keras_vae.estimators.leave_one_out import LeaveOneOut
 from keras_vae.estimators.nvil import NVIL
 from keras_vae.estimators.reparameterized import DoublyReparameterized, Reparameterized, StickingTheLanding
-from keras_vae.utils.arguments import lookup
+from keras_vae.utils.arguments import lookup, one_line
 
 ESTIMATORS: dict[str, type[Estimator]] = {
     "reparameterized": Reparameterized,
@@ -32,7 +32,8 @@ def as_estimator(value: Any, owner: str) -> Estimator:
         value = keras.saving.deserialize_keras_object(value)
     if not isinstance(value, Estimator):
         raise TypeError(
-            f"{owner}: estimator: expected a name or a keras_vae.estimators.Estimator, received {value!r}. Use one of "
+            f"{owner}: estimator: expected a name or a keras_vae.estimators.Estimator, received "
+            f"{one_line(value)}. Use one of "
             f"{', '.join(map(repr, ESTIMATORS))}."
         )
     return value

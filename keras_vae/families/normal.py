@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import REAL
+from keras_vae.utils.arguments import one_line
 
 # exp(±15) is far beyond any trained scale and does not overflow in float32.
 MAX_LOG_VARIANCE = 30.0
@@ -49,7 +50,7 @@ class Normal(Family):
         if not fixed and scale not in ("predicted", *_LEARNED):
             raise ValueError(
                 'Normal: expected scale "predicted", "learned", "learned_per_element" or a positive finite number, '
-                f"received {scale!r}. Use one of these."
+                f"received {one_line(scale)}. Use one of these."
             )
         self.scale_spec = scale if isinstance(scale, str) else float(scale)
         self.parameters_per_element = 2 if scale == "predicted" else 1

@@ -9,6 +9,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.families.support import ONE_HOT
+from keras_vae.utils.arguments import one_line
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -39,7 +40,7 @@ class OneHotCategorical(Family):
         if len(self.event_shape) != 2 or self.event_shape[1] < 2:
             raise ValueError(
                 f"{type(self).__name__}: expected event_shape (variables, categories) with at least two categories, "
-                f"received {event_shape!r}. Use (20, 10), for example."
+                f"received {one_line(event_shape)}. Use (20, 10), for example."
             )
 
     @property

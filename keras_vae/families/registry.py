@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from keras_vae.families import LIKELIHOODS, Family
-from keras_vae.utils.arguments import as_shape, lookup
+from keras_vae.utils.arguments import as_shape, lookup, one_line
 from keras_vae.utils.imports import import_object
 
 Likelihood: TypeAlias = str | type[Family] | Family
@@ -91,7 +91,7 @@ def _imported(path: str) -> type[Family] | Family:
         raise ValueError(f"likelihood: {error} Check PYTHONPATH as well.") from error
     if not _is_family(found):
         raise ValueError(
-            f"likelihood: expected {path!r} to be a Family class or object, received {found!r}. "
+            f"likelihood: expected {path!r} to be a Family class or object, received {one_line(found)}. "
             "Derive the class from keras_vae.families.Family."
         )
     return found

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_vae.families.base import Family, Parameters
 from keras_vae.schedules.base import as_schedule, deserialize, serialize
+from keras_vae.utils.arguments import one_line
 
 
 class Relaxed(Family):
@@ -35,7 +36,7 @@ class Relaxed(Family):
         as_schedule(self.temperature, name)
         if self.temperature == 0:
             raise ValueError(
-                f"{name}: expected a positive number, received {self.temperature!r}. Use 0.5, for example."
+                f"{name}: expected a positive number, received {one_line(self.temperature)}. Use 0.5, for example."
             )
         self.straight_through = bool(straight_through)
 

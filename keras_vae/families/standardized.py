@@ -11,7 +11,7 @@ from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family, Parameters
-from keras_vae.utils.arguments import counted
+from keras_vae.utils.arguments import counted, one_line
 
 _ROWS = 4096
 # Digits of the spread that the precision must keep: a hundredth.
@@ -69,7 +69,7 @@ class Standardized(Family):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
             raise TypeError(
-                f"Standardized: family: expected a keras_vae.families.Family, received {family!r}. Pass "
+                f"Standardized: family: expected a keras_vae.families.Family, received {one_line(family)}. Pass "
                 "keras_vae.families.Normal(10), for example."
             )
         if not family.support.real:
@@ -295,7 +295,8 @@ def _axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     given = () if axis is None else tuple(axis) if isinstance(axis, Sequence) else (axis,)
     if not all(isinstance(a, int) and -rank <= a < rank for a in given):
         raise ValueError(
-            f"Standardized: axis: expected axes of an event, from {-rank} to {rank - 1}, or None, received {axis!r}. "
+            f"Standardized: axis: expected axes of an event, from {-rank} to {rank - 1}, or None, received "
+            f"{one_line(axis)}. "
             "Use -1."
         )
     return tuple(sorted({a % rank for a in given}))

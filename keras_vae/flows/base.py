@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import one_line, positive_integer
 
 # A flow may scale an element by exp(±5) per step. Without a limit one extreme step overflows in training.
 MAX_LOG_SCALE = 5.0
@@ -55,6 +55,6 @@ def read_widths(hidden: Any, owner: str) -> tuple[int, ...]:
     """
     if not isinstance(hidden, Sequence) or isinstance(hidden, str):
         raise ValueError(
-            f"{owner}: expected hidden to be a sequence of widths, received {hidden!r}. Use (64,), for example."
+            f"{owner}: expected hidden to be a sequence of widths, received {one_line(hidden)}. Use (64,), for example."
         )
     return tuple(positive_integer(width, f"{owner}: each width in hidden") for width in hidden)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.inference import LatentGroups
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.arrays import as_array
 
 # Rows per call of a network: the feature maps of convolutions are far larger than images.
@@ -67,7 +68,7 @@ def acted_on(model: LatentModel, group: str | None, owner: str) -> str:
         return model.prior.groups[-1] if model.latents.several else model.latents.names[0]
     if group not in model.latents.names:
         expected = ", ".join(map(repr, model.latents.names))
-        raise ValueError(f"{owner}: group is unknown: expected one of {expected}, received {group!r}")
+        raise ValueError(f"{owner}: group is unknown: expected one of {expected}, received {one_line(group)}")
     return group
 
 

@@ -17,6 +17,7 @@ from keras_vae.latent.codes import (
     means,
     of_group,
 )
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.arrays import as_array
 
 
@@ -64,11 +65,13 @@ def edit(
     for latent, value in changes.items():
         if not isinstance(latent, Integral) or isinstance(latent, bool) or not 0 <= latent < size:
             raise ValueError(
-                f"edit: changes has an unknown latent: expected latents from 0 to {size - 1}, received {latent!r}"
+                f"edit: changes has an unknown latent: expected latents from 0 to {size - 1}, received "
+                f"{one_line(latent)}"
             )
         if np.ndim(value) != 0 or not np.isfinite(value):
             raise ValueError(
-                f"edit: changes has an invalid value: expected finite numbers, received {value!r} for latent {latent}"
+                f"edit: changes has an invalid value: expected finite numbers, received {one_line(value)} for "
+                f"latent {latent}"
             )
     encoded = means(model, x, condition, "edit")
     z = of_group(model, group, encoded)

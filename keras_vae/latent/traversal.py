@@ -19,7 +19,7 @@ from keras_vae.latent.codes import (
     of_group,
     one_example,
 )
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import one_line, positive_integer
 from keras_vae.utils.arrays import as_array
 
 _DEFAULT = {"unit interval": np.linspace(0, 1, 11), "binary": np.array([0.0, 1.0])}
@@ -129,6 +129,6 @@ def _latents(latents: int | Sequence[int] | None, size: int, measured: np.ndarra
     given = np.asarray(latents)
     if given.ndim != 1 or len(given) == 0 or given.dtype.kind not in "iu" or given.min() < 0 or given.max() >= size:
         raise ValueError(
-            f"traverse: latents is out of range: expected indices from 0 to {size - 1}, received {latents!r}"
+            f"traverse: latents is out of range: expected indices from 0 to {size - 1}, received {one_line(latents)}"
         )
     return given

@@ -13,7 +13,7 @@ from keras_vae.flows.base import read_widths
 from keras_vae.networks import MLP, ConvDecoder, ConvEncoder
 from keras_vae.objectives import ELBO, Objective
 from keras_vae.priors import Chain, Prior, StandardNormal
-from keras_vae.utils.arguments import as_shape, lookup
+from keras_vae.utils.arguments import as_shape, lookup, one_line
 from keras_vae.vae import VAE
 
 NETWORKS = ("mlp", "conv")
@@ -84,7 +84,7 @@ def vae(
             )
         if len(sizes) < 2:
             raise ValueError(
-                f"vae: latent_size: expected an integer, or two or more of them, received {latent_size!r}. Use "
+                f"vae: latent_size: expected an integer, or two or more of them, received {one_line(latent_size)}. Use "
                 "latent_size=20 for one group of latents."
             )
         encoder, prior = _hierarchy(encoder_network, sizes, list(read_widths(upper_hidden, "vae: upper_hidden")))

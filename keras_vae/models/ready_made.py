@@ -15,7 +15,7 @@ from keras_vae.networks import MLP
 from keras_vae.objectives import ELBO, IWAE, BetaTC, InfoVAE
 from keras_vae.priors.conditional import ConditionalPrior
 from keras_vae.schedules import Cyclical, Exponential, Linear
-from keras_vae.utils.arguments import as_shape, lookup, positive_integer
+from keras_vae.utils.arguments import as_shape, lookup, one_line, positive_integer
 from keras_vae.vae import VAE
 
 # Categories of each discrete latent, as in Jang, Gu & Poole (2017).
@@ -268,7 +268,8 @@ def make(
     if classes is not None and not found.conditional:
         conditional = ", ".join(repr(other) for other, model in READY_MADE.items() if model.conditional)
         raise ValueError(
-            f"{name}: classes: expected None, since this model is not conditional on a class, received {classes!r}. "
+            f"{name}: classes: expected None, since this model is not conditional on a class, received "
+            f"{one_line(classes)}. "
             f"Use one of {conditional}, or leave it out."
         )
     latents = positive_integer(latent_size, "make: latent_size")

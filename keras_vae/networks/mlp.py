@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_vae.utils.arguments import one_line
+
 
 @keras.saving.register_keras_serializable("keras_vae")
 class MLP(keras.Model):
@@ -36,7 +38,8 @@ class MLP(keras.Model):
         self.units = [int(u) for u in units]
         if any(u < 1 for u in self.units):
             raise ValueError(
-                f"MLP: expected units to be positive integers, received {list(units)!r}. Use [400, 400], for example."
+                f"MLP: expected units to be positive integers, received {one_line(list(units))}. "
+                "Use [400, 400], for example."
             )
         self.activation = activation
         self.flatten = keras.layers.Flatten(dtype=self.dtype_policy)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from keras_vae.latent import Decoded, traverse
 from keras_vae.latent.codes import for_rows
 from keras_vae.plots.drawing import Plot, finished, labeled_grid, number, read
+from keras_vae.utils.arguments import one_line
 
 # The qualitative color maps with ten and twenty colors; more classes share a continuous one.
 _PALETTES = ((10, "tab10"), (20, "tab20"))
@@ -290,7 +291,7 @@ def attribute(
     strengths = read(strengths, "plots.attribute: strengths").tolist()
     if not isinstance(strengths, list) or not all(isinstance(strength, int | float) for strength in strengths):
         raise ValueError(
-            f"plots.attribute: strengths: expected a vector of numbers, received {strengths!r:.60}. Use "
+            f"plots.attribute: strengths: expected a vector of numbers, received {one_line(strengths)}. Use "
             "attribute(images, strengths)."
         )
     rows = [number(strength, "+g") if strength else "0" for strength in strengths]

@@ -13,6 +13,7 @@ from keras_vae.flows.base import read_widths
 from keras_vae.flows.made import MADE
 from keras_vae.priors.base import Posterior, Prior
 from keras_vae.priors.site_by_site import SiteBySite
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.distributions import factors
 
 
@@ -43,7 +44,7 @@ class Autoregressive(Prior):
     def __init__(self, family: Family, hidden: Sequence[int] = (64,), **kwargs: Any) -> None:
         if not isinstance(family, Family):
             raise ValueError(
-                f"Autoregressive: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                f"Autoregressive: family: expected a keras_vae.families.Family, received {one_line(family)}. Use "
                 "keras_vae.families.Normal(20), for example."
             )
         super().__init__(family.event_shape, **kwargs)

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.encoder_decoder import Decoder, check_group_names
 from keras_vae.families.support import Support
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import one_line
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -49,7 +50,8 @@ class Chain(Prior):
             if not isinstance(link, Decoder if place else Prior):
                 expected = "a keras_vae.Decoder" if place else "a keras_vae.priors.Prior"
                 raise TypeError(
-                    f"Chain: link {name!r}: expected {expected}, received {link!r}. Pass a prior, then decoders."
+                    f"Chain: link {name!r}: expected {expected}, received {one_line(link)}. "
+                    "Pass a prior, then decoders."
                 )
         first = next(iter(links.values()))
         if first.made_of_posteriors:

@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import one_line
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -37,7 +38,7 @@ class Learned(Prior):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
             raise TypeError(
-                f"Learned: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                f"Learned: family: expected a keras_vae.families.Family, received {one_line(family)}. Use "
                 "keras_vae.families.Normal(20), for example."
             )
         super().__init__(family.event_shape, **kwargs)

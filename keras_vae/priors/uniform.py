@@ -8,6 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families.base import Family
 from keras_vae.priors.base import Posterior, Prior
+from keras_vae.utils.arguments import one_line
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -34,7 +35,7 @@ class Uniform(Prior):
             family = keras.saving.deserialize_keras_object(family)
         if not isinstance(family, Family):
             raise TypeError(
-                f"Uniform: family: expected a keras_vae.families.Family, received {family!r}. Use "
+                f"Uniform: family: expected a keras_vae.families.Family, received {one_line(family)}. Use "
                 "keras_vae.families.Bernoulli(20), for example."
             )
         if not family.support.bounded:

@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 from keras_vae.families.base import Family
 from keras_vae.families.support import Support
 from keras_vae.priors.base import Posterior, Prior
-from keras_vae.utils.arguments import as_shape, positive_integer
+from keras_vae.utils.arguments import as_shape, one_line, positive_integer
 
 # Distance of initial pseudo-inputs from 0 and 1, so that the sigmoid has a gradient.
 _EDGE = 0.01
@@ -59,7 +59,7 @@ class VampPrior(Prior):
             posterior = keras.saving.deserialize_keras_object(posterior)
         if not isinstance(posterior, Family):
             raise TypeError(
-                f"VampPrior: posterior: expected a keras_vae.families.Family, received {posterior!r}. Use the "
+                f"VampPrior: posterior: expected a keras_vae.families.Family, received {one_line(posterior)}. Use the "
                 "encoder's family."
             )
         super().__init__(posterior.event_shape, **kwargs)

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from keras_vae.utils.arguments import one_line
+
 Schedule = Callable[[tf.Tensor], tf.Tensor]
 
 MAX_FLOAT32 = float(tf.float32.max)
@@ -26,7 +28,9 @@ def non_negative(value: Any, name: str) -> float:
         ValueError: Linear: start: expected a non-negative finite number, received -1. Use 0.0, for example.
     """
     if not _is_non_negative(value):
-        raise ValueError(f"{name}: expected a non-negative finite number, received {value!r}. Use 0.0, for example.")
+        raise ValueError(
+            f"{name}: expected a non-negative finite number, received {one_line(value)}. Use 0.0, for example."
+        )
     return float(value)
 
 
@@ -55,7 +59,7 @@ def as_schedule(value: Any, name: str) -> Schedule:
         return lambda step: tf.cast(value(step), tf.float32)
     if not _is_non_negative(value):
         raise ValueError(
-            f"{name}: expected a non-negative finite number or a schedule, received {value!r}. Use 1.0 or "
+            f"{name}: expected a non-negative finite number or a schedule, received {one_line(value)}. Use 1.0 or "
             "keras_vae.schedules.Linear(0.0, 1.0, steps=10_000), for example."
         )
     number = float(value)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_vae.schedules.base import non_negative
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import one_line, positive_integer
 
 
 @keras.saving.register_keras_serializable("keras_vae")
@@ -45,7 +45,8 @@ class Cyclical(keras.optimizers.schedules.LearningRateSchedule):
         self.rising = non_negative(rising, "Cyclical: rising")
         if not 0 < self.rising <= 1:
             raise ValueError(
-                f"Cyclical: rising: expected a fraction of the period, in (0, 1], received {rising!r}. Use 0.5, for "
+                f"Cyclical: rising: expected a fraction of the period, in (0, 1], received {one_line(rising)}. "
+                "Use 0.5, for "
                 "example."
             )
 

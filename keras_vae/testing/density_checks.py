@@ -6,6 +6,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae.families import ONE_HOT, Family
 from keras_vae.testing.expect import expect, step
+from keras_vae.utils.arguments import one_line
 
 _ROWS = 64
 _DRAWS = 4000
@@ -76,7 +77,7 @@ def _parameters(family: Family, rows: int) -> tuple[dict[str, tf.Tensor], tf.Ten
     parameters = family(unconstrained)
     expect(
         isinstance(parameters, dict) and all(tf.is_tensor(value) for value in parameters.values()),
-        f"expected call to return a dict of tensors, received {parameters!r:.80}. Name each parameter",
+        f"expected call to return a dict of tensors, received {one_line(parameters)}. Name each parameter",
     )
     for name, value in parameters.items():
         expect(

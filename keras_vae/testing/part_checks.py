@@ -17,6 +17,7 @@ from keras_vae.priors import Learned, Prior
 from keras_vae.testing.density_checks import check_density
 from keras_vae.testing.expect import expect, expect_close, step
 from keras_vae.testing.model_checks import check_config, trained_copy
+from keras_vae.utils.arguments import one_line
 from keras_vae.vae import VAE
 
 _ROWS = 64
@@ -87,7 +88,8 @@ def check_prior(prior: Prior, *, posterior: Family | None = None, event_shape: i
         log_prob = distribution.log_prob(z)
         expect(
             tuple(log_prob.shape) == (5,) and np.all(np.isfinite(log_prob)),
-            f"log_prob: expected 5 finite numbers, received {np.asarray(log_prob)!r:.80}. Sum over the event's axes",
+            f"log_prob: expected 5 finite numbers, received {one_line(np.asarray(log_prob))}. "
+            "Sum over the event's axes",
         )
 
 

@@ -16,7 +16,7 @@ from keras_vae.trainer.finite_check import Soundness
 from keras_vae.trainer.weight_update import Update
 from keras_vae.utils import replicas
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import only_accepted, seed_number
+from keras_vae.utils.arguments import one_line, only_accepted, seed_number
 
 
 class Meters:
@@ -129,7 +129,7 @@ class ObjectiveStep(keras.Model):
             if kwargs.get(name) is not None:
                 raise ValueError(
                     f"VAE.compile: {name}: expected None, since the objective {type(self.objective).__name__} defines "
-                    f"the loss and the metrics, received {kwargs[name]!r}. Pass VAE(objective=...) instead."
+                    f"the loss and the metrics, received {one_line(kwargs[name])}. Pass VAE(objective=...) instead."
                 )
         for name in ("compute_loss", "compute_metrics"):
             ours = getattr(ObjectiveStep, name)

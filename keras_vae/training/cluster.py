@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from keras_vae.utils.arguments import one_line
+
 _ADDRESS = re.compile(r"[^\s:,/]+:(\d{1,5})|\[[0-9a-fA-F:.%]+\]:(\d{1,5})")
 _EXPECTED = '{"cluster": {"worker": ["host1:12345", "host2:12345"]}, "task": {"type": "worker", "index": 0}}'
 
@@ -90,14 +92,19 @@ class Cluster:
         if not jobs:
             return None
         if not isinstance(jobs, dict) or not all(isinstance(addresses, list) for addresses in jobs.values()):
-            raise ValueError(f"cluster: expected lists of addresses, received {jobs!r}. Use {_EXPECTED}, for example.")
+            raise ValueError(
+                f"cluster: expected lists of addresses, received {one_line(jobs)}. Use {_EXPECTED}, for example."
+            )
         task = config.get("task")
         if not isinstance(task, dict) or not {"type", "index"} <= task.keys():
-            raise ValueError(f'task: expected {{"type": "worker", "index": 0}}, received {task!r}. Add the task.')
+            raise ValueError(
+                f'task: expected {{"type": "worker", "index": 0}}, received {one_line(task)}. Add the task.'
+            )
         for job in (*jobs, task["type"]):
             if job not in ("chief", "worker"):
                 raise ValueError(
-                    f"job: expected 'worker' or 'chief', received {job!r}. Remove it, because every process trains."
+                    f"job: expected 'worker' or 'chief', received {one_line(job)}. "
+                    "Remove it, because every process trains."
                 )
         addresses = jobs.get(task["type"], [])
         index = str(task["index"])

@@ -8,6 +8,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, TypeVar
 
+_SHOWN = 80
+
+
+def one_line(value: Any) -> str:
+    """Return how a value is shown in an error message: its `repr` in one line, cut after 80 characters.
+
+    Example:
+        >>> one_line([[1.0, 2.0]] * 50)
+        '[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, 2.0], [1.0, …'
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
 
 def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     """Return an event shape as a tuple.
@@ -22,7 +35,8 @@ def as_shape(shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     dims = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if not dims or not all(_is_positive_integer(d) for d in dims):
         raise ValueError(
-            f"{owner}: event_shape: expected a positive integer or a non-empty sequence of them, received {shape!r}. "
+            f"{owner}: event_shape: expected a positive integer or a non-empty sequence of them, received "
+            f"{one_line(shape)}. "
             "Use 20 or (28, 28, 1), for example."
         )
     return tuple(int(d) for d in dims)
@@ -41,7 +55,7 @@ def positive_integer(value: Any, name: str) -> int:
         ValueError: ELBO: num_samples: expected a positive integer, received 0. Use 1, for example.
     """
     if not _is_positive_integer(value):
-        raise ValueError(f"{name}: expected a positive integer, received {value!r}. Use 1, for example.")
+        raise ValueError(f"{name}: expected a positive integer, received {one_line(value)}. Use 1, for example.")
     return int(value)
 
 
@@ -66,7 +80,8 @@ def seed_number(value: Any, name: str) -> int:
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or not 0 <= int(value) <= LARGEST_SEED:
         raise ValueError(
-            f"{name}: seed: expected an integer from 0 to {LARGEST_SEED}, received {value!r}. Use 0, for example."
+            f"{name}: seed: expected an integer from 0 to {LARGEST_SEED}, received {one_line(value)}. "
+            "Use 0, for example."
         )
     return int(value)
 

@@ -239,6 +239,8 @@ def test_other_encodings_splits_and_places(tmp_path):
         (pd.DataFrame({"a": [pd.Timestamp("2020-01-01")]}), "column 'a': expected numbers or text, received dates"),
         (pd.DataFrame({"a": [datetime.date(2020, 1, 1)]}), "expected numbers or text, received datetime.date"),
         (pd.DataFrame({"a": [pd.Timedelta("1D")]}), "expected numbers or text, received Timedelta"),
+        (pd.DataFrame({"a": [[1], [2]]}), r"expected numbers or text, received \[1\]"),
+        (pd.DataFrame({"a": [np.ones(3), np.ones(3)]}), r"expected numbers or text, received array\("),
         (pd.DataFrame({"a": [1 + 2j]}), "expected numbers or text, received .*1.*2j"),
         (
             pd.DataFrame({"a": [1.0, np.inf]}),
@@ -249,4 +251,10 @@ def test_other_encodings_splits_and_places(tmp_path):
 def test_frames_that_are_refused(frame, message):
     with pytest.raises(ValueError, match=f"^The DataFrame: .*{message}") as caught:
         data.read(frame)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_series_is_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"a pandas DataFrame, received 0 0 1 1 .*int64, a Series\. Use one") as caught:
+        data.read(pd.Series(range(100)))
     assert "\n" not in str(caught.value)

@@ -114,7 +114,7 @@ def test_what_is_no_latent(eager, z):
     assert not refusal(lambda: eager.decode(z))
 
 
-@pytest.mark.parametrize("seeds", [3, "a", [[1]], ["a"]])
+@pytest.mark.parametrize("seeds", [3, "a", [[1]], ["a"], None, {}, np.array([1, "a"], object), [None]], ids=repr)
 def test_what_is_no_seeds(eager, seeds):
     assert not refusal(lambda: eager.generate(seeds))
     assert not refusal(lambda: eager.score(X[:1], seeds=seeds))

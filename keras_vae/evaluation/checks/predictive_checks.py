@@ -14,7 +14,7 @@ from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.evaluation.result import Result, Row
 from keras_vae.plots.drawing import Plot
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.arguments import one_line, positive_integer, seed_number
 from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
@@ -195,7 +195,9 @@ def predictive_checks(
         (3, 10)
     """
     if kind not in _KINDS:
-        raise ValueError(f"predictive_checks: kind is unknown: expected 'posterior' or 'prior', received {kind!r}")
+        raise ValueError(
+            f"predictive_checks: kind is unknown: expected 'posterior' or 'prior', received {one_line(kind)}"
+        )
     seed = seed_number(seed, "predictive_checks")
     num_replicates = positive_integer(num_replicates, "predictive_checks: num_replicates")
     measured = all_statistics(model.observed_family, statistics)

@@ -20,7 +20,7 @@ from keras_vae.evaluation.result import Result, Row, plain
 from keras_vae.families.base import Family
 from keras_vae.plots.drawing import Plot, number
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.arguments import one_line, positive_integer, seed_number
 from keras_vae.utils.compiled import compiled
 from keras_vae.utils.deprecation import renamed_attribute
 from keras_vae.vae import VAE
@@ -243,7 +243,7 @@ def inference_gaps(
         raise ValueError(f"{name}: bound_samples is too small: expected 2 or more, received {bound_samples}")
     if not learning_rate > 0:
         raise ValueError(
-            f"{name}: learning_rate is out of range: expected a positive number, received {learning_rate!r}"
+            f"{name}: learning_rate is out of range: expected a positive number, received {one_line(learning_rate)}"
         )
     if estimate is not None and not isinstance(estimate, Estimate):
         raise TypeError(
@@ -335,7 +335,8 @@ def _check_families(name: str, model: VAE, given: Family | None, x: tf.Tensor, y
     if given is not None:
         if not isinstance(given, Family):
             raise TypeError(
-                f"{name}: family is of the wrong type: expected a Family, such as PlanarFlow(20), received {given!r}"
+                f"{name}: family is of the wrong type: expected a Family, such as PlanarFlow(20), received "
+                f"{one_line(given)}"
             )
         expected = (model.latents.size,) if model.latents.several else model.latent_shape
         for family in model.encoder.families.values():

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vae.evaluation.batches import through
 from keras_vae.inference import LatentGroups
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
@@ -36,7 +37,7 @@ def chosen(model: VAE, group: str | None, measure: str) -> list[str]:
     names = model.latents.names
     if group is not None and group not in names:
         raise ValueError(
-            f"{measure}: group is unknown: expected one of {', '.join(map(repr, names))}, received {group!r}"
+            f"{measure}: group is unknown: expected one of {', '.join(map(repr, names))}, received {one_line(group)}"
         )
     return names if group is None else [group]
 

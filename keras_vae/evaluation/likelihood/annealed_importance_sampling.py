@@ -13,7 +13,7 @@ from keras_vae.evaluation.likelihood.estimate import Estimate
 from keras_vae.evaluation.likelihood.importance_weights import effective_samples
 from keras_vae.evaluation.result import Row
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import positive_integer, seed_number
+from keras_vae.utils.arguments import one_line, positive_integer, seed_number
 from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
@@ -159,7 +159,7 @@ def read_settings(
     leapfrog_steps = positive_integer(leapfrog_steps, f"{name}: leapfrog_steps")
     if start not in _STARTS:
         raise ValueError(
-            f"{name}: start is unknown: expected one of {', '.join(map(repr, _STARTS))}, received {start!r}"
+            f"{name}: start is unknown: expected one of {', '.join(map(repr, _STARTS))}, received {one_line(start)}"
         )
     for family in model.encoder.families.values():
         if not family.support.real:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_vae.utils.arguments import one_line
 from keras_vae.utils.seeds import generator
 
 Masks = Callable[[int, int, int], np.ndarray]
@@ -35,11 +36,11 @@ def masks(hidden: Any, *, share: float, event_shape: tuple[int, ...], joint: int
     if not isinstance(hidden, str):
         return _given(np.asarray(hidden), event_shape, joint)
     if not 0 < share < 1:
-        raise ValueError(f"share is out of range: expected a number above 0 and below 1, received {share!r}")
+        raise ValueError(f"share is out of range: expected a number above 0 and below 1, received {one_line(share)}")
     if hidden == "pixels":
         return _at_random(share, event_shape, joint, seed)
     if hidden not in _SIDES:
-        raise ValueError(f"hidden is unknown: {_EXPECTED}, received {hidden!r}")
+        raise ValueError(f"hidden is unknown: {_EXPECTED}, received {one_line(hidden)}")
     if len(event_shape) != 3:
         raise ValueError(
             f"hidden={hidden!r} is for images: expected x of shape (height, width, channels), received {event_shape}. "

@@ -13,7 +13,7 @@ from keras_vae.evaluation.likelihood.prior_sampling import draw_from_prior
 from keras_vae.inference import Densities, Inference
 from keras_vae.inference.densities import total
 from keras_vae.utils import seeds as streams
-from keras_vae.utils.arguments import positive_integer
+from keras_vae.utils.arguments import one_line, positive_integer
 from keras_vae.utils.compiled import compiled
 from keras_vae.vae import VAE
 
@@ -46,7 +46,9 @@ def chains_of(
         ValueError: If an argument is invalid.
     """
     if method not in METHODS:
-        raise ValueError(f"imputation: method is unknown: expected 'metropolis' or 'gibbs', received {method!r}")
+        raise ValueError(
+            f"imputation: method is unknown: expected 'metropolis' or 'gibbs', received {one_line(method)}"
+        )
     num_chains = positive_integer(num_chains, "imputation: num_chains")
     if positive_integer(num_steps, "imputation: num_steps") < 4:
         raise ValueError(
