@@ -1,6 +1,7 @@
 """Dynamic batching: TensorFlow's own batching operation runs requests of different clients as one batch."""
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,11 @@ def can_batch(inputs: Sequence[tf.TensorSpec], outputs: Sequence[tf.TensorShape]
 
 
 class BatchedExecutable:
-    """Runs a function on batches of several callers' rows."""
+    """Runs a function on batches of several callers' rows.
+
+    Where no request waits for others (a timeout of 0), rows that find a batch thread idle run immediately, outside the
+    queue, which costs as much as a small model. Batches form of what comes while all are busy.
+    """
 
     def __init__(
         self,
@@ -82,6 +87,10 @@ class BatchedExecutable:
             queue: The name of the queue in which its rows wait; no other function may use it.
         """
         self._max = batching.max_batch_size
+        self._sizes = frozenset(batching.allowed_batch_sizes)
+        self._idle = threading.Semaphore(batching.num_batch_threads if not batching.batch_timeout_micros else 0)
+        self._counting = threading.Lock()
+        self._immediate: Counter[int] = Counter()
         self._alone = Executable(function, specs)
         self._counts: tf.Variable | None = None
         self._together = self._alone
@@ -106,6 +115,13 @@ class BatchedExecutable:
         rows = self._check(inputs)
         if self._together is self._alone or not rows:
             return self._alone(inputs, deadline)
+        if (not self._sizes or rows in self._sizes) and self._idle.acquire(blocking=False):
+            try:
+                return self._alone(inputs, deadline)
+            finally:
+                self._idle.release()
+                with self._counting:
+                    self._immediate[rows] += 1
         try:
             return self._together(inputs)
         except tf.errors.UnavailableError:
@@ -119,7 +135,9 @@ class BatchedExecutable:
         if self._counts is None:
             return Counter()
         counts = self._counts.numpy()
-        return Counter({size: int(counts[size]) for size in counts.nonzero()[0].tolist()})
+        with self._counting:
+            immediate = self._immediate.copy()
+        return immediate + Counter({size: int(counts[size]) for size in counts.nonzero()[0].tolist()})
 
     def _check(self, inputs: list[tf.Tensor]) -> int:
         """Returns the number of rows."""

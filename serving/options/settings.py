@@ -67,8 +67,9 @@ class Settings:
 
     @property
     def core_threads(self) -> int:
-        """The threads that always run: with batching all of them, since a thread waits until its batch is done."""
-        return self.max_threads if self.batching is not None else min(_CPUS, self.max_threads)
+        """The threads that always run: all of them where each waits for other requests to fill a batch."""
+        waits = self.batching is not None and self.batching.batch_timeout_micros > 0
+        return self.max_threads if waits else min(_CPUS, self.max_threads)
 
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with some settings changed."""

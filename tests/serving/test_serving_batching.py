@@ -1,6 +1,7 @@
 """Dynamic batching: rows of several clients in one batch, and what is refused."""
 
 import asyncio
+import threading
 from concurrent import futures
 
 import grpc
@@ -10,7 +11,7 @@ import tensorflow as tf
 from serving_testing import Stubs, X, predict_request, publish, refusal
 
 import serving
-from serving.core.batching import Batching
+from serving.core.batching import BatchedExecutable, Batching
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -163,3 +164,40 @@ def test_an_empty_batch(stubs):
 def test_wrong_parameters(wrong):
     with pytest.raises(ValueError, match="received"):
         Batching(**wrong)
+
+
+@pytest.fixture(scope="module")
+def gated():
+    """A function that blocks where x is negative until `gate` is set."""
+    gate = threading.Event()
+
+    def look(x):
+        if (x < 0).any():
+            gate.wait(30)
+        return x
+
+    def double(x):
+        return [2 * tf.ensure_shape(tf.numpy_function(look, [x], tf.float32), [None, 1])]
+
+    batching = Batching(max_batch_size=4, num_batch_threads=1, allowed_batch_sizes=(1, 4))
+    return BatchedExecutable(double, [tf.TensorSpec([None, 1], tf.float32)], batching, "gated"), gate
+
+
+def test_rows_of_no_allowed_size_are_padded(gated):
+    run, _ = gated
+    before = run.batch_sizes()
+    for rows in (1, 3, 4):
+        np.testing.assert_array_equal(run([tf.ones([rows, 1])])[0], np.full([rows, 1], 2.0))
+    assert run.batch_sizes() - before == {1: 1, 4: 2}
+
+
+def test_rows_that_find_all_threads_busy_are_queued(gated):
+    run, gate = gated
+    before = run.batch_sizes()
+    with futures.ThreadPoolExecutor(5) as pool:
+        stuck = pool.submit(run, [tf.fill([1, 1], -1.0)])
+        rows = [pool.submit(run, [tf.fill([1, 1], float(i))]) for i in range(4)]
+        assert [row.result(30)[0].numpy().item() for row in rows] == [0.0, 2.0, 4.0, 6.0]
+        gate.set()
+        assert stuck.result(30)[0].numpy().item() == -2.0
+    assert sum(size * count for size, count in (run.batch_sizes() - before).items()) >= 5  # with padding
