@@ -62,7 +62,7 @@ def stages(server: Server, rows: int) -> dict[str, float]:
     response = server.methods.predict(request, Deadline())
 
     def respond() -> None:
-        tensors.to_proto(mean.numpy(), predict_pb2.PredictResponse().outputs["mean"])
+        tensors.to_typed_proto(mean.numpy(), predict_pb2.PredictResponse().outputs["mean"])
 
     taken = {
         "parse the request": median_us(lambda: predict_pb2.PredictRequest.FromString(data)),
