@@ -36,7 +36,7 @@ def extend_packed(message: Any, field: str, values: np.ndarray) -> None:
     # Any array's data in row-major order, without a copy where it lies so already.
     content = np.ascontiguousarray(values) if values.dtype.kind in "fb" else _varints(values.ravel())
     tag = message.DESCRIPTOR.fields_by_name[field].number << 3 | _LENGTH_DELIMITED
-    message.MergeFromString(b"".join((varint(tag), varint(content.nbytes), content)))
+    message.MergeFromString(b"".join((varint(tag), varint(content.nbytes), content.data)))
 
 
 def _varints(values: np.ndarray) -> np.ndarray:

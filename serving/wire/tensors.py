@@ -92,7 +92,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
         if len(proto.tensor_content) != count * codec.dtype.itemsize:
             raise ValueError(f"{len(proto.tensor_content)} bytes do not make shape {shape}")
         return np.frombuffer(proto.tensor_content, codec.dtype).reshape(shape)
-    cells = np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False)
+    cells: np.ndarray = np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False)
     if codec.dtype.kind == "c":
         cells = cells[: len(cells) // 2 * 2]  # half a complex number is ignored
     values = cells.view(codec.dtype)
