@@ -11,6 +11,9 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.wire.packed import extend_packed, read_varint, varint
 from serving.wire.protocol import MAX_FILLED_TENSOR_BYTES
 
+# The dtypes of TensorFlow 1's variables are these above those of their values.
+REFERENCE = 100
+
 
 class _Codec(NamedTuple):
     """How a dtype's values are stored in a `TensorProto`'s typed field.
