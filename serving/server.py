@@ -75,7 +75,9 @@ class Server:
             self._load, self.settings.retries, self.settings.allow_version_labels_for_unavailable_models
         )
         self.metrics.watch_batches(self.models.batch_sizes)
-        self.methods = Methods(self.models, self._update_health)
+        self.methods = Methods(
+            self.models, self._update_health, as_tensor_content=self.settings.enable_serialization_as_tensor_content
+        )
         self._watch = Watch(self._update_health)
         self._grpc: GrpcEndpoint | None = None
         self._rest: Any = None

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from serving.core.deadline import Deadline
 from serving.core.errors import invalid_argument
-from serving.core.executable import Executable
+from serving.core.executable import Executable, Runner, fit, known_sizes
 
 # One pool of batch threads for all models, as in TensorFlow Serving; each signature has its own queue. The pool pads to
 # the sizes it was made with, so other parameters in the same process need another pool.
@@ -65,70 +66,63 @@ def can_batch(inputs: Sequence[tf.TensorSpec], outputs: Sequence[tf.TensorShape]
 
 
 class BatchedExecutable:
-    """Runs a function on batches of several callers' rows.
+    """Runs a signature on batches of several callers' rows, as a `Runner`.
 
     Where no request waits for others (a timeout of 0), rows that find a batch thread idle run immediately, outside the
     queue, which costs as much as a small model. Batches form of what comes while all are busy.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Sequence[Any]],
-        specs: Sequence[tf.TensorSpec],
-        batching: Batching,
-        queue: str,
-    ) -> None:
-        """Traces a function.
+    def __init__(self, alone: Runner, specs: Sequence[tf.TensorSpec], batching: Batching, queue: str) -> None:
+        """Traces the batch.
 
         Args:
-            function: Takes tensors by position and returns a list of them.
-            specs: Their dtypes and shapes.
+            alone: Runs one caller's rows.
+            specs: The dtypes and shapes of its inputs.
             batching: How to batch.
             queue: The name of the queue in which its rows wait; no other function may use it.
         """
         self._max = batching.max_batch_size
-        self._sizes = frozenset(batching.allowed_batch_sizes)
+        self._alone = alone
+        self.traceable, self.output_shapes = alone.traceable, alone.output_shapes
+        self._sizes = [known_sizes(spec.shape) for spec in specs]
+        self._allowed = frozenset(batching.allowed_batch_sizes)
         self._idle = threading.Semaphore(batching.num_batch_threads if not batching.batch_timeout_micros else 0)
         self._counting = threading.Lock()
         self._immediate: Counter[int] = Counter()
-        self._alone = Executable(function, specs)
         self._counts: tf.Variable | None = None
         self._together = self._alone
-        if can_batch(specs, self._alone.output_shapes):
+        if can_batch(specs, self.output_shapes):
             self._counts = tf.Variable(tf.zeros([self._max + 1], tf.int64), trainable=False)
-            self._together = _together(function, specs, batching, queue, self._counts)
+            self._together = _together(self.traceable, specs, batching, queue, self._counts)
 
-    def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
-        """Runs the rows, in one batch with others that wait at the time.
+    def __call__(
+        self, inputs: Sequence[np.ndarray], wanted: Sequence[int], deadline: Deadline | None = None
+    ) -> list[np.ndarray]:
+        """Runs the rows, in one batch with others that wait at the time; see `Runner`.
 
-        Args:
-            inputs: Tensors of the dtypes and shapes it was traced for.
-            deadline: Stops the work if it runs without others' rows.
-
-        Returns:
-            The outputs of these rows.
+        Rows of another shape than the signature's run on their own, and so can be stopped.
 
         Raises:
-            RequestError: If the tensors are not a batch, or too large a one.
+            RequestError: If the arrays are not a batch, or too large a one.
             tf.errors.OpError: If a kernel refuses these rows, or too many batches wait.
         """
         rows = self._check(inputs)
-        if self._together is self._alone or not rows:
-            return self._alone(inputs, deadline)
-        if (not self._sizes or rows in self._sizes) and self._idle.acquire(blocking=False):
+        if self._together is self._alone or not rows or not fit(self._sizes, inputs):
+            return self._alone(inputs, wanted, deadline)
+        if (not self._allowed or rows in self._allowed) and self._idle.acquire(blocking=False):
             try:
-                return self._alone(inputs, deadline)
+                return self._alone(inputs, wanted, deadline)
             finally:
                 self._idle.release()
                 with self._counting:
                     self._immediate[rows] += 1
         try:
-            return self._together(inputs)
+            return self._together(inputs, wanted)
         except tf.errors.UnavailableError:
             raise
         except tf.errors.OpError:
             # Another caller's row may have failed the batch. On their own, these rows fail only if they are at fault.
-            return self._alone(inputs, deadline)
+            return self._alone(inputs, wanted, deadline)
 
     def batch_sizes(self) -> Counter[int]:
         """Returns how often a batch of each size has run, including padding."""
@@ -139,12 +133,11 @@ class BatchedExecutable:
             immediate = self._immediate.copy()
         return immediate + Counter({size: int(counts[size]) for size in counts.nonzero()[0].tolist()})
 
-    def _check(self, inputs: list[tf.Tensor]) -> int:
+    def _check(self, inputs: Sequence[np.ndarray]) -> int:
         """Returns the number of rows."""
-        shapes = [tensor.shape for tensor in inputs]
-        if any(shape.rank == 0 for shape in shapes):
+        if any(array.ndim == 0 for array in inputs):
             raise invalid_argument("Batching Run() input tensors must have at least one dimension")
-        sizes = {int(shape[0]) for shape in shapes}
+        sizes = {len(array) for array in inputs}
         if len(sizes) > 1:
             raise invalid_argument("Batching Run() input tensors must have equal 0th-dimension size")
         size = max(sizes, default=0)

@@ -1,17 +1,48 @@
 """`Executable`: a signature's function, called with as little Python overhead as possible."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol, Self
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context, execute
 
 from serving.core.deadline import Deadline
 
 
+class Runner(Protocol):
+    """Runs a signature, with inputs and outputs in the order of their names."""
+
+    @property
+    def traceable(self) -> Callable[..., Sequence[Any]]:
+        """The same as a function from tensors by position to a list of tensors, for use in a `tf.function`."""
+
+    @property
+    def output_shapes(self) -> Sequence[tf.TensorShape]:
+        """What is known of the outputs' shapes."""
+
+    def __call__(
+        self, inputs: Sequence[np.ndarray], wanted: Sequence[int], deadline: Deadline | None = None
+    ) -> list[np.ndarray]:
+        """Runs it.
+
+        Args:
+            inputs: Arrays of the dtypes of the signature, in any shape.
+            wanted: The places of the outputs to return.
+            deadline: Stops the work.
+
+        Returns:
+            These outputs.
+
+        Raises:
+            tf.errors.OpError: If a kernel refuses what it is given, or the work is stopped.
+        """
+
+
 class Executable:
-    """A graph function from a list of tensors to a list of tensors.
+    """A graph function from a list of tensors to a list of tensors, as a `Runner`.
 
     A `ConcreteFunction` binds names and checks types on each call, which takes as long as a small model's own work;
     this executes the function by its name instead. TensorFlow has no public way to do so: the private names needed
@@ -29,6 +60,9 @@ class Executable:
             keep: An object that must stay alive in addition to what the graph captures.
         """
         self._keep = keep
+        self.traceable = function
+        self._specs = specs
+        self._sizes = [known_sizes(spec.shape) for spec in specs]
         # Kept alive, because the graph reads its variables.
         self._concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
         self._name = self._concrete.function_def.signature.name
@@ -39,27 +73,49 @@ class Executable:
         # As TensorFlow itself does: without them the graph is optimized differently, and rounds differently.
         self._attributes = tuple(chain.from_iterable(self._context.function_call_options.as_attrs().items()))
 
-    def __call__(self, inputs: list[tf.Tensor], deadline: Deadline | None = None) -> list[tf.Tensor]:
-        """Runs the function.
+    def __call__(
+        self, inputs: Sequence[np.ndarray], wanted: Sequence[int], deadline: Deadline | None = None
+    ) -> list[np.ndarray]:
+        """Runs the function; see `Runner`.
 
-        Args:
-            inputs: Tensors of the dtypes and shapes it was traced for.
-            deadline: Stops the work when cancelled.
-
-        Returns:
-            Its outputs.
-
-        Raises:
-            tf.errors.OpError: If a kernel refuses what it is given, or the work is stopped.
+        Shapes other than those it was traced for reach the kernels, too, as in TensorFlow Serving.
         """
-        operands = inputs + self._captured
+        if not fit(self._sizes, inputs):
+            return self._for_other_shapes(inputs, wanted, deadline)
+        operands = [tf.constant(array) for array in inputs] + self._captured
         try:
             if deadline is None:
-                return execute.execute(self._name, self._outputs, operands, self._attributes, self._context)
-            return execute.execute_with_cancellation(
-                self._name, self._outputs, operands, self._attributes, self._context, deadline.manager
-            )
+                outputs = execute.execute(self._name, self._outputs, operands, self._attributes, self._context)
+            else:
+                outputs = execute.execute_with_cancellation(
+                    self._name, self._outputs, operands, self._attributes, self._context, deadline.manager
+                )
         except UnicodeDecodeError as error:
-            # A kernel quoted the request's bytes in its message, from which TensorFlow cannot make a Python error.
-            message = error.object.decode(errors="replace")
-            raise tf.errors.InvalidArgumentError(None, None, message) from None
+            raise undecodable(error) from None
+        return [outputs[index].numpy() for index in wanted]
+
+    @cached_property
+    def _for_other_shapes(self) -> Self:
+        # TensorFlow optimizes the graph for the shapes it was traced for, and would answer others wrongly.
+        return type(self)(self.traceable, [tf.TensorSpec(None, spec.dtype) for spec in self._specs], self._keep)
+
+
+def known_sizes(shape: tf.TensorShape) -> list[int | None] | None:
+    """Returns a shape's sizes, None where any size will do; None for an unknown rank."""
+    return shape.as_list() if shape.rank is not None else None
+
+
+def fit(sizes: Sequence[list[int | None] | None], arrays: Sequence[np.ndarray]) -> bool:
+    """Returns whether arrays have the shapes that `known_sizes` describes; TensorShape's own comparison is slow."""
+    for known, array in zip(sizes, arrays, strict=True):
+        if known is not None and (
+            len(known) != array.ndim
+            or any(want not in (None, size) for want, size in zip(known, array.shape, strict=True))
+        ):
+            return False
+    return True
+
+
+def undecodable(error: UnicodeDecodeError) -> tf.errors.OpError:
+    """Returns the error of a kernel that quoted a request's bytes, from which TensorFlow cannot make one in Python."""
+    return tf.errors.InvalidArgumentError(None, None, error.object.decode(errors="replace"))

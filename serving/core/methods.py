@@ -32,15 +32,17 @@ class Methods:
     `tf.errors.OpError`, if a kernel refuses its input.
     """
 
-    def __init__(self, models: Models, changed: Callable[[], None]) -> None:
+    def __init__(self, models: Models, changed: Callable[[], None], *, as_tensor_content: bool = False) -> None:
         """Answers with models.
 
         Args:
             models: The models.
             changed: Called after another list of models has been taken.
+            as_tensor_content: Whether `predict` answers with bytes in `tensor_content`, not with typed fields.
         """
         self._models = models
         self._changed = changed
+        self._write = tensors.to_content_proto if as_tensor_content else tensors.to_typed_proto
 
     def find(self, spec: model_pb2.ModelSpec) -> Servable:
         """Returns the version of a model that answers a request for `spec`."""
@@ -71,7 +73,7 @@ class Methods:
         response = predict_pb2.PredictResponse()
         inference.fill_spec(response.model_spec, spec.name, servable, signature)
         for alias, array in outputs.items():
-            tensors.to_proto(array, response.outputs[alias])
+            self._write(array, response.outputs[alias])
         return response
 
     def classify(

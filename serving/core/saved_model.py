@@ -1,8 +1,6 @@
-"""Loads the functions of a SavedModel's signatures, whether TensorFlow 2 or 1 wrote it."""
+"""Loads what runs a SavedModel's signatures, whether TensorFlow 2 or 1 wrote it."""
 
 import copy
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,16 +10,12 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from serving.core.executable import Executable, Runner
+from serving.core.graph_session import GraphExecutable, load_session
 from serving.wire import tensors
 
 _TAGS = {"serve"}
-# Names of operations that TensorFlow itself runs while loading, listed among the signatures.
-_INTERNAL_PREFIX = "__saved_model_"
-# TensorFlow 1's variables have dtypes with this added.
-_REF = 100
 _BINARY, _TEXT = "saved_model.pb", "saved_model.pbtxt"
-
-_Function = Callable[..., dict[str, tf.Tensor]]
 
 
 @dataclass
@@ -30,14 +24,14 @@ class SavedModel:
 
     Attributes:
         definitions: Its signatures' definitions, by name.
-        functions: Each signature's function, from tensors by input name to tensors by output name.
-        refused: Why a signature has no function, in one line, by name.
-        root: The object that keeps the functions' variables alive.
+        runners: What runs each signature, with inputs and outputs in the order of their names.
+        refused: Why a signature has no runner, in one line, by name.
+        root: The object that keeps the variables alive.
     """
 
     definitions: dict[str, meta_graph_pb2.SignatureDef]
     root: Any
-    functions: dict[str, _Function] = field(default_factory=dict)
+    runners: dict[str, Runner] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -68,13 +62,13 @@ def load_saved_model(path: Path) -> SavedModel:
         root = tf.saved_model.load(str(path), tags=sorted(_TAGS))
         build = _function
     else:
-        root = _load_graph(path, meta_graph)
-        build = _pruned
+        root = load_session(path, sorted(_TAGS))
+        build = _graph
     model = SavedModel(definitions, root)
     for name, definition in definitions.items():
         try:
             _check_kinds(definition)
-            model.functions[name] = build(root, name, definition)
+            model.runners[name] = build(root, name, definition)
         except Exception as error:
             # As in TensorFlow Serving, reported only to requests for this signature.
             model.refused[name] = " ".join(str(error).split())
@@ -94,54 +88,33 @@ def _read(path: Path) -> saved_model_pb2.SavedModel:
     )
 
 
+def input_specs(definition: meta_graph_pb2.SignatureDef) -> list[tf.TensorSpec]:
+    """Returns the dtypes and shapes of a signature's inputs, in the order of their names."""
+    infos = [definition.inputs[alias] for alias in sorted(definition.inputs)]
+    return [tf.TensorSpec(tf.TensorShape(info.tensor_shape), info.dtype % tensors.REFERENCE) for info in infos]
+
+
 def _check_kinds(definition: meta_graph_pb2.SignatureDef) -> None:
     for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
         for alias, info in infos.items():
             if info.WhichOneof("encoding") != "name":
                 raise ValueError(f'{kind} "{alias}": expected a dense tensor, received {info.WhichOneof("encoding")}')
-            if tensors.numpy_dtype(info.dtype % _REF) is None:
+            if tensors.numpy_dtype(info.dtype % tensors.REFERENCE) is None:
                 raise ValueError(f'{kind} "{alias}": expected a dtype that requests can carry, received {info.dtype}')
 
 
-def _function(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _Function:
-    return root.signatures[name]
-
-
-def _load_graph(path: Path, meta_graph: meta_graph_pb2.MetaGraphDef) -> Any:
-    """Loads a graph with its variables and tables, but without signatures.
-
-    With them, a single signature that cannot be run would prevent loading the others.
-    """
-    bare = saved_model_pb2.SavedModel(saved_model_schema_version=1)
-    bare.meta_graphs.add().CopyFrom(meta_graph)
-    bare.meta_graphs[0].ClearField("object_graph_def")
-    for name in list(meta_graph.signature_def):
-        if not name.startswith(_INTERNAL_PREFIX):
-            del bare.meta_graphs[0].signature_def[name]
-    with tempfile.TemporaryDirectory(prefix="serving-") as directory:
-        for child in path.absolute().iterdir():
-            if child.name not in (_BINARY, _TEXT):
-                Path(directory, child.name).symlink_to(child)
-        Path(directory, _BINARY).write_bytes(bare.SerializeToString())
-        return tf.saved_model.load(directory, tags=sorted(_TAGS))
-
-
-def _pruned(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> _Function:
-    """Extracts a signature's part of a graph."""
+def _function(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> Runner:
+    """Traces a function of TensorFlow 2."""
     inputs, outputs = sorted(definition.inputs), sorted(definition.outputs)
-    with root.graph.as_default():
-        fetches = [_value(root.graph.get_tensor_by_name(definition.outputs[alias].name)) for alias in outputs]
-    feeds = [root.graph.get_tensor_by_name(definition.inputs[alias].name) for alias in inputs]
-    function = root.prune(feeds, fetches)
+    function = root.signatures[name]
 
-    def call(**operands: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(zip(outputs, function(*(operands[alias] for alias in inputs)), strict=True))
+    def call(*operands: tf.Tensor) -> list[tf.Tensor]:
+        found = function(**dict(zip(inputs, operands, strict=True)))
+        return [found[alias] for alias in outputs]
 
-    return call
+    return Executable(call, input_specs(definition))
 
 
-def _value(tensor: tf.Tensor) -> tf.Tensor:
-    # A function can return a variable's value only, and TensorFlow's optimizer would remove an identity.
-    if tensor.dtype.as_datatype_enum > _REF and tensor.shape.rank is not None:
-        return tf.raw_ops.EnsureShape(input=tensor, shape=tensor.shape)
-    return tf.identity(tensor)
+def _graph(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> Runner:
+    """Finds a signature's part of a graph of TensorFlow 1."""
+    return GraphExecutable(root, definition)

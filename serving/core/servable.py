@@ -8,9 +8,9 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from serving.core.batching import Batching
+from serving.core.batching import BatchedExecutable, Batching
 from serving.core.errors import ModelLoadError, RequestError, invalid_argument, kernel_code
-from serving.core.saved_model import load_saved_model
+from serving.core.saved_model import input_specs, load_saved_model
 from serving.core.signature import Signature
 from serving.wire.protocol import DEFAULT_SIGNATURE
 
@@ -46,9 +46,10 @@ class Servable:
             if name in self._refused:
                 continue
             try:
-                self._signatures[name] = Signature(
-                    name, definition, self._model.functions[name], batching, f"{queue}/{name}"
-                )
+                runner = self._model.runners[name]
+                if batching is not None:
+                    runner = BatchedExecutable(runner, input_specs(definition), batching, f"{queue}/{name}")
+                self._signatures[name] = Signature(name, definition, runner)
             except Exception as error:
                 # As in TensorFlow Serving, the others are served, and this is reported to requests for it only.
                 self._refused[name] = " ".join(str(error).split())

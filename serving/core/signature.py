@@ -2,8 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 import grpc
 import numpy as np
@@ -11,12 +10,12 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.core.batching import BatchedExecutable, Batching
+from serving.core.batching import BatchedExecutable
 from serving.core.deadline import Deadline
 from serving.core.errors import RequestError, invalid_argument
-from serving.core.executable import Executable
+from serving.core.executable import Runner
 from serving.wire import tensors
-from serving.wire.protocol import MAX_MESSAGE_BYTES, format_shape
+from serving.wire.protocol import MAX_MESSAGE_BYTES
 
 
 class Signature:
@@ -27,45 +26,24 @@ class Signature:
         definition: Its inputs, outputs and method.
     """
 
-    def __init__(
-        self,
-        name: str,
-        definition: meta_graph_pb2.SignatureDef,
-        function: Callable[..., dict[str, Any]],
-        batching: Batching | None = None,
-        queue: str = "",
-    ) -> None:
+    def __init__(self, name: str, definition: meta_graph_pb2.SignatureDef, runner: Runner) -> None:
         """Prepares everything that does not depend on a request.
 
         Args:
             name: The signature's name.
             definition: Its inputs and outputs.
-            function: The loaded function, called with the inputs by name.
-            batching: How to batch requests; None for no batching.
-            queue: The name of the queue in which its requests wait for a batch.
-
-        Raises:
-            ValueError: If an input or output is of a kind that requests cannot carry.
+            runner: Runs it, with inputs and outputs in the order of their names.
         """
         self.name = name
         self.definition = definition
         self._inputs = {alias: definition.inputs[alias] for alias in sorted(definition.inputs)}
         self._defaults = dict(definition.defaults)
         self._outputs = sorted(definition.outputs)
-        self._shapes = {alias: tf.TensorShape(info.tensor_shape) for alias, info in self._inputs.items()}
-        self._sizes = {
-            alias: shape.as_list() if shape.rank is not None else None for alias, shape in self._shapes.items()
-        }
+        self._places = {alias: place for place, alias in enumerate(self._outputs)}
+        # A session feeds tensors in the order of their own names.
+        self._feed_order = sorted(self._inputs, key=lambda alias: self._inputs[alias].name)
         self._row_bytes = sum(_row_bytes(info) for info in definition.outputs.values())
-        specs = [tf.TensorSpec(self._shapes[alias], info.dtype) for alias, info in self._inputs.items()]
-
-        def call(*operands: tf.Tensor) -> list[tf.Tensor]:
-            outputs = function(**dict(zip(self._inputs, operands, strict=True)))
-            return [outputs[alias] for alias in self._outputs]
-
-        self._executable: Executable | BatchedExecutable = (
-            Executable(call, specs) if batching is None else BatchedExecutable(call, specs, batching, queue)
-        )
+        self._runner = runner
 
     def run(
         self,
@@ -87,45 +65,62 @@ class Signature:
             RequestError: If an input or a filter does not fit the signature, or time is up.
             tf.errors.OpError: If a kernel refuses its input.
         """
-        if self._defaults:
-            inputs = {**self._defaults, **inputs}
-        self._check_names(inputs)
-        arrays = {alias: _parsed(alias, inputs[alias]) for alias in self._inputs}
+        self._check_size(inputs)
+        arrays, dtypes = self._parse(inputs)
         requested = self._requested(output_filter)
-        for index, alias in enumerate(self._inputs):
-            self._check_dtype(index, alias, inputs[alias].dtype)
-            self._check_shape(alias, arrays[alias].shape)
+        self._check_dtypes(dtypes)
         self._check_answer_size(arrays)
-        operands = [tf.constant(array) for array in arrays.values()]
         if deadline is not None:
             deadline.check()
         try:
-            outputs = self._executable(operands, deadline)
+            outputs = self._runner(list(arrays.values()), [self._places[alias] for alias in requested], deadline)
         except tf.errors.CancelledError:
             if deadline is not None and deadline.manager.is_cancelled:
                 raise deadline.error() from None
             raise
-        by_alias = dict(zip(self._outputs, outputs, strict=True))
-        return {alias: by_alias[alias].numpy() for alias in requested}
+        return dict(zip(requested, outputs, strict=True))
 
     def batch_sizes(self) -> Counter[int]:
         """Returns how often a batch of each size has run."""
-        return self._executable.batch_sizes() if isinstance(self._executable, BatchedExecutable) else Counter()
+        return self._runner.batch_sizes() if isinstance(self._runner, BatchedExecutable) else Counter()
 
-    def _check_names(self, inputs: Collection[str]) -> None:
-        sent, known = set(inputs), self._inputs.keys()
-        if sent == known:
+    def _check_size(self, inputs: Collection[str]) -> None:
+        if len(inputs) == len(self._inputs) or (self._defaults and len(inputs) < len(self._inputs)):
             return
-        if len(sent) != len(known):
-            problem = (
-                f"input size does not match signature: {len(sent)}!={len(known)}"
-                f" len({_braced(sent)}) != len({_braced(known)})"
-            )
-        else:
-            problem = f"input names do not match signature: {_braced(sent)} != {_braced(known)}"
+        sent, known = set(inputs), self._inputs.keys()
         raise invalid_argument(
-            f"{problem}. Sent extra: {_braced(sent - known)}. Missing but required: {_braced(known - sent)}."
+            f"input size does not match signature: {len(sent)}!={len(known)} len({_braced(sent)}) !="
+            f" len({_braced(known)}). Sent extra: {_braced(sent - known)}."
+            f" Missing but required: {_braced(known - sent)}."
         )
+
+    def _parse(self, inputs: Mapping[str, tensor_pb2.TensorProto]) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+        """Returns arrays and dtypes by name, in the order of the names."""
+        arrays, dtypes = {}, {}
+        used = 0
+        for alias, info in self._inputs.items():
+            if alias in inputs:
+                proto = inputs[alias]
+                used += 1
+            elif alias in self._defaults:
+                proto = self._defaults[alias]
+            else:
+                raise invalid_argument(
+                    f"Signature input alias: {alias}(feed name: {info.name}) not found in request and no default value"
+                    f" provided. Inputs expected to be in the request {_braced(inputs)},"
+                    f" or default input alias set: {_joined(self._defaults)}"
+                )
+            try:
+                arrays[alias] = tensors.to_array(proto)
+            except ValueError as error:
+                raise invalid_argument(f"tensor parsing error: {alias}") from error
+            dtypes[alias] = proto.dtype
+        if used != len(inputs):
+            known = self._inputs.keys() & set(inputs)
+            raise invalid_argument(
+                f"Inputs contains invalid name. Used request inputs: {_joined(known)}, request input: {_joined(inputs)}"
+            )
+        return arrays, dtypes
 
     def _requested(self, output_filter: Sequence[str]) -> Sequence[str]:
         seen = set()
@@ -136,30 +131,16 @@ class Signature:
                     f" Outputs expected to be in the set {_braced(self._outputs)}."
                 )
             if alias in seen:
-                raise invalid_argument(
-                    f"duplicate output tensor alias: {alias}"
-                    f" Outputs expected to be in the set {_braced(self._outputs)}."
-                )
+                raise invalid_argument(f"duplicate output tensor alias: {alias}")
             seen.add(alias)
         return output_filter or self._outputs
 
-    def _check_dtype(self, index: int, alias: str, dtype: int) -> None:
-        expected = self._inputs[alias].dtype
-        if dtype != expected:
-            raise invalid_argument(
-                f"Expects arg[{index}] to be {tensors.dtype_name(expected)} but {tensors.dtype_name(dtype)} is provided"
-            )
-
-    def _check_shape(self, alias: str, shape: tuple[int, ...]) -> None:
-        sizes = self._sizes[alias]
-        # TensorShape's own comparison takes longer than all other checks together.
-        if sizes is not None and (
-            len(shape) != len(sizes) or any(want not in (None, size) for want, size in zip(sizes, shape, strict=True))
-        ):
-            raise invalid_argument(
-                f'input "{alias}" has shape {format_shape(shape)}'
-                f' but signature "{self.name}" expects {format_shape(sizes)}'
-            )
+    def _check_dtypes(self, dtypes: Mapping[str, int]) -> None:
+        for index, alias in enumerate(self._feed_order):
+            expected = self._inputs[alias].dtype % tensors.REFERENCE
+            if dtypes[alias] != expected:
+                names = tensors.dtype_name(expected), tensors.dtype_name(dtypes[alias])
+                raise invalid_argument(f"Expects arg[{index}] to be {names[0]} but {names[1]} is provided")
 
     def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Refuses work whose answer would be too large: a few bytes of seeds can ask for gigabytes of images."""
@@ -183,12 +164,9 @@ def _row_bytes(info: meta_graph_pb2.TensorInfo) -> int:
     return math.prod(sizes[1:]) * dtype.itemsize
 
 
-def _parsed(alias: str, proto: tensor_pb2.TensorProto) -> np.ndarray:
-    try:
-        return tensors.to_array(proto)
-    except ValueError as error:
-        raise invalid_argument(f"tensor parsing error: {alias}") from error
-
-
 def _braced(names: Collection[str]) -> str:
-    return "{" + ",".join(sorted(names)) + "}"
+    return "{" + _joined(names) + "}"
+
+
+def _joined(names: Collection[str]) -> str:
+    return ",".join(sorted(names))

@@ -71,6 +71,12 @@ _FLAGS = [
         "let a new label name a version that is not served yet, as at startup",
     ),
     _Flag("enable_model_warmup", _boolean, True, "replay a version's recorded requests before it takes traffic"),
+    _Flag(
+        "enable_serialization_as_tensor_content",
+        _boolean,
+        False,
+        "answer Predict with bytes in tensor_content, not with typed fields such as float_val",
+    ),
     _Flag("ssl_config_file", str, "", "file with an SSLConfig, for TLS"),
     _Flag("monitoring_config_file", str, "", "file with a MonitoringConfig, for metrics on the REST port"),
     _Flag("grpc_channel_arguments", str, "", "arguments of the gRPC channel: name=value,name=value"),

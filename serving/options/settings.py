@@ -28,6 +28,8 @@ class Settings:
         retries: When to retry a version that failed to load.
         allow_version_labels_for_unavailable_models: Whether a new label may name a version not served yet.
         enable_model_warmup: Whether a new version first answers its recorded warm-up requests.
+        enable_serialization_as_tensor_content: Whether Predict answers with bytes in `tensor_content`, which are
+            shorter for integers, not with typed fields.
         max_threads: The most threads that answer gRPC, including those added while others are stuck.
         channel_arguments: Arguments of the gRPC channel.
         credentials: For TLS; None for none.
@@ -46,6 +48,7 @@ class Settings:
     retries: Retries = field(default_factory=Retries)
     allow_version_labels_for_unavailable_models: bool = False
     enable_model_warmup: bool = True
+    enable_serialization_as_tensor_content: bool = False
     max_threads: int = _MAX_THREADS
     channel_arguments: Mapping[str, int | str] = field(default_factory=dict)
     credentials: grpc.ServerCredentials | None = None

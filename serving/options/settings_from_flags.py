@@ -44,6 +44,7 @@ def settings_of(flags: argparse.Namespace) -> Settings:
         retries=Retries(most=flags.max_num_load_retries, interval=max(flags.load_retry_interval_micros, 0) / _MICROS),
         allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
         enable_model_warmup=flags.enable_model_warmup,
+        enable_serialization_as_tensor_content=flags.enable_serialization_as_tensor_content,
         channel_arguments=_channel_arguments(flags.grpc_channel_arguments),
         credentials=_credentials(flags.ssl_config_file) if flags.ssl_config_file else None,
         rest_port=flags.rest_api_port or None,

@@ -1,5 +1,6 @@
 """Converts NumPy arrays to TensorFlow's `TensorProto` and back, for server and client."""
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -7,7 +8,11 @@ import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
+from serving.wire.packed import extend_packed, read_varint, varint
 from serving.wire.protocol import MAX_FILLED_TENSOR_BYTES
+
+# The dtypes of TensorFlow 1's variables are these above those of their values.
+REFERENCE = 100
 
 
 class _Codec(NamedTuple):
@@ -84,13 +89,16 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
     if any(size < 0 for size in shape):
         raise ValueError(f"negative dimension in shape {shape}")
     count = math.prod(shape)
-    if proto.tensor_content:
+    if proto.tensor_content and count:
         if codec.dtype.hasobject:
-            raise ValueError("strings in tensor_content")
+            return np.array(_split_strings(proto.tensor_content, count), np.object_).reshape(shape)
         if len(proto.tensor_content) != count * codec.dtype.itemsize:
             raise ValueError(f"{len(proto.tensor_content)} bytes do not make shape {shape}")
         return np.frombuffer(proto.tensor_content, codec.dtype).reshape(shape)
-    values = np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False).view(codec.dtype)
+    cells: np.ndarray = np.array(getattr(proto, codec.field), codec.wire).astype(codec.cell, copy=False)
+    if codec.dtype.kind == "c":
+        cells = cells[: len(cells) // 2 * 2]  # half a complex number is ignored
+    values = cells.view(codec.dtype)
     if len(values) < count:
         return _filled(values, shape, count, codec.dtype)
     return values[:count].reshape(shape)
@@ -108,7 +116,7 @@ def _filled(values: np.ndarray, shape: tuple[int, ...], count: int, dtype: np.dt
 
 
 def to_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
-    """Writes an array into an empty tensor; numbers as bytes in `tensor_content`.
+    """Writes an array into an empty tensor in the shortest way: numbers as bytes in `tensor_content`.
 
     Args:
         array: The array; an object array must hold bytes.
@@ -117,13 +125,69 @@ def to_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
     Raises:
         ValueError: If TensorFlow Serving lacks the array's dtype.
     """
+    codec = _write_type(array, proto)
+    if codec.dtype.hasobject:
+        proto.string_val.extend(array.ravel().tolist())
+    else:
+        proto.tensor_content = array.tobytes()
+
+
+def to_typed_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into an empty tensor as TensorFlow Serving does by default: in its dtype's typed field.
+
+    Args:
+        array: The array; an object array must hold bytes.
+        proto: The message to fill; one in an answer's map saves a copy.
+
+    Raises:
+        ValueError: If TensorFlow Serving lacks the array's dtype.
+    """
+    codec = _write_type(array, proto)
+    if codec.dtype.hasobject:
+        proto.string_val.extend(array.ravel().tolist())
+        return
+    values = np.ascontiguousarray(array).reshape(-1)
+    extend_packed(proto, codec.field, values.view(codec.cell).astype(codec.wire, copy=False))
+
+
+def to_content_proto(array: np.ndarray, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into an empty tensor as TensorFlow Serving does on demand: in `tensor_content`, strings too.
+
+    Args:
+        array: The array; an object array must hold bytes.
+        proto: The message to fill; one in an answer's map saves a copy.
+
+    Raises:
+        ValueError: If TensorFlow Serving lacks the array's dtype.
+    """
+    codec = _write_type(array, proto)
+    proto.tensor_content = _joined_strings(array.ravel().tolist()) if codec.dtype.hasobject else array.tobytes()
+
+
+def _write_type(array: np.ndarray, proto: tensor_pb2.TensorProto) -> _Codec:
     enum = _ENUMS.get(array.dtype)
     if enum is None:
         raise ValueError(f"expected a dtype that TensorFlow Serving has, received {array.dtype}. Cast it first.")
     proto.dtype = enum
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    if array.dtype.hasobject:
-        proto.string_val.extend(array.ravel())
-    else:
-        proto.tensor_content = array.tobytes()
+    return _CODECS[enum]
+
+
+def _joined_strings(strings: list[bytes]) -> bytes:
+    """Joins strings as TensorFlow stores them in bytes: the length of each as a varint, and then all of them."""
+    return b"".join([*(varint(len(string)) for string in strings), *strings])
+
+
+def _split_strings(content: bytes, count: int) -> list[bytes]:
+    """Splits strings that are joined as by `_joined_strings`."""
+    if count > len(content):  # a length takes a byte
+        raise ValueError(f"{len(content)} bytes do not make {count} strings")
+    lengths, start = [], 0
+    for _ in range(count):
+        length, start = read_varint(content, start)
+        lengths.append(length)
+    if start + sum(lengths) != len(content):
+        raise ValueError(f"{len(content)} bytes do not make {count} strings")
+    ends = itertools.accumulate(lengths, initial=start)
+    return [content[begin:end] for begin, end in itertools.pairwise(ends)]

@@ -86,7 +86,7 @@ def animals(vocabulary: Path) -> Signatures:
         "classes": classify(classes=classes),
         "regress": regress(outputs=total[:, None]),
         "regress_flat": regress(outputs=total),
-        "predict": signature({"x": x}, {"scores": scores, "again": scores, "x": x}),
+        "predict": signature({"x": x}, {"scores": scores, "again": scores, "x": tf.identity(x)}),
         "others": signature({"inputs": others}, {"outputs": tf.zeros(tf.shape(others))}, REGRESS),
         # What follows is wrong in one way each.
         "two_inputs": signature({"inputs": examples, "others": others}, {"outputs": total}, REGRESS),

@@ -89,7 +89,7 @@ def test_each_version_of_a_policy_answers_by_its_number(server, stubs):
     for version in (1, 2, 5):
         answer = stubs.predict(encode_request(version=version), timeout=30)
         assert answer.model_spec.version.value == version
-        means[version] = np.frombuffer(answer.outputs["mean"].tensor_content, np.float32)
+        means[version] = np.array(answer.outputs["mean"].float_val, np.float32)
     np.testing.assert_array_equal(means[2], 2 * means[1])
     np.testing.assert_array_equal(means[5], means[1])
     assert stubs.predict(encode_request(), timeout=30).model_spec.version.value == 5
@@ -168,14 +168,14 @@ def test_another_base_path(server, stubs, exports, tmp_path):
 
 def test_at_another_base_path_what_is_there_answers_until_it_is_replaced(server, stubs, exports, tmp_path):
     (tmp_path / "elsewhere" / "5").mkdir(parents=True)
-    before = stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content
+    before = stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].float_val
     reload = reload_request(listed(entry(tmp_path / "elsewhere")))
     stubs.reload(reload, timeout=60)
-    assert stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content == before
+    assert stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].float_val == before
     (tmp_path / "elsewhere" / "5").rmdir()
     publish(exports[2], tmp_path / "elsewhere", 5)  # answers with the double
-    doubled = (2 * np.frombuffer(before, np.float32)).tobytes()
-    wait_for(lambda: stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].tensor_content == doubled)
+    doubled = [2 * value for value in before]
+    wait_for(lambda: stubs.predict(encode_request(version=5), timeout=30).outputs["mean"].float_val == doubled)
     assert served(server) == {5}
 
 

@@ -182,6 +182,16 @@ def test_an_input_with_a_default_may_be_left_out(modern):
     np.testing.assert_array_equal(run(modern, "optional", x=x, factor=np.float32(0.5))["y"], x / 2)
 
 
+def test_beside_a_default_names_are_checked_in_tensorflow_servings_words(modern):
+    x = np.float32([1, 2])
+    code, details = run_refusal(modern, "optional", factor=np.float32(3))
+    assert (code, details.partition("(feed name: ")[0]) == (INVALID, "Signature input alias: x")
+    assert details.endswith("expected to be in the request {factor}, or default input alias set: factor")
+    code, details = run_refusal(modern, "optional", x=x, facto=np.float32(3))
+    assert code is INVALID
+    assert details == "Inputs contains invalid name. Used request inputs: x, request input: facto,x"
+
+
 def test_tensorflows_own_operations_are_no_signatures(modern):
     code, _ = run_refusal(modern, "__saved_model_init_op")
     assert code is INVALID
