@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from serving.core.executable import Executable, Runner
+from serving.core.executable import Runner
 from serving.core.graph_session import GraphExecutable, load_session
 from serving.wire import tensors
 
@@ -57,18 +57,12 @@ def load_saved_model(path: Path) -> SavedModel:
         )
     # Copied, because a part of the message would keep the whole graph in memory.
     definitions = {name: copy.deepcopy(definition) for name, definition in meta_graph.signature_def.items()}
-    # This is how TensorFlow distinguishes the two formats.
-    if len(saved_model.meta_graphs) == 1 and meta_graph.HasField("object_graph_def"):
-        root = tf.saved_model.load(str(path), tags=sorted(_TAGS))
-        build = _function
-    else:
-        root = load_session(path, sorted(_TAGS))
-        build = _graph
-    model = SavedModel(definitions, root)
+    session = load_session(path, sorted(_TAGS))
+    model = SavedModel(definitions, session)
     for name, definition in definitions.items():
         try:
             _check_kinds(definition)
-            model.runners[name] = build(root, name, definition)
+            model.runners[name] = GraphExecutable(session, definition)
         except Exception as error:
             # As in TensorFlow Serving, reported only to requests for this signature.
             model.refused[name] = " ".join(str(error).split())
@@ -102,19 +96,3 @@ def _check_kinds(definition: meta_graph_pb2.SignatureDef) -> None:
             if tensors.numpy_dtype(info.dtype % tensors.REFERENCE) is None:
                 raise ValueError(f'{kind} "{alias}": expected a dtype that requests can carry, received {info.dtype}')
 
-
-def _function(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> Runner:
-    """Traces a function of TensorFlow 2."""
-    inputs, outputs = sorted(definition.inputs), sorted(definition.outputs)
-    function = root.signatures[name]
-
-    def call(*operands: tf.Tensor) -> list[tf.Tensor]:
-        found = function(**dict(zip(inputs, operands, strict=True)))
-        return [found[alias] for alias in outputs]
-
-    return Executable(call, input_specs(definition))
-
-
-def _graph(root: Any, name: str, definition: meta_graph_pb2.SignatureDef) -> Runner:
-    """Finds a signature's part of a graph of TensorFlow 1."""
-    return GraphExecutable(root, definition)

@@ -12,6 +12,7 @@ from serving_testing import Stubs, X, predict_request, publish, refusal
 
 import serving
 from serving.core.batching import BatchedExecutable, Batching
+from serving.core.executable import Executable
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -180,14 +181,15 @@ def gated():
         return [2 * tf.ensure_shape(tf.numpy_function(look, [x], tf.float32), [None, 1])]
 
     batching = Batching(max_batch_size=4, num_batch_threads=1, allowed_batch_sizes=(1, 4))
-    return BatchedExecutable(double, [tf.TensorSpec([None, 1], tf.float32)], batching, "gated"), gate
+    specs = [tf.TensorSpec([None, 1], tf.float32)]
+    return BatchedExecutable(Executable(double, specs), specs, batching, "gated"), gate
 
 
 def test_rows_of_no_allowed_size_are_padded(gated):
     run, _ = gated
     before = run.batch_sizes()
     for rows in (1, 3, 4):
-        np.testing.assert_array_equal(run([tf.ones([rows, 1])])[0], np.full([rows, 1], 2.0))
+        np.testing.assert_array_equal(run([np.ones([rows, 1], np.float32)], [0])[0], np.full([rows, 1], 2.0))
     assert run.batch_sizes() - before == {1: 1, 4: 2}
 
 
@@ -195,9 +197,9 @@ def test_rows_that_find_all_threads_busy_are_queued(gated):
     run, gate = gated
     before = run.batch_sizes()
     with futures.ThreadPoolExecutor(5) as pool:
-        stuck = pool.submit(run, [tf.fill([1, 1], -1.0)])
-        rows = [pool.submit(run, [tf.fill([1, 1], float(i))]) for i in range(4)]
-        assert [row.result(30)[0].numpy().item() for row in rows] == [0.0, 2.0, 4.0, 6.0]
+        stuck = pool.submit(run, [np.float32([[-1]])], [0])
+        rows = [pool.submit(run, [np.float32([[i]])], [0]) for i in range(4)]
+        assert [row.result(30)[0].item() for row in rows] == [0.0, 2.0, 4.0, 6.0]
         gate.set()
-        assert stuck.result(30)[0].numpy().item() == -2.0
+        assert stuck.result(30)[0].item() == -2.0
     assert sum(size * count for size, count in (run.batch_sizes() - before).items()) >= 5  # with padding

@@ -94,11 +94,6 @@ def test_a_passed_deadline_stops_the_work(base_path, tmp_path):
                 break
         # The file `go` never comes: only the deadline can have ended the loop on the server.
         wait_for(lambda: b'status="DEADLINE_EXCEEDED"' in server.metrics.render()[0])
-        (tmp_path / "begun").unlink()
-        call = stubs.predict.future(waiting_request(tmp_path))
-        wait_for((tmp_path / "begun").exists)
-        call.cancel()
-        wait_for(lambda: b'status="CANCELLED"' in server.metrics.render()[0])
 
 
 def test_every_call_is_counted_though_it_expires_before_its_handler_begins(base_path, tmp_path):
@@ -109,7 +104,7 @@ def test_every_call_is_counted_though_it_expires_before_its_handler_begins(base_
         # The only thread is held. On a busy machine a call may expire before the server has heard of it.
         expired = [stubs.predict.future(predict_request("encode", x=X), timeout=3) for _ in range(2)]
         left = stubs.predict.future(predict_request("encode", x=X))
-        wait_for(lambda: len(server._grpc._threads._tasks) == 3)
+        wait_for(lambda: server._grpc._threads._tasks.qsize() == 3)
         assert {call.code() for call in expired} == {grpc.StatusCode.DEADLINE_EXCEEDED}
         left.cancel()
         (tmp_path / "go").touch()
