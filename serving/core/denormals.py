@@ -23,12 +23,11 @@ def _library() -> ctypes.CDLL | None:
 
 
 _math = _library()
-_usual = ctypes.create_string_buffer(_SIZE)
 _flushing = ctypes.create_string_buffer(_SIZE)
 if _math is not None:
-    _math.fegetenv(_usual)
-    _register = int.from_bytes(_usual.raw[_MXCSR:], "little") | _FLUSH_RESULTS | _READ_AS_ZERO
-    _flushing.raw = _usual.raw[:_MXCSR] + _register.to_bytes(_SIZE - _MXCSR, "little")
+    _math.fegetenv(_flushing)
+    _register = int.from_bytes(_flushing.raw[_MXCSR:], "little") | _FLUSH_RESULTS | _READ_AS_ZERO
+    _flushing.raw = _flushing.raw[:_MXCSR] + _register.to_bytes(_SIZE - _MXCSR, "little")
 
 # Whether `flushed` has an effect on this machine.
 AVAILABLE = _math is not None
@@ -48,8 +47,10 @@ def flushed() -> Iterator[None]:
     if _math is None:
         yield
         return
+    before = ctypes.create_string_buffer(_SIZE)  # one of TensorFlow's own threads flushes already, and must go on
+    _math.fegetenv(before)
     _math.fesetenv(_flushing)
     try:
         yield
     finally:
-        _math.fesetenv(_usual)
+        _math.fesetenv(before)
