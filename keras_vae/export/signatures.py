@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_vae.export.shape_checks import with_checked_shapes
+
 Tensors = dict[str, tf.Tensor]
 
 
@@ -60,13 +62,16 @@ def signatures(model: Any, score_samples: int) -> dict[str, Signature]:
         bound = model.score(x, seeds=seed, num_samples=score_samples, condition=_only(condition))
         return {"log_likelihood_bound": bound}
 
+    found = {
+        "generate": ((seed, *given), generate),
+        "draw": ((seed, *given), draw),
+        "encode": ((x, *given), encode),
+        "decode": ((*z_inputs, *given), decode),
+        "reconstruct": ((x, *given), reconstruct),
+        "score": ((x, seed, *given), score),
+    }
     return {
-        "generate": Signature((seed, *given), generate),
-        "draw": Signature((seed, *given), draw),
-        "encode": Signature((x, *given), encode),
-        "decode": Signature((*z_inputs, *given), decode),
-        "reconstruct": Signature((x, *given), reconstruct),
-        "score": Signature((x, seed, *given), score),
+        name: Signature(inputs, with_checked_shapes(function, inputs)) for name, (inputs, function) in found.items()
     }
 
 

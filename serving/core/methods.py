@@ -1,6 +1,6 @@
 """TensorFlow Serving's methods, from a request message to its response: what both gRPC and REST answer with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import grpc
 from tensorflow_serving.apis import (
@@ -23,6 +23,8 @@ from serving.core.multi_inference import multi_inference
 from serving.core.servable import Servable
 from serving.wire import tensors
 from serving.wire.protocol import SIGNATURE_DEF
+
+_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class Methods:
@@ -148,8 +150,8 @@ class Methods:
     ) -> model_management_pb2.ReloadConfigResponse:
         """Serves another list of models, and answers once they are loaded.
 
-        A list that is wrong changes nothing. If the list was taken but a model in it cannot be loaded, the status is
-        UNKNOWN.
+        A list that is wrong changes nothing. If the list was taken but a model that is new in it cannot be loaded, the
+        status is UNKNOWN.
 
         Args:
             request: The list, which replaces the whole one before.
@@ -163,11 +165,22 @@ class Methods:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest."
                 " Only ModelConfigList is currently supported"
             )
+        before = set(self._models.names())
         problems = self._models.configure(request.config)
         self._changed()
-        if problems and not self._models.all_available():
-            raise RequestError(
-                grpc.StatusCode.UNKNOWN,
-                f"{len(problems)} servable(s) did not become available: {{{'; '.join(map(str, problems))}}}",
-            )
+        new = [name for name in self._models.names() if name not in before]
+        unavailable = [name for name in new if self._models.get(name).servable() is None]  # type: ignore[union-attr]
+        if unavailable:
+            raise RequestError(grpc.StatusCode.UNKNOWN, self._why(unavailable, problems))
         return model_management_pb2.ReloadConfigResponse()
+
+    def _why(self, names: Sequence[str], problems: Sequence[Exception]) -> str:
+        """Says why models could not be loaded, in TensorFlow Serving's words, or in ours if they have no versions."""
+        parts = [
+            f"{{{{name: {name} version: {status.version}}} due to error: {_CODES[status.status.error_code]}:"
+            f" {status.status.error_message}}}, "
+            for name in names
+            for status in self._models.statuses(name)
+        ]
+        parts = parts or [f"{problem}, " for problem in problems]
+        return f"{len(parts)} model(s) did not become available: {{{''.join(parts)}}}"

@@ -40,6 +40,8 @@ class Models:
         self._allow_labels = allow_labels_for_unavailable
         self._changing = threading.Lock()
         self._models: dict[str, ServedModel] = {}
+        # Those being loaded or retired, whose states can be asked for meanwhile.
+        self._in_change: dict[str, ServedModel] = {}
         self._config = model_server_config_pb2.ModelServerConfig()
         self._gone: dict[str, list[get_model_status_pb2.ModelVersionStatus]] = {}
         self._complaints: set[str] = set()
@@ -53,8 +55,8 @@ class Models:
         return sorted(self._models)
 
     def statuses(self, name: str) -> list[get_model_status_pb2.ModelVersionStatus]:
-        """Returns the status of every version seen of a model, newest first, even if the model is no longer served."""
-        model = self._models.get(name)
+        """Returns the status of every version seen of a model, newest first, even if it is no longer served."""
+        model = self._in_change.get(name) or self._models.get(name)
         return model.statuses() if model is not None else self._gone.get(name, [])
 
     def all_available(self) -> bool:
@@ -88,14 +90,17 @@ class Models:
                 if model is None or model.base_path != Path(entry.base_path):
                     model = self._new(entry, standing_in=model)
                 model.policy = read_policy(entry.model_version_policy)
+                self._in_change = {**models, entry.name: model}
                 problems += model.refresh()
                 model.labels = labels[entry.name]
                 models[entry.name] = model
             before, self._models = self._models, models
             self._config = config
-            for name in before.keys() - models.keys():
-                before[name].stop()
-                self._gone[name] = before[name].statuses()
+            self._in_change = {name: before[name] for name in before.keys() - models.keys()}
+            for name, model in self._in_change.items():
+                model.stop()
+                self._gone[name] = model.statuses()
+            self._in_change = {}
         self._report(problems)
         return problems
 

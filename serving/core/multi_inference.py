@@ -20,6 +20,9 @@ def multi_inference(
 ) -> inference_pb2.MultiInferenceResponse:
     """Runs several signatures on a request's examples.
 
+    Their inputs may be different tensors of the graph, as those of any two signatures that TensorFlow 2 exports are:
+    each is fed the same examples.
+
     Args:
         servable: The version that answers every task, even if they name others.
         request: The examples, and for each task a signature and a method.
@@ -49,7 +52,6 @@ def multi_inference(
 def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> list[tuple[Method, Signature]]:
     """Checks all tasks, in TensorFlow Serving's order, before it runs the first."""
     planned: dict[str, tuple[Method, Signature]] = {}
-    input_tensors: set[str] = set()
     for task in request.tasks:
         if not task.model_spec.name:
             raise invalid_argument("Found ModelSpec with an empty model name.")
@@ -66,8 +68,5 @@ def _plan(servable: Servable, request: inference_pb2.MultiInferenceRequest) -> l
             details = f"Unsupported signature method_name: {task.method_name}"
             raise RequestError(grpc.StatusCode.UNIMPLEMENTED, details)
         method.required_outputs(signature.definition)
-        input_tensors.update(info.name for info in signature.definition.inputs.values())
-        if len(input_tensors) > 1:
-            raise invalid_argument("Input tensor must be the same for all Signatures.")
         planned[name] = (method, signature)
     return list(planned.values())

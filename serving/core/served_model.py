@@ -1,6 +1,7 @@
 """`ServedModel`: a model's versions that answer, and the state of every version seen."""
 
 import gc
+import itertools
 import logging
 import threading
 import time
@@ -103,6 +104,7 @@ class ServedModel:
                 )
             ]
         problems = self._missing(present)
+        self._announce(present)
         served: set[int] = set()
         for version in self.policy.candidates(present):
             if self.policy.is_enough(len(served)):
@@ -158,6 +160,13 @@ class ServedModel:
             for version in sorted((self.policy.versions or frozenset()) - present.keys())
         ]
 
+    def _announce(self, present: Mapping[int, Path]) -> None:
+        """Reports the versions that will be loaded, which happens one after the other, as START."""
+        wanted = itertools.islice(self.policy.candidates(present), self.policy.latest)
+        for version in wanted:
+            if version not in self._serving and version not in self._failures:
+                self._set_status(version, _Status.START)
+
     def _try(self, version: int, path: Path) -> ModelLoadError | None:
         """Loads a version unless it is served already; returns why it is not served."""
         if version in self._serving and version not in self._standing_in:
@@ -192,14 +201,16 @@ class ServedModel:
         if not versions:
             return
         retired = [self._serving[version] for version in versions]
+        for version in sorted(versions):
+            self._set_status(version, _Status.UNLOADING)
         with self._counting:
             self._past_batches = sum((servable.batch_sizes() for servable in retired), self._past_batches)
             self._serving = {version: one for version, one in self._serving.items() if version not in versions}
         del retired  # or the collection below would find them in use
+        gc.collect()  # a loaded model has reference cycles, and may be large
         for version in sorted(versions):
             self._set_status(version, _Status.END)
             _log.info("retired version %d of model %s", version, self.name)
-        gc.collect()  # a loaded model has reference cycles, and may be large
 
     def _set_status(
         self, version: int, state: int, code: grpc.StatusCode = grpc.StatusCode.OK, message: str = ""

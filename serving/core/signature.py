@@ -15,7 +15,7 @@ from serving.core.deadline import Deadline
 from serving.core.errors import RequestError, invalid_argument
 from serving.core.executable import Runner
 from serving.wire import tensors
-from serving.wire.protocol import MAX_MESSAGE_BYTES
+from serving.wire.protocol import MAX_GRPC_MESSAGE_BYTES
 
 
 class Signature:
@@ -143,15 +143,15 @@ class Signature:
                 raise invalid_argument(f"Expects arg[{index}] to be {names[0]} but {names[1]} is provided")
 
     def _check_answer_size(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Refuses work whose answer would be too large: a few bytes of seeds can ask for gigabytes of images."""
+        """Refuses work whose answer cannot be sent: a few bytes of seeds can ask for gigabytes of images."""
         rows = max((len(array) for array in arrays.values() if array.ndim), default=0)
         size = rows * self._row_bytes
-        if size > MAX_MESSAGE_BYTES:
+        if size > MAX_GRPC_MESSAGE_BYTES:
             raise RequestError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f'signature "{self.name}": expected an answer of at most {MAX_MESSAGE_BYTES} bytes,'
+                f'signature "{self.name}": expected an answer of at most {MAX_GRPC_MESSAGE_BYTES} bytes,'
                 f" received {rows} rows that make {size}."
-                f" Send at most {MAX_MESSAGE_BYTES // self._row_bytes} rows per request.",
+                f" Send at most {MAX_GRPC_MESSAGE_BYTES // self._row_bytes} rows per request.",
             )
 
 

@@ -16,7 +16,7 @@ from serving.core.metrics import Observer
 from serving.grpc_api.handlers import CallThreads
 from serving.grpc_api.services import MODEL_SERVICE, PREDICTION_SERVICE, model_service, prediction_service
 from serving.grpc_api.standard_services import HEALTH_SERVICE, HealthService, reflection_handler
-from serving.wire.protocol import MAX_MESSAGE_BYTES
+from serving.wire.protocol import MAX_GRPC_MESSAGE_BYTES
 
 _SERVICES = (PREDICTION_SERVICE, MODEL_SERVICE)
 # Calls beyond this many per thread are refused, so that the number that wait is bounded.
@@ -27,8 +27,8 @@ _UNSEEN_CALLS = 10_000
 _OPTIONS = {
     # Otherwise a second server on the same port would start, and receive half of the requests.
     "grpc.so_reuseport": 0,
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_receive_message_length": MAX_GRPC_MESSAGE_BYTES,
+    "grpc.max_send_message_length": MAX_GRPC_MESSAGE_BYTES,
     "grpc.server.max_pending_requests": _UNSEEN_CALLS,
     "grpc.server.max_pending_requests_hard_limit": _UNSEEN_CALLS,
 }

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 SIGNATURE_DEF = "signature_def"
 DEFAULT_SIGNATURE = "serving_default"
 
+# The most that gRPC and protobuf can carry, which is also the limit of TensorFlow Serving's gRPC.
+MAX_GRPC_MESSAGE_BYTES = 2**31 - 1
+# Of REST, whose JSON is parsed in Python.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
-# One value may stand for a whole tensor in a message. Such a tensor may not be larger than one sent in full, or a
-# request of thirty bytes could claim all the memory there is.
-MAX_FILLED_TENSOR_BYTES = MAX_MESSAGE_BYTES
+# One value may stand for a whole tensor in a message. Without this limit, a request of thirty bytes could claim all the
+# memory there is.
+MAX_FILLED_TENSOR_BYTES = 64 * 1024 * 1024
 
 # What TensorFlow appends to a kernel's message: `\n\t [[{{function_node f}}{{node Reshape}}]]`, once per level.
 _NODES = re.compile(r"\s*\[\[\{\{[^\n]*\}\}\]\]")

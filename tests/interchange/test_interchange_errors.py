@@ -3,7 +3,6 @@
 Where the words depend on the kernels or on whether there is batching, a part of them is looked for.
 """
 
-import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,7 +60,7 @@ def _filtered(*names: str) -> predict_pb2.PredictRequest:
             " Sent extra: {y}. Missing but required: {}.",
         ),
         (_filtered("nope"), INVALID, f"output tensor alias not found in signature: nope {EXPECTED_OUTPUTS}"),
-        (_filtered("mean", "mean"), INVALID, f"duplicate output tensor alias: mean {EXPECTED_OUTPUTS}"),
+        (_filtered("mean", "mean"), INVALID, "duplicate output tensor alias: mean"),
     ],
 )
 def test_predict_in_exact_words(target, request_, code, words):
@@ -71,7 +70,8 @@ def test_predict_in_exact_words(target, request_, code, words):
 def test_a_misnamed_input(target):
     code, words = refusal(target.prediction.Predict, predict_request("encode", image=X))
     assert code is INVALID
-    assert words.endswith("Sent extra: {image}. Missing but required: {x}.")
+    assert words.startswith("Signature input alias: x(feed name: ")
+    assert words.endswith("expected to be in the request {image}, or default input alias set: ")
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,10 @@ def test_tensors_that_do_not_fit(target, request_, words):
     assert words in found or target.batching
 
 
-def test_a_shape_that_contradicts_the_signature(target):
-    """TensorFlow Serving asks the graph alone, which takes this one; the local server knowingly refuses it."""
+def test_the_graph_alone_is_asked_about_a_shape_that_contradicts_the_signature(target):
     request = predict_request("score", x=np.ones([2, 4], np.float32), seed=SEEDS[:2])
-    call = target.prediction.Predict.future(request, timeout=60)
-    if call.code() is grpc.StatusCode.OK:
-        assert tf.make_ndarray(call.result().outputs["log_likelihood_bound"]).tolist() == [-4, -5]
-    else:
-        assert call.code() is INVALID
+    answer = target.prediction.Predict(request, timeout=60)
+    assert list(answer.outputs["log_likelihood_bound"].float_val) == [-4, -5]
 
 
 def _tensor(shape: tuple[int, ...], content: bytes = b"", unknown_rank: bool = False) -> predict_pb2.PredictRequest:

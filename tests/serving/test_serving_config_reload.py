@@ -1,20 +1,25 @@
 """Lists of models: policies, labels, reloads, and what is refused in them."""
 
+from collections import Counter
+
 import grpc
 import numpy as np
 import pytest
 from google.protobuf import text_format
 from serving_testing import Stubs, X, publish, refusal, status_request, wait_for
-from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc, predict_pb2
+from tensorflow_serving.apis import get_model_status_pb2, model_management_pb2, model_service_pb2_grpc, predict_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 import serving
+from serving.core.methods import Methods
+from serving.core.models import Models
 from serving.core.servable import ModelLoadError
 from serving.core.served_model import Retries, ServedModel
 from serving.wire import tensors
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+STATES = get_model_status_pb2.ModelVersionStatus.State
 
 
 def entry(path, name="vae", more="") -> str:
@@ -217,10 +222,66 @@ def test_an_unloadable_model_blocks_no_other(server, stubs, base_path, exports, 
     config = listed(entry(tmp_path / "broken", "broken"), entry(tmp_path / "other", "other"), entry(base_path))
     code, details = refusal(stubs.reload, reload_request(config))
     assert code is grpc.StatusCode.UNKNOWN
-    assert details.startswith("1 servable(s) did not become available: ")
+    assert details.startswith(
+        "1 model(s) did not become available: {{{name: broken version: 1} due to error: NOT_FOUND: cannot load"
+    )
+    assert details.endswith("}, }")
     assert states(stubs, "other") == {3: 30}
     assert states(stubs, "broken") == {1: 50}
     assert served(server) == {5}
+
+
+def test_a_reload_waits_for_new_models_only(stubs, base_path):
+    (base_path / "9").mkdir()
+    stubs.reload(reload_request(listed(entry(base_path, more="model_version_policy { specific { versions: 9 } }"))))
+    request = status_request(version=9)
+    (status,) = stubs.status(request, timeout=30).model_version_status
+    assert (status.state, status.status.error_code) == (50, 5)
+
+
+def test_every_state_is_reported(tmp_path, exports):
+    for version in (1, 2, 3):
+        publish(exports[1], tmp_path / "vae", version)
+    seen = []
+
+    def report():
+        found = methods.get_model_status(status_request()).model_version_status
+        seen.append([(one.version, STATES.Name(one.state)) for one in found])
+
+    class Reporting:
+        """A version that reports the states when it is unloaded."""
+
+        def __init__(self):
+            self.cycle = self  # collected as a loaded model is
+
+        def batch_sizes(self):
+            return Counter()
+
+        def __del__(self):
+            report()
+
+    def load(name, version, path):
+        report()
+        if version == 1:
+            raise ModelLoadError("it is broken", grpc.StatusCode.INTERNAL)
+        return Reporting()
+
+    models = Models(load)
+    methods = Methods(models, lambda: None)
+    models.configure(listed(entry(tmp_path / "vae", more="model_version_policy { all {} }")))
+    report()
+    models.configure(listed(entry(tmp_path / "vae")))
+    models.configure(listed())
+    report()
+    assert seen == [
+        [(3, "LOADING"), (2, "START"), (1, "START")],
+        [(3, "AVAILABLE"), (2, "LOADING"), (1, "START")],
+        [(3, "AVAILABLE"), (2, "AVAILABLE"), (1, "LOADING")],
+        [(3, "AVAILABLE"), (2, "AVAILABLE"), (1, "END")],
+        [(3, "AVAILABLE"), (2, "UNLOADING"), (1, "END")],
+        [(3, "UNLOADING"), (2, "END"), (1, "END")],
+        [(3, "END"), (2, "END"), (1, "END")],
+    ]
 
 
 def test_the_file_is_read_again_and_a_broken_one_survived(server, stubs, base_path, caplog):

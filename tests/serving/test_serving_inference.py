@@ -122,6 +122,12 @@ def test_tasks_are_answered_in_their_order(stub):
     }
 
 
+def test_tasks_may_feed_different_tensors_of_the_graph(stub):
+    tasks = _multi(("regress", REGRESS, "animals"), ("others", REGRESS, "animals"))
+    values = [result.regression_result.regressions for result in stub.MultiInference(tasks, timeout=30).results]
+    assert [[one.value for one in regressions] for regressions in values] == [TOTALS, [0, 0]]
+
+
 @pytest.mark.parametrize("input_", [input_pb2.Input(), _input(), _input(context=example(1, 2))])
 def test_no_examples(stub, input_):
     for rpc, request in (
@@ -194,11 +200,6 @@ def test_refused_by_regress(stub, signature, words):
             grpc.StatusCode.UNIMPLEMENTED,
             f"Unsupported signature method_name: {PREDICT}",
         ),
-        (
-            [("", CLASSIFY, "animals"), ("others", REGRESS, "animals")],
-            INVALID,
-            "Input tensor must be the same for all Signatures.",
-        ),
         ([("", REGRESS, "animals")], INVALID, "Expected one output Tensor."),
     ],
 )
@@ -225,16 +226,24 @@ def test_tensorflow_2_models_classify_by_the_names_of_their_outputs(tmp_path):
 
     class Lengths(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
-        def __call__(self, inputs):
+        def classify(self, inputs):
             return {"scores": tf.cast(tf.strings.length(inputs), tf.float32)[:, None]}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+        def regress(self, inputs):
+            return {"outputs": -tf.cast(tf.strings.length(inputs), tf.float32)}
+
     model = Lengths()
-    tf.saved_model.save(model, str(tmp_path / "1"), model.__call__.get_concrete_function())
+    tf.saved_model.save(model, str(tmp_path / "1"), {"serving_default": model.classify, "regress": model.regress})
     with (
         serving.Server(model_name="animals", model_base_path=tmp_path, port=0) as server,
         grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         result = stub.Classify(_classify(), timeout=30).result
-    lengths = [[("", len(one.SerializeToString()))] for one in EXAMPLES]
-    assert _rows(result) == lengths
+        tasks = _multi(("", CLASSIFY, "animals"), ("regress", REGRESS, "animals"))
+        scores, values = stub.MultiInference(tasks, timeout=30).results
+    lengths = [len(one.SerializeToString()) for one in EXAMPLES]
+    assert _rows(result) == [[("", length)] for length in lengths]
+    assert scores.classification_result == result
+    assert [one.value for one in values.regression_result.regressions] == [-length for length in lengths]

@@ -25,6 +25,7 @@ def path(tmp_path_factory):
         "column": _signature(x=column)(lambda x: {"y": tf.reshape(x, [-1, 1])}),
         "size": _signature(x=column)(lambda x: {"shape": tf.shape(x)}),
         "add": _signature(a=([None, 2], tf.float32), b=([None, 2], tf.float32))(lambda a, b: {"sum": a + b}),
+        "wide": _signature(x=column)(lambda x: {"y": tf.tile(x, [1, 2**18])}),
         "scalar": _signature(x=([], tf.float32))(lambda x: {"y": x + 1.0}),
     }
     tf.saved_model.save(tf.Module(), str(path), signatures)
@@ -66,6 +67,12 @@ def test_unequal_rows_are_the_graphs_affair_alone_and_no_batch(alone, batched):
     np.testing.assert_array_equal(run(alone, "add", a=a, b=b)["sum"], a + b)
     words = "Batching Run() input tensors must have equal 0th-dimension size"
     assert run_refusal(batched, "add", a=a, b=b) == (grpc.StatusCode.INVALID_ARGUMENT, words)
+
+
+def test_an_answer_that_cannot_be_sent_is_refused_before_it_is_computed(servable):
+    code, details = run_refusal(servable, "wide", x=np.ones([2048, 1], np.float32))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details.endswith("received 2048 rows that make 2147483648. Send at most 2047 rows per request.")
 
 
 @pytest.mark.parametrize(
