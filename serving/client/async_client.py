@@ -18,11 +18,11 @@ from serving.client.specs import SignatureSpec
 class AsyncClient:
     """Does what `serving.Client` does, in coroutines.
 
-    A request is sent again, within its timeout, while the server is UNAVAILABLE: requests only compute, so even one
-    whose server died while answering may be repeated. A call whose request or answer would be larger than
-    `max_message_bytes` is divided by rows into several requests, a few of which are in flight at a time. They are all
-    answered by one version of the model, and the result is that of one request up to rounding. Several tasks of one
-    event loop may share a client.
+    A request is sent again, within its timeout and after growing random pauses, while the server is UNAVAILABLE or has
+    too much to do: requests only compute, so even one whose server died while answering may be repeated. A call whose
+    request or answer would be larger than `max_message_bytes` is divided by rows into several requests, a few of which
+    are in flight at a time. They are all answered by one version of the model, and the result is that of one request up
+    to rounding. Several tasks of one event loop may share a client.
 
     ```python
     async with AsyncClient("127.0.0.1:8500", model="digits") as client:

@@ -1,25 +1,21 @@
-"""A client's connection to one model on one server: requests, retries and errors."""
+"""A client's connection to one model on one server: requests and errors."""
 
-import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import grpc
 import numpy as np
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
 from serving.client.errors import ServingError
+from serving.client.retry import call_with_retry
 from serving.client.specs import SignatureSpec, format_array, read_signatures
 from serving.client.transport import Transport
 from serving.wire import tensors
 from serving.wire.protocol import SIGNATURE_DEF, in_plain_words
 
 _POLL_SECONDS = 0.1
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-
-Response = TypeVar("Response")
 
 
 class Target(NamedTuple):
@@ -217,41 +213,3 @@ class Connection:
 def _version(response: Any) -> int | None:
     spec = response.model_spec
     return spec.version.value if spec.HasField("version") else None
-
-
-async def call_with_retry(
-    attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
-) -> Response:
-    """Calls until answered, with longer pauses each time the server is UNAVAILABLE.
-
-    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All calls made through
-    this only compute and change nothing on the server, so repeating one does no harm.
-
-    Args:
-        attempt: Calls once, within the given number of seconds.
-        sleep: Pauses for a number of seconds.
-        timeout: The seconds that all attempts together may take.
-
-    Returns:
-        The response.
-
-    Raises:
-        grpc.RpcError: The last attempt's error; any but UNAVAILABLE ends the attempts. If time runs out during a later
-            attempt, the error of the attempt before it, which says why.
-    """
-    deadline = time.monotonic() + timeout
-    longest = _FIRST_PAUSE
-    away: grpc.RpcError | None = None
-    while True:
-        try:
-            return await attempt(deadline - time.monotonic())
-        except grpc.RpcError as error:
-            if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise away from error
-            # Clients that lost a server together should not all return at the same moment.
-            pause = random.uniform(longest / 2, longest)
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
-                raise
-            away = error
-        await sleep(pause)
-        longest = min(2 * longest, _LONGEST_PAUSE)
