@@ -4,20 +4,24 @@ import operator
 import re
 import warnings
 from collections.abc import AsyncGenerator, Iterator, KeysView, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
-from serving.client.connection import Answer, Connection
-from serving.client.divide_rows import divide_rows
-from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
-from serving.client.fit_inputs import fit_inputs, unfitted
-from serving.client.send_parts import answers
-from serving.client.specs import SignatureSpec, format_array
+from .connection import Answer, Connection
+from .divide_rows import divide_rows
+from .errors import NotByRowsError, ServingError, VersionGoneError
+from .fit_inputs import fit_inputs, unfitted
+from .send_parts import answers
+from .specs import SignatureSpec, format_array
+
+try:
+    from tqdm import tqdm
+except ModuleNotFoundError:  # the light client goes without, unless a bar is asked for
+    tqdm = None  # type: ignore[assignment,misc]
 
 _LARGEST_SEED = 2**31 - 1
 _ALL_ROWS = [slice(None)]
@@ -67,6 +71,21 @@ class Outputs:
 
     def __repr__(self) -> str:
         return f"Outputs({', '.join(f'{name}: {format_array(array)}' for name, array in self._arrays.items())})"
+
+
+class _NoBar:
+    """What is shown without `progress`."""
+
+    def update(self, rows: int) -> None:
+        """Shows nothing."""
+
+
+def _bar(signature: str, rows: int, progress: bool) -> Any:
+    if not progress:
+        return nullcontext(_NoBar())
+    if tqdm is None:
+        raise ModuleNotFoundError("progress: expected the package tqdm, received none. Use pip install tqdm.")
+    return tqdm(total=rows, desc=signature, unit="row")
 
 
 class _Plan(NamedTuple):
@@ -227,7 +246,7 @@ class Calls:
         """Yields the answers of a plan's parts, while a bar shows their rows; of this version if it is given."""
         arrays, outputs, parts, expected = plan
         rows = len(np.atleast_1d(next(iter(arrays.values())))) if arrays else 0
-        with tqdm(total=rows, desc=signature, unit="row", disable=not progress) as bar:
+        with _bar(signature, rows, progress) as bar:
             try:
                 if len(parts) == 1 and version is None:
                     answer = await self.connection.predict(signature, arrays, outputs, None, expected)

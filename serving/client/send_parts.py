@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.client.connection import Answer, Connection
-from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
+from .connection import Answer, Connection
+from .errors import NotByRowsError, ServingError, VersionGoneError
 
 IN_FLIGHT = 4
 
