@@ -11,12 +11,13 @@ import grpc
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 
-# RESOURCE_EXHAUSTED has two meanings. These words mean load, which passes: "Server Threadpool Exhausted" (gRPC for C++,
-# src/cpp/server/server_cc.cc, and so TensorFlow Serving), "Concurrent RPC limit exceeded!" (gRPC for Python, and so the
-# local server), "RST_STREAM with error code 11" (HTTP/2: enhance your calm), a full queue, and what proxies that limit
-# rates say. Anything else, such as "Received message larger than max", is about the request and would be refused again.
+# RESOURCE_EXHAUSTED has two meanings. These words mean load, which passes: "Server Threadpool Exhausted", or nothing in
+# older releases (gRPC for C++, src/cpp/server/server_cc.cc, and so TensorFlow Serving); "Concurrent RPC limit
+# exceeded!" (gRPC for Python, and so the local server); "RST_STREAM with error code 11" (HTTP/2: enhance your calm); a
+# full queue; and what proxies say that limit rates. Any others, such as "Received message larger than max", are about
+# the request, which would be refused again.
 _LOAD = re.compile(
-    r"thread ?pool exhausted|concurrent rpc|RST_STREAM with error code 11\b|queue\b.*\bfull\b"
+    r"^$|thread ?pool exhausted|concurrent rpc|RST_STREAM with error code 11\b|queue\b.*\bfull\b"
     r"|too many (concurrent|pending|requests)|rate.?limit|overload",
     re.IGNORECASE,
 )

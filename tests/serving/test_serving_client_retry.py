@@ -30,7 +30,7 @@ def test_only_unavailable_is_tried_again(code):
     async def attempt(timeout):
         attempts.append(timeout)
         if len(attempts) < 3:
-            raise _Refusal(code)
+            raise _Refusal(code, "refused")
         return "response"
 
     async def sleep(seconds):
@@ -77,10 +77,10 @@ TOO_LARGE = [
     "received metadata size exceeds hard limit (24000 vs. 16384)",
     'signature "generate": expected an answer of at most 67108864 bytes, received 9 rows that make 99999999.',
     "OOM when allocating tensor with shape[100000,784] and type float on /job:localhost",
-    "",
 ]
 LOAD = [
     "Server Threadpool Exhausted",
+    "",  # as older releases of TensorFlow Serving say it
     "Concurrent RPC limit exceeded!",
     "The queue of this model is full",
     "Received RST_STREAM with error code 11",
