@@ -28,8 +28,14 @@ types: .venv/installed
 doctest: .venv/installed
 	$(BIN)/python -m pytest -n auto --doctest-modules keras_vae serving
 
+# Both distributions; the light one is then installed and checked in an environment with what it needs and nothing else.
 wheel: .venv/installed
+	rm -rf dist build/empty
 	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --outdir dist client
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/pip install --quiet dist/keras_vae_client-*.whl
+	cd build/empty && bin/python -P $(CURDIR)/client/check_installed.py
 
 # Run the notebooks from clean kernels and store them with their outputs.
 notebooks: .venv/installed
@@ -72,6 +78,6 @@ figures: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist *.egg-info client/*.egg-info client/build
 	# But not out/reproduce, the finished parts of reproductions: hours.
 	if test -d out; then find out -mindepth 1 -maxdepth 1 ! -name reproduce -exec rm -rf {} +; fi

@@ -8,9 +8,12 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 import keras_vae as kv
 import serving
@@ -42,13 +45,15 @@ def test_bundle(base_path, tmp_path, capsys):
 
 
 def test_options(base_path, tmp_path):
-    words = ["--version=4", "--name=x", "--max-batch-size=3", "--image=a/b:c", "--storage-uri=s3://d/e", "--overwrite"]
+    words = ["--version=4", "--name=x", "--max-batch-size=3", "--callers=5", "--image=a/b:c", "--overwrite"]
+    words.append("--storage-uri=s3://d/e")
     folder = tmp_path / "bundle"
     for _ in range(2):
         assert cli.main(["bundle", str(base_path), "--to", str(folder), *words]) == 0
     assert list(config_files.read_batching_parameters(folder / "batching.config").allowed_batch_sizes) == [1, 2, 3]
     model = yaml.safe_load((folder / "kserve" / "inferenceservice.yaml").read_text())["spec"]["predictor"]["model"]
-    assert (model["args"], model["image"], model["storageUri"]) == (["--model_name=x"], "a/b:c", "s3://d/e")
+    assert (model["args"][0], model["image"], model["storageUri"]) == ("--model_name=x", "a/b:c", "s3://d/e")
+    assert "--rest_api_num_threads=5" in model["args"]
 
 
 @pytest.mark.parametrize(("words", "message"), [(["--version", "5"], "no version 5"), (["--name", "a b"], "'a b'")])
@@ -90,6 +95,14 @@ def test_the_local_server_starts_from_a_bundle(base_path, tmp_path):
             assert client.generate(256).mean.shape == (256, 8, 8, 1)
             # More rows than a batch takes, in two requests.
             assert client.predict("generate", {"seed": np.arange(257)})["mean"].shape == (257, 8, 8, 1)
+        # As many callers as planned, each with a full batch, and none that is refused and has to call again.
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            predict = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name, request.model_spec.signature_name = "digits", "generate"
+            request.inputs["seed"].CopyFrom(tf.make_tensor_proto(np.arange(256)))
+            calls = [predict.future(request, timeout=60) for _ in range(64)]
+            assert {call.code() for call in calls} == {grpc.StatusCode.OK}
         rest = f"http://127.0.0.1:{rest_port}"
         with urllib.request.urlopen(f"{rest}/monitoring/prometheus/metrics", timeout=60) as answer:
             assert b'model_name="digits"' in answer.read()

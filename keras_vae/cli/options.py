@@ -130,6 +130,7 @@ class Bundle:
         version: Version of the export. Default: the newest.
         name: Name of the model in requests. Default: the last part of the base path.
         max_batch_size: Maximum number of rows in a batch, and therefore in a request.
+        callers: Number of requests that one replica is expected to have in flight.
         image: Image of TensorFlow Serving. Default: the minor version of TensorFlow that wrote the export.
         storage_uri: URI of the base path for KServe. Default: pvc://models/<name>.
         overwrite: Replace an existing bundle.
@@ -139,6 +140,7 @@ class Bundle:
     version: Integer | None = None
     name: str | None = None
     max_batch_size: Positive = 256
+    callers: Positive = 64
     image: str | None = None
     storage_uri: str | None = None
     overwrite: bool = False

@@ -53,6 +53,7 @@ def bundle(base_path: str, options: Bundle) -> None:
         version=options.version,
         name=options.name,
         max_batch_size=options.max_batch_size,
+        callers=options.callers,
         image=options.image,
         storage_uri=options.storage_uri,
         overwrite=options.overwrite,

@@ -8,21 +8,21 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from serving.client.arguments import Arguments
-from serving.client.async_transport import AsyncTransport
-from serving.client.calls import Calls, Outputs, seeds_to_send
-from serving.client.connection import Connection, Target
-from serving.client.specs import SignatureSpec
+from .arguments import Arguments
+from .async_transport import AsyncTransport
+from .calls import Calls, Outputs, seeds_to_send
+from .connection import Connection, Target
+from .specs import SignatureSpec
 
 
 class AsyncClient:
-    """Does what `serving.Client` does, in coroutines.
+    """Does what `Client` does, in coroutines.
 
-    A request is sent again, within its timeout, while the server is UNAVAILABLE: requests only compute, so even one
-    whose server died while answering may be repeated. A call whose request or answer would be larger than
-    `max_message_bytes` is divided by rows into several requests, a few of which are in flight at a time. They are all
-    answered by one version of the model, and the result is that of one request up to rounding. Several tasks of one
-    event loop may share a client.
+    A request is sent again, within its timeout and after growing random pauses, while the server is UNAVAILABLE or has
+    too much to do: requests only compute, so even one whose server died while answering may be repeated. A call whose
+    request or answer would be larger than `max_message_bytes` is divided by rows into several requests, a few of which
+    are in flight at a time. They are all answered by one version of the model, and the result is that of one request up
+    to rounding. Several tasks of one event loop may share a client.
 
     ```python
     async with AsyncClient("127.0.0.1:8500", model="digits") as client:
@@ -51,7 +51,7 @@ class AsyncClient:
             version: The version to ask for; None for the latest.
             version_label: The label of the version to ask for, instead of its number.
             timeout: The seconds a request may take, including retries.
-            credentials: For TLS, such as `serving.tls_credentials` reads; None for none.
+            credentials: For TLS, such as `tls_credentials` reads; None for none.
             max_message_bytes: The size of request and answer above which a call is divided; the default is what any
                 gRPC server and client accepts.
 

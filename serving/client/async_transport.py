@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from serving.client.transport import open_channel, procedures
+from .transport import open_channel, procedures
 
 
 class AsyncTransport:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from serving.client.transport import open_channel, procedures
+from .transport import open_channel, procedures
 
 T = TypeVar("T")
 

@@ -4,20 +4,24 @@ import operator
 import re
 import warnings
 from collections.abc import AsyncGenerator, Iterator, KeysView, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
-from serving.client.connection import Answer, Connection
-from serving.client.divide_rows import divide_rows
-from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
-from serving.client.fit_inputs import fit_inputs, unfitted
-from serving.client.send_parts import answers
-from serving.client.specs import SignatureSpec, format_array
+from .connection import Answer, Connection
+from .divide_rows import divide_rows
+from .errors import NotByRowsError, ServingError, VersionGoneError
+from .fit_inputs import fit_inputs, unfitted
+from .send_parts import answers
+from .specs import SignatureSpec, format_array
+
+try:
+    from tqdm import tqdm
+except ModuleNotFoundError:  # the light client goes without, unless a bar is asked for
+    tqdm = None  # type: ignore[assignment,misc]
 
 _LARGEST_SEED = 2**31 - 1
 _ALL_ROWS = [slice(None)]
@@ -67,6 +71,21 @@ class Outputs:
 
     def __repr__(self) -> str:
         return f"Outputs({', '.join(f'{name}: {format_array(array)}' for name, array in self._arrays.items())})"
+
+
+class _NoBar:
+    """What is shown without `progress`."""
+
+    def update(self, rows: int) -> None:
+        """Shows nothing."""
+
+
+def _bar(signature: str, rows: int, progress: bool) -> Any:
+    if not progress:
+        return nullcontext(_NoBar())
+    if tqdm is None:
+        raise ModuleNotFoundError("progress: expected the package tqdm, received none. Use pip install tqdm.")
+    return tqdm(total=rows, desc=signature, unit="row")
 
 
 class _Plan(NamedTuple):
@@ -162,17 +181,19 @@ class Calls:
         progress: bool,
     ) -> AsyncGenerator[dict[str, np.ndarray], None]:
         """Runs a signature in parts and yields their answers in order."""
-        yielded = False
+        done, version = 0, None
         while True:
-            plan = await self._plan(signature, inputs, outputs or (), condition)
+            plan = await self._plan(signature, inputs, outputs or (), condition, done)
+            ends = iter([done + (part.stop or 0) for part in plan.parts])
             try:
-                async with aclosing(self._answers(signature, plan, progress)) as parts:
-                    async for answer in parts:
-                        yielded = True
+                async with aclosing(self._answers(signature, plan, progress, version)) as answered:
+                    async for answer in answered:
+                        done, version = next(ends), answer.version
                         yield _joined([answer])
                 return
             except ServingError as error:
-                if yielded or not self._learn_max_rows(error):
+                # Parts of strings differ in rows: a later one may be the first with more than the server takes.
+                if not self._learn_max_rows(error):
                     raise
 
     async def metadata(self) -> dict[str, SignatureSpec]:
@@ -186,13 +207,15 @@ class Calls:
         inputs: Mapping[str, Any],
         outputs: Sequence[str],
         condition: Any,
+        done: int = 0,
     ) -> _Plan:
+        """Returns a call without the rows that are already done."""
         asked = f"{self.connection.target}, signature {signature!r}"
         known = self._known
         if known is not None and signature in known[0]:
             spec = known[0][signature]
             try:
-                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
+                return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, done)
             except ValueError:
                 pass  # a newer version may accept them: ask before refusing
         signatures = await self.metadata()
@@ -201,7 +224,7 @@ class Calls:
             expected = f"one of the signatures {', '.join(sorted(signatures))}"
             return _Plan(unfitted(inputs, condition, asked), outputs, _ALL_ROWS, expected)
         spec = signatures[signature]
-        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec)
+        return self._divided(signature, fit_inputs(inputs, condition, spec, asked), outputs, spec, done)
 
     def _divided(
         self,
@@ -209,24 +232,30 @@ class Calls:
         arrays: dict[str, np.ndarray],
         outputs: Sequence[str],
         spec: SignatureSpec,
+        done: int,
     ) -> _Plan:
+        if done:
+            arrays = {name: array[done:] for name, array in arrays.items()}
         limit, max_rows = self._max_message_bytes, self._max_rows
         parts = divide_rows(arrays, spec, outputs, self.connection.target, signature, limit, max_rows)
         return _Plan(arrays, outputs, parts, spec.takes())
 
-    async def _answers(self, signature: str, plan: _Plan, progress: bool) -> AsyncGenerator[Answer, None]:
-        """Yields the answers of a plan's parts, while a bar shows their rows."""
+    async def _answers(
+        self, signature: str, plan: _Plan, progress: bool, version: int | None = None
+    ) -> AsyncGenerator[Answer, None]:
+        """Yields the answers of a plan's parts, while a bar shows their rows; of this version if it is given."""
         arrays, outputs, parts, expected = plan
         rows = len(np.atleast_1d(next(iter(arrays.values())))) if arrays else 0
-        with tqdm(total=rows, desc=signature, unit="row", disable=not progress) as bar:
+        with _bar(signature, rows, progress) as bar:
             try:
-                if len(parts) == 1:
+                if len(parts) == 1 and version is None:
                     answer = await self.connection.predict(signature, arrays, outputs, None, expected)
                     self._compare_version(answer)
                     bar.update(rows)
                     yield answer
                     return
-                async with aclosing(answers(self.connection, signature, arrays, outputs, parts, expected)) as divided:
+                sent = answers(self.connection, signature, arrays, outputs, parts, expected, version)
+                async with aclosing(sent) as divided:
                     for part in parts:
                         answer = await anext(divided)
                         self._compare_version(answer)

@@ -1,25 +1,20 @@
-"""A client's connection to one model on one server: requests, retries and errors."""
+"""A client's connection to one model on one server: requests and errors."""
 
-import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import grpc
 import numpy as np
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
 
-from serving.client.errors import ServingError
-from serving.client.specs import SignatureSpec, format_array, read_signatures
-from serving.client.transport import Transport
-from serving.wire import tensors
-from serving.wire.protocol import SIGNATURE_DEF, in_plain_words
+from ..wire import messages, tensors
+from ..wire.protocol import SIGNATURE_DEF, in_plain_words
+from .errors import ServingError
+from .retry import call_with_retry
+from .specs import SignatureSpec, format_array, read_signatures
+from .transport import Transport
 
 _POLL_SECONDS = 0.1
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-
-Response = TypeVar("Response")
 
 
 class Target(NamedTuple):
@@ -48,14 +43,14 @@ class Target(NamedTuple):
             )
         return cls(model, version, version_label)
 
-    def spec(self, signature: str = "", version: int | None = None) -> model_pb2.ModelSpec:
+    def spec(self, signature: str = "", version: int | None = None) -> Any:
         """Returns the target as a `ModelSpec` message.
 
         Args:
             signature: The signature to ask for.
             version: The version to ask for, instead of the target's own.
         """
-        spec = model_pb2.ModelSpec(name=self.model, signature_name=signature)
+        spec = messages.ModelSpec(name=self.model, signature_name=signature)
         number = self.version if version is None else version
         if number is not None:
             spec.version.value = number
@@ -112,7 +107,7 @@ class Connection:
         Raises:
             ServingError: If the server does not answer.
         """
-        request = predict_pb2.PredictRequest(model_spec=self.target.spec(signature, version), output_filter=outputs)
+        request = messages.PredictRequest(model_spec=self.target.spec(signature, version), output_filter=outputs)
         for name, array in inputs.items():
             tensors.to_proto(array, request.inputs[name])
         try:
@@ -135,14 +130,12 @@ class Connection:
         Raises:
             ServingError: If the server does not answer.
         """
-        request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self.target.spec(), metadata_field=[SIGNATURE_DEF]
-        )
+        request = messages.GetModelMetadataRequest(model_spec=self.target.spec(), metadata_field=[SIGNATURE_DEF])
         try:
             response = await self._call("GetModelMetadata", request, timeout)
         except grpc.RpcError as error:
             raise self._error(error) from error
-        signature_map = get_model_metadata_pb2.SignatureDefMap()
+        signature_map = messages.SignatureDefMap()
         response.metadata[SIGNATURE_DEF].Unpack(signature_map)
         return read_signatures(signature_map), _version(response)
 
@@ -158,12 +151,12 @@ class Connection:
         Raises:
             ServingError: If the server does not answer.
         """
-        request = get_model_status_pb2.GetModelStatusRequest(model_spec=self.target.spec())
+        request = messages.GetModelStatusRequest(model_spec=self.target.spec())
         try:
             response = await self._call("GetModelStatus", request, timeout)
         except grpc.RpcError as error:
             raise self._error(error) from error
-        state_name = get_model_status_pb2.ModelVersionStatus.State.Name
+        state_name = messages.ModelVersionStatus.State.Name
         return {status.version: state_name(status.state) for status in response.model_version_status}
 
     async def wait_until_ready(self, timeout: float) -> None:
@@ -217,41 +210,3 @@ class Connection:
 def _version(response: Any) -> int | None:
     spec = response.model_spec
     return spec.version.value if spec.HasField("version") else None
-
-
-async def call_with_retry(
-    attempt: Callable[[float], Awaitable[Response]], sleep: Callable[[float], Awaitable[None]], timeout: float
-) -> Response:
-    """Calls until answered, with longer pauses each time the server is UNAVAILABLE.
-
-    A server that dies in the middle of a call is UNAVAILABLE too, and may have done the work. All calls made through
-    this only compute and change nothing on the server, so repeating one does no harm.
-
-    Args:
-        attempt: Calls once, within the given number of seconds.
-        sleep: Pauses for a number of seconds.
-        timeout: The seconds that all attempts together may take.
-
-    Returns:
-        The response.
-
-    Raises:
-        grpc.RpcError: The last attempt's error; any but UNAVAILABLE ends the attempts. If time runs out during a later
-            attempt, the error of the attempt before it, which says why.
-    """
-    deadline = time.monotonic() + timeout
-    longest = _FIRST_PAUSE
-    away: grpc.RpcError | None = None
-    while True:
-        try:
-            return await attempt(deadline - time.monotonic())
-        except grpc.RpcError as error:
-            if away is not None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise away from error
-            # Clients that lost a server together should not all return at the same moment.
-            pause = random.uniform(longest / 2, longest)
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() + pause >= deadline:
-                raise
-            away = error
-        await sleep(pause)
-        longest = min(2 * longest, _LONGEST_PAUSE)

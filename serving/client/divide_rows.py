@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from serving.client.connection import Target
-from serving.client.specs import SignatureSpec, TensorSpec
+from .connection import Target
+from .specs import SignatureSpec, TensorSpec
 
 # In addition to its values, a message carries the model's name, the version, the signature's and the tensors' names,
 # and their dtypes and sizes: at most this much, not counting the names themselves.

@@ -2,6 +2,9 @@
 
 import grpc
 
+# These are about the server, not about the inputs: a pair of a sent and an expected shape would read like the reason.
+_NOT_ABOUT_INPUTS = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
+
 
 class ServingError(Exception):
     """A server refused a request or could not be reached.
@@ -36,7 +39,8 @@ class ServingError(Exception):
         asked = f"model {self.model!r}"
         if self.signature is not None:
             asked += f", signature {self.signature!r}"
-        facts = [f"{name} {value}" for name, value in (("sent", self.sent), ("expected", self.expected)) if value]
+        pairs = () if self.code in _NOT_ABOUT_INPUTS else (("sent", self.sent), ("expected", self.expected))
+        facts = [f"{name} {value}" for name, value in pairs if value]
         return f"{asked}: {self.code.name}: {self.details}" + (f" ({'; '.join(facts)})" if facts else "")
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.specs import SignatureSpec, TensorSpec
-from serving.wire.protocol import format_shape
+from ..wire.protocol import format_shape
+from .specs import SignatureSpec, TensorSpec
 
 
 def fit_inputs(

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.client.connection import Answer, Connection
-from serving.client.errors import NotByRowsError, ServingError, VersionGoneError
+from .connection import Answer, Connection
+from .errors import NotByRowsError, ServingError, VersionGoneError
 
 IN_FLIGHT = 4
 
@@ -22,6 +22,7 @@ async def answers(
     outputs: Sequence[str],
     parts: Sequence[slice],
     expected: str,
+    version: int | None = None,
 ) -> AsyncGenerator[Answer, None]:
     """Sends the first part, then the others to the version that answered it.
 
@@ -32,6 +33,7 @@ async def answers(
         outputs: The outputs to return; all if empty.
         parts: The rows of each part.
         expected: The signature's inputs, for error messages.
+        version: The version that answered earlier parts, if there were any; the first part then goes to it too.
 
     Yields:
         The parts' answers in order, all of one version; at most `IN_FLIGHT` are in flight or waiting.
@@ -49,16 +51,15 @@ async def answers(
         _check(answer, rows, f"{connection.target}, signature {signature!r}")
         return answer
 
-    first = await ask(parts[0], None)
     waiting = iter(parts[1:])
     begun: deque[Any] = deque()
 
     def send_more() -> None:
-        begun.extend(
-            transport.start(partial(ask, rows, first.version)) for rows in islice(waiting, IN_FLIGHT - len(begun))
-        )
+        begun.extend(transport.start(partial(ask, rows, version)) for rows in islice(waiting, IN_FLIGHT - len(begun)))
 
     try:
+        first = await ask(parts[0], version)
+        version = first.version
         send_more()
         yield first
         while begun:
@@ -66,9 +67,9 @@ async def answers(
             send_more()
             yield answer
     except ServingError as error:
-        pinned = connection.target.version is None and first.version is not None
+        pinned = connection.target.version is None and version is not None
         if pinned and error.code is grpc.StatusCode.NOT_FOUND:
-            raise _gone(error, first.version, len(parts)) from error
+            raise _gone(error, version, len(parts)) from error
         raise
     finally:
         await transport.drop(begun)

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from serving.wire import tensors
-from serving.wire.protocol import format_shape
+from ..wire import tensors
+from ..wire.protocol import format_shape
 
 
 class TensorSpec(NamedTuple):

@@ -20,7 +20,7 @@ def tls_credentials(
         key: The private key of `certificate`, in PEM.
 
     Returns:
-        The credentials, for `serving.Client` and `serving.AsyncClient`.
+        The credentials, for `Client` and `AsyncClient`.
 
     Raises:
         ValueError: If only one of `certificate` and `key` is given, or a file does not hold PEM of its kind.

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 import grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from ..wire import messages
 
 OPTIONS = [
     # A client may receive everything it asked for; gRPC's default is only 4 MB.
@@ -20,6 +21,17 @@ OPTIONS = [
     # A name with several addresses is several servers: one connection would leave all but one idle.
     ("grpc.lb_policy_name", "round_robin"),
 ]
+
+# Each procedure's service, request and response.
+_PROCEDURES = {
+    "Predict": ("PredictionService", messages.PredictRequest, messages.PredictResponse),
+    "GetModelMetadata": (
+        "PredictionService",
+        messages.GetModelMetadataRequest,
+        messages.GetModelMetadataResponse,
+    ),
+    "GetModelStatus": ("ModelService", messages.GetModelStatusRequest, messages.GetModelStatusResponse),
+}
 
 
 class Transport(Protocol):
@@ -55,12 +67,13 @@ class Transport(Protocol):
 
 def procedures(channel: Any) -> dict[str, Callable[..., Any | Awaitable[Any]]]:
     """Returns the remote procedures a client calls, by name, on either kind of channel."""
-    prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-    models = model_service_pb2_grpc.ModelServiceStub(channel)
     return {
-        "Predict": prediction.Predict,
-        "GetModelMetadata": prediction.GetModelMetadata,
-        "GetModelStatus": models.GetModelStatus,
+        name: channel.unary_unary(
+            f"/tensorflow.serving.{service}/{name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        for name, (service, request, response) in _PROCEDURES.items()
     }
 
 

@@ -95,4 +95,3 @@ def _check_kinds(definition: meta_graph_pb2.SignatureDef) -> None:
                 raise ValueError(f'{kind} "{alias}": expected a dense tensor, received {info.WhichOneof("encoding")}')
             if tensors.numpy_dtype(info.dtype % tensors.REFERENCE) is None:
                 raise ValueError(f'{kind} "{alias}": expected a dtype that requests can carry, received {info.dtype}')
-

@@ -10,6 +10,7 @@ from serving.deploy.exported import read_export
 from serving.deploy.plan import Plan
 
 DEFAULT_MAX_BATCH_SIZE = 256
+DEFAULT_CALLERS = 64
 # What identifies a bundle: any other folder is never overwritten.
 _MARKS = ("models.config", "kustomization.yaml", "models")
 
@@ -21,6 +22,7 @@ def bundle(
     version: int | None = None,
     name: str | None = None,
     max_batch_size: int = DEFAULT_MAX_BATCH_SIZE,
+    callers: int = DEFAULT_CALLERS,
     image: str | None = None,
     storage_uri: str | None = None,
     overwrite: bool = False,
@@ -35,6 +37,8 @@ def bundle(
         version: The version to serve; the newest by default.
         name: The model's name in requests; the last part of the base path by default.
         max_batch_size: The rows in the largest batch; no effect if the signatures cannot be batched.
+        callers: The requests that one replica is expected to have in flight at a time, over gRPC or REST. It has
+            threads for all of them and, with batching, room for their rows in the queue.
         image: The image of TensorFlow Serving; by default the one of the minor release that wrote the export.
         storage_uri: Where KServe finds a copy of the base path; by default on the volume claim `models`.
         overwrite: Whether to replace an existing bundle.
@@ -48,7 +52,9 @@ def bundle(
     """
     base_path, to = Path(base_path), Path(to)
     if max_batch_size < 1:
-        raise ValueError(f"max_batch_size: expected 1 or more rows, received {max_batch_size}.")
+        raise ValueError(f"max_batch_size: expected 1 or more rows, received {max_batch_size}. Use 256, for example.")
+    if callers < 1:
+        raise ValueError(f"callers: expected 1 or more requests in flight, received {callers}. Use 64, for example.")
     _check_apart(base_path, to)
     _check_free(to, overwrite)
     name = naming.check_model_name(base_path.resolve().name if name is None else name)
@@ -60,6 +66,7 @@ def bundle(
         label=label,
         image=naming.serving_image(exported.tensorflow_version) if image is None else naming.check_image(image),
         max_batch_size=None if exported.unbatchable else max_batch_size,
+        callers=callers,
         storage_uri=naming.check_storage_uri(f"pvc://models/{name}" if storage_uri is None else storage_uri),
     )
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +94,7 @@ def _write(plan: Plan, folder: Path) -> None:
         **fill_templates.filled_files(plan),
     }
     if plan.max_batch_size is not None:
-        files["batching.config"] = configs.batching_config(plan.exported, plan.max_batch_size)
+        files["batching.config"] = configs.batching_config(plan.exported, plan.max_batch_size, plan.callers)
     for place, text in files.items():
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).write_text(text, encoding="utf-8")

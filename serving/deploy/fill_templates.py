@@ -10,7 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from string import Template
 
-from serving.deploy.configs import CPUS, GRPC_PORT, METRICS_PATH, REST_PORT, server_flags
+from serving.deploy.configs import CPUS, GRPC_PORT, METRICS_PATH, REST_PORT, server_flags, thread_flags
 from serving.deploy.exported import RowBytes
 from serving.deploy.plan import Plan
 
@@ -47,13 +47,16 @@ def _templates() -> Iterator[tuple[str, str]]:
 def _values(plan: Plan) -> dict[str, str | int]:
     return {
         "batching_sentence": _batching_sentence(plan),
+        "callers": plan.callers,
         "compose_command": _flow_list(
-            [*server_flags(_COMPOSE_FOLDER, plan.batching), "--model_config_file_poll_wait_seconds=10"], indent=6
+            [*server_flags(_COMPOSE_FOLDER, plan.batching, plan.callers), "--model_config_file_poll_wait_seconds=10"],
+            indent=6,
         ),
         "compose_folder": _COMPOSE_FOLDER,
         "config_files": json.dumps(plan.config_files),
         "cpus": CPUS,
         "grpc_port": GRPC_PORT,
+        "kserve_args": json.dumps([f"--model_name={plan.name}", *thread_flags(plan.callers)]),
         "image": plan.image,
         "label": plan.label,
         "local_flags": _local_flags(plan),
@@ -61,7 +64,7 @@ def _values(plan: Plan) -> dict[str, str | int]:
         "memory_mib": plan.memory_mib,
         "metrics_path": METRICS_PATH,
         "name": plan.name,
-        "pod_args": _flow_list(server_flags(_POD_FOLDER, plan.batching), indent=12),
+        "pod_args": _flow_list(server_flags(_POD_FOLDER, plan.batching, plan.callers), indent=12),
         "pod_folder": _POD_FOLDER,
         "ready_path": plan.ready_path,
         "rest_port": REST_PORT,
@@ -106,8 +109,8 @@ def _warmed_up(plan: Plan) -> str:
 def _local_flags(plan: Plan) -> str:
     batching = " --enable_batching=true --batching_parameters_file=batching.config" if plan.batching else ""
     return (
-        f"--port={GRPC_PORT} --rest_api_port={REST_PORT} --model_config_file=/tmp/models.config{batching}"
-        " --monitoring_config_file=monitoring.config"
+        f"--port={GRPC_PORT} --rest_api_port={REST_PORT} {' '.join(thread_flags(plan.callers))}"
+        f" --model_config_file=/tmp/models.config{batching} --monitoring_config_file=monitoring.config"
     )
 
 

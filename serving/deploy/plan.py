@@ -20,6 +20,7 @@ class Plan(NamedTuple):
         label: The name of the Kubernetes objects, of the image and of the compose service.
         image: The image of TensorFlow Serving.
         max_batch_size: The rows in the largest batch; None if requests are not batched.
+        callers: The requests that a replica is expected to have in flight at a time.
         storage_uri: Where KServe finds the model's base path.
     """
 
@@ -28,6 +29,7 @@ class Plan(NamedTuple):
     label: str
     image: str
     max_batch_size: int | None
+    callers: int
     storage_uri: str
 
     @property

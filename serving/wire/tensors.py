@@ -1,15 +1,24 @@
 """Converts NumPy arrays to TensorFlow's `TensorProto` and back, for server and client."""
 
+from __future__ import annotations
+
 import itertools
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import ml_dtypes
 import numpy as np
-from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from serving.wire.packed import extend_packed, read_varint, varint
-from serving.wire.protocol import MAX_FILLED_TENSOR_BYTES
+from .messages import DataType
+from .packed import extend_packed, read_varint, varint
+from .protocol import MAX_FILLED_TENSOR_BYTES
+
+if TYPE_CHECKING:  # the server's tensors; a client's, of serving.wire.messages, have the same fields
+    from tensorflow.core.framework import tensor_pb2
+
+try:
+    from ml_dtypes import bfloat16
+except ModuleNotFoundError:  # the light client goes without, and then has no bfloat16
+    bfloat16 = None
 
 # The dtypes of TensorFlow 1's variables are these above those of their values.
 REFERENCE = 100
@@ -33,23 +42,24 @@ def _codec(dtype: type, field: str, wire: type | None = None, cell: type | None 
 
 
 _CODECS = {
-    types_pb2.DT_FLOAT: _codec(np.float32, "float_val"),
-    types_pb2.DT_DOUBLE: _codec(np.float64, "double_val"),
-    types_pb2.DT_HALF: _codec(np.float16, "half_val", np.int32, np.uint16),
-    types_pb2.DT_BFLOAT16: _codec(ml_dtypes.bfloat16, "half_val", np.int32, np.uint16),
-    types_pb2.DT_INT8: _codec(np.int8, "int_val", np.int32),
-    types_pb2.DT_INT16: _codec(np.int16, "int_val", np.int32),
-    types_pb2.DT_INT32: _codec(np.int32, "int_val"),
-    types_pb2.DT_INT64: _codec(np.int64, "int64_val"),
-    types_pb2.DT_UINT8: _codec(np.uint8, "int_val", np.int32),
-    types_pb2.DT_UINT16: _codec(np.uint16, "int_val", np.int32),
-    types_pb2.DT_UINT32: _codec(np.uint32, "uint32_val"),
-    types_pb2.DT_UINT64: _codec(np.uint64, "uint64_val"),
-    types_pb2.DT_BOOL: _codec(np.bool_, "bool_val"),
-    types_pb2.DT_COMPLEX64: _codec(np.complex64, "scomplex_val", np.float32, np.float32),
-    types_pb2.DT_COMPLEX128: _codec(np.complex128, "dcomplex_val", np.float64, np.float64),
-    types_pb2.DT_STRING: _codec(np.object_, "string_val"),
+    DataType.DT_FLOAT: _codec(np.float32, "float_val"),
+    DataType.DT_DOUBLE: _codec(np.float64, "double_val"),
+    DataType.DT_HALF: _codec(np.float16, "half_val", np.int32, np.uint16),
+    DataType.DT_INT8: _codec(np.int8, "int_val", np.int32),
+    DataType.DT_INT16: _codec(np.int16, "int_val", np.int32),
+    DataType.DT_INT32: _codec(np.int32, "int_val"),
+    DataType.DT_INT64: _codec(np.int64, "int64_val"),
+    DataType.DT_UINT8: _codec(np.uint8, "int_val", np.int32),
+    DataType.DT_UINT16: _codec(np.uint16, "int_val", np.int32),
+    DataType.DT_UINT32: _codec(np.uint32, "uint32_val"),
+    DataType.DT_UINT64: _codec(np.uint64, "uint64_val"),
+    DataType.DT_BOOL: _codec(np.bool_, "bool_val"),
+    DataType.DT_COMPLEX64: _codec(np.complex64, "scomplex_val", np.float32, np.float32),
+    DataType.DT_COMPLEX128: _codec(np.complex128, "dcomplex_val", np.float64, np.float64),
+    DataType.DT_STRING: _codec(np.object_, "string_val"),
 }
+if bfloat16 is not None:
+    _CODECS[DataType.DT_BFLOAT16] = _codec(bfloat16, "half_val", np.int32, np.uint16)
 
 _ENUMS = {codec.dtype: enum for enum, codec in _CODECS.items()}
 
@@ -62,7 +72,7 @@ def numpy_dtype(enum: int) -> np.dtype | None:
 
 def dtype_name(enum: int) -> str:
     """Returns TensorFlow's own name for a `DataType`, such as `float` or `double`."""
-    return types_pb2.DataType.Name(enum).removeprefix("DT_").lower()
+    return DataType.Name(enum).removeprefix("DT_").lower()
 
 
 def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:

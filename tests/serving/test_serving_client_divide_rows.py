@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tensorflow_serving.apis import predict_pb2
 
 from serving.client.connection import Target
 from serving.client.divide_rows import divide_rows
 from serving.client.specs import SignatureSpec, TensorSpec
-from serving.wire import tensors
+from serving.wire import messages, tensors
 
 TARGET = Target("model", None, "stable")
 DTYPES = ["float32", "float64", "float16", "int8", "int64", "uint8", "uint64", "bool", "complex64", "object"]
@@ -35,7 +34,7 @@ def _array(dtype, shape, rng):
 
 
 def _request_bytes(arrays, rows, wanted):
-    request = predict_pb2.PredictRequest(model_spec=TARGET.spec("signature", 2**63 - 1), output_filter=wanted)
+    request = messages.PredictRequest(model_spec=TARGET.spec("signature", 2**63 - 1), output_filter=wanted)
     for key, array in arrays.items():
         tensors.to_proto(array[rows], request.inputs[key])
     return request.ByteSize()
@@ -77,7 +76,7 @@ def test_answers_stay_below_the_limit(dtype, sizes, limit, seed):
     for part in parts[:3]:
         rows = part.stop - part.start
         array = _array(dtype, (rows, *sizes), rng)
-        response = predict_pb2.PredictResponse(model_spec=TARGET.spec("signature", 2**63 - 1))
+        response = messages.PredictResponse(model_spec=TARGET.spec("signature", 2**63 - 1))
         proto = response.outputs["y"]
         tensors.to_proto(array, proto)
         in_content = response.ByteSize()

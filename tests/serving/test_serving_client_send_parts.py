@@ -112,6 +112,45 @@ def _on_request(scripted, number, do):
     scripted.before = before
 
 
+def _limit_rows(scripted, most):
+    """Refuses requests of more rows in the words of TensorFlow's batch scheduler (shared_batch_scheduler.h)."""
+
+    def before(request, context):
+        rows = request.inputs["x"].tensor_shape.dim[0].size
+        if rows > most:
+            details = f"Task size {rows} is larger than maximum input batch size {most}"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, details)
+
+    scripted.before = before
+
+
+def test_the_server_s_limit_of_rows_is_learned_from_its_refusal(client, scripted):
+    _limit_rows(scripted, 16)
+    np.testing.assert_array_equal(client.predict("scale", {"x": X})["y"], _scaled(1))
+    assert {asked.rows for asked in scripted.asked} == {16, len(X) % 16}
+    refused = []
+    limited = scripted.before
+    scripted.before = lambda request, context: (refused.append(1), limited(request, context), refused.pop())
+    parts = [part["y"] for part in client.stream("scale", {"x": X})]
+    np.testing.assert_array_equal(np.concatenate(parts), _scaled(1))
+    assert not refused  # it is known now
+
+
+def test_a_stream_learns_the_limit_of_rows_also_from_a_later_part(client, scripted):
+    _limit_rows(scripted, 4)
+    words = [
+        bytes([letter]) * (900 if letter < 70 else 1) for letter in range(65, 91)
+    ]  # few long ones, many short ones
+    stream = client.stream("join", {"x": words})
+    answered = next(stream)["joined"].tolist()
+    scripted.versions.append(2)
+    for part in stream:
+        answered += part["joined"].tolist()
+    assert answered == words
+    assert max(asked.rows for asked in scripted.asked) == 4
+    assert [asked.version for asked in scripted.asked] == [None] + [1] * (len(scripted.asked) - 1)
+
+
 def test_a_new_version_does_not_mix_in(client, scripted):
     _on_request(scripted, 5, lambda *_: scripted.versions.append(2))
     np.testing.assert_array_equal(client.predict("scale", {"x": X})["y"], _scaled(1))

@@ -75,6 +75,26 @@ def test_batching_config(base_path, tmp_path, rows, sizes):
     assert batching.HasField("batch_timeout_micros")
 
 
+@pytest.mark.parametrize(("callers", "threads"), [(1, 10), (64, 136), (500, 1008)])
+def test_threads_and_queue_are_as_many_as_the_callers(base_path, tmp_path, callers, threads):
+    folder = bundle(base_path, tmp_path / "b", max_batch_size=16, callers=callers)
+    batching = config_files.read_batching_parameters(folder / "batching.config")
+    assert batching.max_enqueued_batches.value == callers
+    flags = [f"--grpc_max_threads={threads}", f"--rest_api_num_threads={callers}"]
+    (service,) = yaml.safe_load((folder / "docker-compose.yaml").read_text())["services"].values()
+    model = yaml.safe_load((folder / "kserve" / "inferenceservice.yaml").read_text())["spec"]["predictor"]["model"]
+    for arguments in (service["command"], container(folder)["args"], model["args"]):
+        assert [flag for flag in arguments if "threads" in flag] == flags
+    readme = (folder / "README.md").read_text()
+    assert " ".join(flags) in readme
+    assert f"threads for {callers} requests in flight" in readme
+
+
+def test_callers_are_needed(base_path, tmp_path):
+    with pytest.raises(ValueError, match=r"callers: expected 1 or more requests in flight, received 0\. Use 64"):
+        bundle(base_path, tmp_path / "b", callers=0)
+
+
 def test_the_queue_is_bounded_in_bytes(tmp_path):
     wide = ({"x": (FLOAT, [-1, 2**18])}, {"y": (FLOAT, [-1])})  # 1 MiB per row
     write_export(tmp_path / "wide", 1, encode=wide, score=wide)
@@ -194,7 +214,7 @@ def test_dockerfile(bundled):
 def test_memory_grows_with_the_model(bundled):
     def memory(size):
         exported = Exported(Path("p"), 1, "2.21.0", size, True, {}, "")
-        return Plan(exported, "digits", "digits", "image", 64, "s3://b").memory_mib
+        return Plan(exported, "digits", "digits", "image", 64, 64, "s3://b").memory_mib
 
     # 768 MiB of the server's own and three times the model's, rounded up to a quarter of a GiB.
     assert memory(2**30) == 3840

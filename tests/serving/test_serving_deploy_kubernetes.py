@@ -148,7 +148,7 @@ def test_kserve(bundled):
     model = service["spec"]["predictor"]["model"]
     assert model["modelFormat"] == {"name": "tensorflow", "version": "2"}
     assert (model["image"], model["storageUri"]) == ("tensorflow/serving:2.21.0", "pvc://models/My_digits")
-    assert model["args"] == ["--model_name=My_digits"]
+    assert model["args"] == ["--model_name=My_digits", "--grpc_max_threads=136", "--rest_api_num_threads=64"]
     assert model["ports"] == [{"name": "h2c", "containerPort": 9000, "protocol": "TCP"}]
     # Its container part, as Kubernetes has it.
     parts = {key: model[key] for key in ("image", "ports", "args", "resources")}
