@@ -48,6 +48,8 @@ class Explorer:
         self._groups = {_group(name): spec.shape for name, spec in sorted(specs.items()) if name != "condition"}
         classes = source.classes() if self._label else None
         drawn = self._prior_draws(classes)
+        if not np.all(np.isfinite(drawn["mean"])):
+            raise ValueError(f"{source.name}: expected finite images, received NaN or infinity. Train the model again.")
         self._event_shape = drawn["mean"].shape[1:]
         self._data, self._note = self._held_out(examples, why_none)
         if classes is None and self._label and self._data is not None and self._data.labels is not None:
@@ -136,8 +138,7 @@ class Explorer:
         """
         x = requests.numbers(request.get("x"), "x", self._event_shape)[None]
         condition = self._conditions(request, 1)
-        x = held_out.accepted(self._source, x, condition)
-        codes = held_out.encoded(self._source, x, condition)
+        x, codes = held_out.accepted(self._source, x, condition)
         flat = self._codes(codes, "mean")
         mean = self._decoded(self._by_group(flat), condition)
         return {
@@ -196,8 +197,7 @@ class Explorer:
             x, condition, codes = self._data.x, self._data.condition, self._data.codes
         else:
             condition = drawn.get("condition")
-            x = held_out.accepted(self._source, drawn.get("draw", drawn["mean"]).astype(np.float32), condition)
-            codes = held_out.encoded(self._source, x, condition)
+            x, codes = held_out.accepted(self._source, drawn.get("draw", drawn["mean"]).astype(np.float32), condition)
         known = self._source.kl(x, condition)
         parts = [
             {group: found[_output(name, group, self._groups)] for group in self._groups}

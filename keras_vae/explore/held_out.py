@@ -52,8 +52,8 @@ def encode(source: Source, examples: Examples, event_shape: tuple[int, ...]) -> 
         if spec.shape or labels is None:
             raise ValueError("the data has no condition to encode its examples with")
         condition = labels.astype(spec.dtype)
-    x = accepted(source, unit_values(examples.images[chosen]), condition)
-    return HeldOut(examples.name, x, labels, encoded(source, x, condition), condition)
+    x, codes = accepted(source, unit_values(examples.images[chosen]), condition)
+    return HeldOut(examples.name, x, labels, codes, condition)
 
 
 def unit_values(images: np.ndarray) -> np.ndarray:
@@ -61,8 +61,8 @@ def unit_values(images: np.ndarray) -> np.ndarray:
     return images.astype(np.float32) / np.float32(255.0) if images.dtype == np.uint8 else images.astype(np.float32)
 
 
-def accepted(source: Source, x: np.ndarray, condition: np.ndarray | None) -> np.ndarray:
-    """Return x as the model takes it: unchanged, in 256 levels, binarized at 1/2, or between 0 and 1.
+def accepted(source: Source, x: np.ndarray, condition: np.ndarray | None) -> tuple[np.ndarray, Arrays]:
+    """Return x as the model takes it, with its codes: unchanged, in 256 levels, binarized at 1/2, or between 0 and 1.
 
     An export does not say what its likelihood supports, but refuses what it does not.
 
@@ -75,11 +75,9 @@ def accepted(source: Source, x: np.ndarray, condition: np.ndarray | None) -> np.
     for form in forms:
         form = form.astype(np.float32)
         try:
-            encoded(source, form, condition)
+            return form, encoded(source, form, condition)
         except ValueError as error:
             refused = refused or error
-            continue
-        return form
     assert refused is not None, "there are forms"
     raise refused
 

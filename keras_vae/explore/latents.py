@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-# Real latents: this many standard deviations of the prior to each side.
+# Real latents: this many standard deviations of the prior to each side, or as far as the codes go.
 _REACH = 3.0
+# Codes beyond these percentiles may lie outside.
+_RARE = 1.0
 # Draws of N(0, 1) have a mean and a standard deviation this close to 0 and 1; then these are used.
 _NEAR = 0.2
 
@@ -86,7 +88,7 @@ def describe(
         nats = _estimated(kind, z, mean, scale) if exact is None else np.reshape(exact, -1)
         spread = mean.var(axis=0).sum(axis=-1)
         for index in range(z.shape[1]):
-            low, middle, high = _range(kind, z[:, index])
+            low, middle, high = _range(kind, z[:, index], mean[:, index])
             latent = Latent(
                 label=f"{group}[{index}]" if several else f"z{index}",
                 group=group,
@@ -128,15 +130,22 @@ def _by_latent(values: np.ndarray, size: int) -> np.ndarray:
     return values.reshape(len(values), -1, size).astype(np.float64)
 
 
-def _range(kind: str, draws: np.ndarray) -> tuple[float, float, float]:
-    """Return the least, the middle and the largest value of a latent's control, from draws `[n, size]`."""
+def _range(kind: str, draws: np.ndarray, codes: np.ndarray) -> tuple[float, float, float]:
+    """Return the least, the middle and the largest value of a latent's control.
+
+    Args:
+        kind: The kind of latent.
+        draws: Draws of the prior, `[n, size]`.
+        codes: Means of posteriors, `[m, size]`, which the prior may not cover.
+    """
     if kind == "category":
         return 0.0, float(draws.mean(axis=0).argmax()), float(draws.shape[-1] - 1)
     if kind in ("binary", "unit"):
         return 0.0, float(np.round(draws.mean())) if kind == "binary" else 0.5, 1.0
     mean, deviation = _normal(draws[:, 0])
-    # One digit: the slider's step is a hundredth of the range.
-    return round(mean - _REACH * deviation, 1), round(mean, 1), round(mean + _REACH * deviation, 1)
+    low, high = mean - _REACH * deviation, mean + _REACH * deviation
+    first, last = np.percentile(codes, [_RARE, 100 - _RARE])
+    return round(min(low, first), 1), round(mean, 1), round(max(high, last), 1)
 
 
 def _normal(draws: np.ndarray) -> tuple[float, float]:

@@ -50,7 +50,7 @@ class Application:
     """
 
     def __init__(self, explorer: Explorer, token: str, host: str) -> None:
-        self._explorer, self._token, self._host = explorer, token.encode(), host
+        self._explorer, self._token, self._host = explorer, token.encode(), host.lower()
         self._document = Document.read(explorer.name)
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
@@ -196,7 +196,7 @@ def _host_name(header: str) -> str:
         ('localhost', '::1', '127.0.0.1')
     """
     if header.startswith("["):
-        return header[1:].partition("]")[0]
+        return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()
 
 

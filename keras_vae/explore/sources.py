@@ -154,7 +154,8 @@ class ExportSource:
         version = newest_version(path)
         if version is None:
             raise FileNotFoundError(f"{path}: expected an export, received none. Check the path.")
-        self.name = version.resolve().parent.name
+        place = version.resolve()
+        self.name = place.parent.name if place.name.isdecimal() else place.name
         self.origin = f"the export {version}"
         try:
             self._loaded = tf.saved_model.load(str(version))

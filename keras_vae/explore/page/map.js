@@ -52,6 +52,8 @@ function makeMap() {
     drawMap();
   }).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    map.shown = "";
+    requestBackground();
     drawMap();
     drawOutput();
   });
@@ -95,7 +97,11 @@ const cell = (latent) => (latent.high - latent.low) / (steps(latent) - 1);
 const fraction = (latent, value) => (value - latent.low + cell(latent) / 2) / (latent.high - latent.low + cell(latent));
 function valueAt(latent, fraction) {
   const value = fraction * (latent.high - latent.low + cell(latent)) + latent.low - cell(latent) / 2;
-  const inside = (fraction) => Math.min(0.995, Math.max(0.005, fraction));
+  const near = Math.min(latent.high, Math.max(latent.low, value));
+  return latent.kind === "category" || latent.kind === "binary" ? Math.round(near) : near;
+}
+
+const inside = (fraction) => Math.min(0.995, Math.max(0.005, fraction));
 // The place of z in a square of this size.
 const place = (z, size) => [
   inside(fraction(map.x, latentValue(z, map.x))) * size,

@@ -1,0 +1,75 @@
+"""Draw docs/images/explore_*.png: the page of keras-vae explore in Chromium, in light, in dark and on a phone.
+
+python benchmarks/explore_pictures.py RUN
+
+Needs `pip install 'keras_vae[browser]'` and a Chromium, of the system or from `playwright install chromium`.
+"""
+
+import io
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from keras_vae.cli.explore import explorer_of
+from keras_vae.cli.options import Explore
+from keras_vae.explore import ExploreServer
+from keras_vae.utils.files import whole
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+DESKTOP, PHONE = {"width": 1360, "height": 1010}, {"width": 390, "height": 844}
+PICTURES: dict[str, dict[str, Any]] = {
+    "light": {"viewport": DESKTOP},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "device_scale_factor": 2},
+}
+# Screenshots in this many colors are a third of the size, and look the same.
+COLORS = 128
+
+
+def interpolate(page: Page) -> None:
+    """Set A and B to two examples, and stop half way."""
+    for end, example in (("a", 120), ("b", 700)):
+        page.locator("#example").fill(str(example))
+        page.keyboard.press("Enter")
+        page.wait_for_load_state("networkidle")
+        page.locator(f"#set-{end}").click()
+    page.locator("#t").fill("0.35")
+    page.wait_for_load_state("networkidle")
+
+
+def point_at_a_code(page: Page) -> None:
+    """Show the data, with the example under the pointer."""
+    page.locator("#layer-data").check()
+    page.wait_for_timeout(300)
+    spot = page.evaluate("spot(33, data.codes[33], byId('map').clientWidth - LEFT)")
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 34 + spot[0], box["y"] + spot[1])
+
+
+def main(target: str) -> None:
+    """Take the pictures."""
+    with ExploreServer(explorer_of(target, Explore())) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, options in PICTURES.items():
+            page = browser.new_context(**options).new_page()
+            page.goto(server.url)
+            page.wait_for_selector("#pair canvas")
+            page.wait_for_load_state("networkidle")
+            if name != "phone":
+                interpolate(page)
+            if name == "dark":
+                point_at_a_code(page)
+            page.wait_for_timeout(1000)
+            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            with whole(IMAGES / f"explore_{name}.png") as unfinished:
+                shot.quantize(COLORS, dither=Image.Dither.NONE).save(unfinished, format="PNG", optimize=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
