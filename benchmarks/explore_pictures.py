@@ -1,8 +1,8 @@
 """Draw docs/images/explore_*.png: the page of keras-vae explore in Chromium, in light, in dark and on a phone.
 
-python benchmarks/explore_pictures.py RUN
+python benchmarks/explore_pictures.py LABELED PLAIN
 
-Needs `pip install 'keras_vae[browser]'` and a Chromium, of the system or from `playwright install chromium`.
+LABELED is a run with --model cvae, PLAIN one with --model vae, whose codes show the labels. Needs `pip install 'keras_vae[browser]'` and a Chromium, of the system or from `playwright install chromium`.
 """
 
 import io
@@ -35,41 +35,52 @@ def interpolate(page: Page) -> None:
     for end, example in (("a", 120), ("b", 700)):
         page.locator("#example").fill(str(example))
         page.keyboard.press("Enter")
-        page.wait_for_load_state("networkidle")
+        settle(page)
         page.locator(f"#set-{end}").click()
     page.locator("#t").fill("0.35")
-    page.wait_for_load_state("networkidle")
+    settle(page)
 
 
 def point_at_a_code(page: Page) -> None:
     """Show the data, with the example under the pointer."""
     page.locator("#layer-data").check()
-    page.wait_for_timeout(300)
+    settle(page)
     spot = page.evaluate("spot(33, data.codes[33], byId('map').clientWidth - LEFT)")
     box = page.locator("#map").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 34 + spot[0], box["y"] + spot[1])
 
 
-def main(target: str) -> None:
+def main(labeled: str, plain: str) -> None:
     """Take the pictures."""
-    with ExploreServer(explorer_of(target, Explore())) as server, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, options in PICTURES.items():
-            page = browser.new_context(**options).new_page()
-            page.goto(server.url)
-            page.wait_for_selector("#pair canvas")
-            page.wait_for_load_state("networkidle")
-            if name != "phone":
-                interpolate(page)
-            if name == "dark":
-                point_at_a_code(page)
-            page.wait_for_timeout(1000)
-            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            with ExploreServer(explorer_of(plain if name == "dark" else labeled, Explore())) as server:
+                shot = picture(browser.new_context(**options).new_page(), server.url, name)
             with whole(IMAGES / f"explore_{name}.png") as unfinished:
                 shot.quantize(COLORS, dither=Image.Dither.NONE).save(unfinished, format="PNG", optimize=True)
         browser.close()
 
 
+def picture(page: Page, url: str, name: str) -> Image.Image:
+    """Return the screenshot of a name."""
+    page.goto(url)
+    page.wait_for_selector("#pair canvas")
+    settle(page)
+    if name != "phone":
+        interpolate(page)
+    if name == "dark":
+        point_at_a_code(page)
+    settle(page)
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has nothing left to ask or draw."""
+    page.wait_for_timeout(500)
+    page.wait_for_function("() => state.z && !waiting && !map.timer")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

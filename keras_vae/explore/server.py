@@ -128,11 +128,12 @@ class ExploreServer:
         OSError: If it cannot listen there.
 
     Example:
-        ```python
-        server = ExploreServer(Explorer(ModelSource(vae, "digits", "a model in memory")))
-        print(server.url)
-        server.run()  # until Ctrl-C
-        ```
+        >>> import keras_vae as kv
+        >>> from keras_vae.explore import ModelSource
+        >>> vae = kv.models.vae((4,), latent_size=2, hidden=[8])
+        >>> with ExploreServer(Explorer(ModelSource(vae, "tiny", "a model in memory"))) as server:
+        ...     server.url.startswith("http://127.0.0.1:")  # to open in a browser
+        True
     """
 
     def __init__(self, explorer: Explorer, host: str = "127.0.0.1", port: int = 0) -> None:

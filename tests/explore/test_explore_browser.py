@@ -40,7 +40,7 @@ def opened(browser, model, examples, width=1360, wait="#output canvas", **option
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.goto(server.url)
         page.wait_for_selector(wait)
-        page.wait_for_load_state("networkidle")
+        quiet(page)
         yield page
         assert not errors
         context.close()
@@ -60,12 +60,20 @@ PIXELS = "() => document.querySelector('#output canvas').toDataURL()"
 POINT = "() => Array.from(state.z)"
 
 
+def quiet(page):
+    """Wait until the page has nothing left to ask or draw."""
+    page.wait_for_timeout(50)
+    page.wait_for_function("() => state.z && !waiting && !map.timer")
+
+
 def changed(page, act):
     """Do something, wait until the decoded image is another one, and return z before and after."""
+    quiet(page)
     image, z = page.evaluate(PIXELS), page.evaluate(POINT)
     act()
     page.wait_for_function(f"before => ({PIXELS})() !== before", arg=image)
-    page.wait_for_load_state("networkidle")
+    if not page.evaluate("state.playing"):
+        quiet(page)
     return np.array(z), np.array(page.evaluate(POINT))
 
 
@@ -73,11 +81,12 @@ def test_the_whole_page(browser, bars, tmp_path):
     model, examples = bars
     with opened(browser, model, examples) as page:
         # A slider, by keyboard.
+        changed(page, lambda: page.locator("#reset").click())
         first = page.locator("#latents input").first
-        start = int(first.evaluate("() => model.latents[0].start"))
+        start, step = page.evaluate("model.latents[0].start"), float(first.get_attribute("step"))
         first.focus()
         before, after = changed(page, lambda: [page.keyboard.press("ArrowRight") for _ in range(20)])
-        assert after[start] == pytest.approx(before[start] + 20 * 6 / 120, abs=0.06)
+        assert after[start] == pytest.approx(before[start] + 20 * step, abs=1.01 * step)
         np.testing.assert_array_equal(np.delete(after, start), np.delete(before, start))
         expected = model.decode(after[None].astype("float32"), condition=[page.evaluate("state.condition")])["mean"]
         np.testing.assert_allclose(
@@ -92,7 +101,8 @@ def test_the_whole_page(browser, bars, tmp_path):
         assert after[axes[1]] > 2
         page.locator("#map").focus()
         before, after = changed(page, lambda: page.keyboard.press("Shift+ArrowRight"))
-        assert after[axes[0]] == pytest.approx(before[axes[0]] + 0.6, abs=1e-5)
+        tenth = page.evaluate("(map.x.high - map.x.low) / 10")
+        assert after[axes[0]] == pytest.approx(before[axes[0]] + tenth, abs=1e-5)
         assert page.locator("#map-status").text_content().startswith("z")
 
         # The map of the data: pointing shows an example, a click sets z to its code.
@@ -137,7 +147,7 @@ def test_the_whole_page(browser, bars, tmp_path):
         page.wait_for_function("t => Math.abs(byId('t').value - t) > 0.1", arg=t)
         page.locator("#play").click()
         t, ends = float(page.locator("#t").input_value()), page.evaluate("[state.a, state.b].map((z) => Array.from(z))")
-        np.testing.assert_allclose(page.evaluate(POINT), (1 - t) * np.array(ends[0]) + t * np.array(ends[1]), atol=0.02)
+        np.testing.assert_allclose(page.evaluate(POINT), (1 - t) * np.array(ends[0]) + t * np.array(ends[1]), atol=0.05)
 
 
 DROP = """([name, type, bytes]) => {
@@ -160,9 +170,9 @@ def test_an_image_that_is_dropped_is_encoded(browser, bars, binary_images, tmp_p
         assert page.locator("#pair canvas").count() == 2
         # Inverted, by the file chooser.
         page.locator("#invert").check()
-        page.wait_for_load_state("networkidle")
         page.locator("#file").set_input_files(tmp_path / "own.png")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(300)  # the browser reads the file
+        quiet(page)
         codes = model.encode(1 - binary_images[5:6], condition=[2])["mean"]
         np.testing.assert_allclose(page.evaluate(POINT), codes[0], atol=1e-4)
         # A file that is no image is one line, which the next success removes.
@@ -248,10 +258,10 @@ def test_curves_and_tables_and_groups(browser, binary_images):
         slider.focus()
         before, after = changed(page, lambda: page.keyboard.press("PageUp"))
         assert np.all(after[:3] != before[:3])  # z1 follows
-    codes = kv.models.make("gumbel", (8, 8, 1), latent_size=2, categories=3, hidden=[16])
+    codes = kv.models.make("gumbel", (8, 8, 1), latent_size=2, hidden=[16])
     with opened(browser, codes, Examples((binary_images * 250).astype(np.uint8), None, "bars")) as page:
         choice = page.locator("#latents select").first
-        other = (int(choice.input_value()) + 1) % 3
+        other = (int(choice.input_value()) + 1) % 10
         _, after = changed(page, lambda: choice.select_option(str(other)))
         start = page.evaluate("model.latents[0].start")
-        assert after[start : start + 3].tolist() == np.eye(3)[other].tolist()
+        assert after[start : start + 10].tolist() == np.eye(10)[other].tolist()

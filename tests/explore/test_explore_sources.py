@@ -129,13 +129,13 @@ def test_groups_follow_the_one_that_moves(binary_images):
 
 
 def test_categories_are_chosen(binary_images):
-    model = kv.models.make("gumbel", (8, 8, 1), latent_size=3, categories=4, hidden=[16])
+    model = kv.models.make("gumbel", (8, 8, 1), latent_size=3, hidden=[16])
     app = app_of(ModelSource(model, "codes", "a test"), Examples((binary_images * 250).astype(np.uint8), None, "bars"))
     found = fine(app, "/api/model")
-    assert found["latent_size"] == 12
-    assert {(latent["kind"], latent["size"], latent["high"]) for latent in found["latents"]} == {("category", 4, 3)}
-    codes = unpacked(fine(app, "/api/data")["z"]).reshape(-1, 3, 4)
-    np.testing.assert_array_equal(np.sort(codes, axis=-1), np.broadcast_to([0, 0, 0, 1], codes.shape))
+    assert found["latent_size"] == 30
+    assert {(latent["kind"], latent["size"], latent["high"]) for latent in found["latents"]} == {("category", 10, 9)}
+    codes = unpacked(fine(app, "/api/data")["z"]).reshape(-1, 3, 10)
+    np.testing.assert_array_equal(np.sort(codes, axis=-1), np.broadcast_to([0] * 9 + [1], codes.shape))
     probabilities = model.encode(unpacked(fine(app, "/api/data", query="index=0")["x"])[None])["mean"]
     np.testing.assert_array_equal(codes[0].argmax(-1), np.argmax(probabilities[0], -1))
 

@@ -314,7 +314,10 @@ function moveByKey(event) {
 // Soon, since sliders send many changes.
 function requestBackground() {
   clearTimeout(map.timer);
-  map.timer = setTimeout(drawBackground, 80);
+  map.timer = setTimeout(() => {
+    map.timer = 0;
+    drawBackground();
+  }, 80);
 }
 
 const drawBackground = latest(async () => {

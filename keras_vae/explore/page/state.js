@@ -6,6 +6,8 @@ const token = new URLSearchParams(location.search).get("token") || "";
 let model = null;
 // The codes and labels of the held-out examples, or null.
 let data = null;
+// Requests without an answer yet.
+let waiting = 0;
 const state = { z: null, condition: null, mean: null, seed: null, a: null, b: null, playing: false, layer: "decoded" };
 
 function report(error) {
@@ -25,12 +27,16 @@ async function call(path, body) {
     options.body = JSON.stringify(body);
   }
   let response;
+  let text;
+  waiting++;
   try {
     response = await fetch(`api/${path}`, options);
+    text = await response.text();
   } catch {
     throw new Error("The server of this page does not answer. Start keras-vae explore again and open its new URL.");
+  } finally {
+    waiting--;
   }
-  const text = await response.text();
   let answer;
   try {
     answer = JSON.parse(text);
