@@ -2,7 +2,8 @@
 
 python benchmarks/explore_pictures.py LABELED PLAIN
 
-LABELED is a run with --model cvae, PLAIN one with --model vae, whose codes show the labels. Needs `pip install 'keras_vae[browser]'` and a Chromium, of the system or from `playwright install chromium`.
+LABELED is a run with --model cvae, PLAIN one with --model vae, whose codes show the labels. Needs the extra
+`keras_vae[browser]` and a Chromium, of the system or from `playwright install chromium`.
 """
 
 import io
