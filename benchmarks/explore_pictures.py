@@ -1,6 +1,6 @@
 """Draw docs/images/explore_*.png: the page of keras-vae explore in Chromium, in light, in dark and on a phone.
 
-python benchmarks/explore_pictures.py LABELED PLAIN
+python -m benchmarks.explore_pictures LABELED PLAIN
 
 LABELED is a run with --model cvae, PLAIN one with --model vae, whose codes show the labels. Needs the extra
 `keras_vae[browser]` and a Chromium, of the system or from `playwright install chromium`.
