@@ -66,6 +66,7 @@ def main(labeled: str, plain: str) -> None:
 
 def picture(page: Page, url: str, name: str) -> Image.Image:
     """Return the screenshot of a name."""
+    page.set_default_timeout(120_000)
     page.goto(url)
     page.wait_for_selector("#pair canvas")
     settle(page)

@@ -80,7 +80,7 @@ class ServedSource:
         SourceError: If the server does not answer.
     """
 
-    likelihood = None
+    likelihood: str | None = None
 
     def __init__(self, client: Client, name: str, address: str) -> None:
         self.name, self.origin = name, f"the model {name} served on {address}"

@@ -94,7 +94,7 @@ def _unpacked(value: dict[str, Any], expected: str) -> np.ndarray:
     try:
         if not isinstance(shape, list) or not all(isinstance(size, int) and size >= 0 for size in shape):
             raise ValueError("a shape")
-        array = np.frombuffer(base64.b64decode(text, validate=True), "<f4")  # type: ignore[arg-type]
+        array = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
         if array.size != math.prod(shape):
             raise ValueError("a size")
     except (TypeError, ValueError, binascii.Error):

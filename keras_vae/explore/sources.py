@@ -65,7 +65,7 @@ class Source(Protocol):
         """Return the number of labels of a model that is conditional on a label, where it is known."""
 
     def kl(self, x: np.ndarray, condition: np.ndarray | None) -> dict[str, np.ndarray | None]:
-        """Return the KL of each latent in nats, a mean over x, by group, where it is known."""
+        """Return the KL of each latent in nats, a mean over x, `[latents]` by group, where it is known."""
 
     def followed(self, z: Arrays, moved: str, condition: np.ndarray | None) -> Arrays:
         """Return z with the groups that the prior draws after `moved` at their prior's mean, where it is known."""
@@ -119,8 +119,8 @@ class ModelSource:
                 if nats is None:
                     sums[name] = None
                     continue
-                rank = nats.shape.rank - densities.kl[name].shape.rank  # type: ignore[union-attr]
-                rows = np.reshape(nats, [-1, *nats.shape[nats.shape.rank - rank :]])
+                # One sample per x, whether or not nats have an axis for it.
+                rows = np.reshape(nats, [len(x[part]), -1])
                 sums[name] = sums.get(name, 0) + rows.sum(axis=0, dtype=np.float64)
         return {name: None if total is None else total / len(x) for name, total in sums.items()}
 
@@ -148,7 +148,7 @@ class ExportSource:
         ValueError: If it cannot be loaded.
     """
 
-    likelihood = None
+    likelihood: str | None = None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         version = newest_version(path)

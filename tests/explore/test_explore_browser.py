@@ -34,6 +34,7 @@ def opened(browser, model, examples, width=1360, wait="#output canvas", **option
     """Yield the page of a model; errors of its scripts fail the test."""
     with ExploreServer(Explorer(ModelSource(model, "bars", "a test"), examples)) as server:
         context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True, **options)
+        context.set_default_timeout(120_000)  # a busy machine is slow
         page = context.new_page()
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
