@@ -32,9 +32,9 @@ COLORS = 128
 
 
 def interpolate(page: Page) -> None:
-    """Set A and B to two examples, and stop half way."""
-    for end, example in (("a", 120), ("b", 700)):
-        page.locator("#example").fill(str(example))
+    """Set A and B to an example of a 2 and one of a 0, and stop on the way."""
+    for end, label in (("a", 2), ("b", 0)):
+        page.locator("#example").fill(str(page.evaluate("label => data.labels.indexOf(label)", label)))
         page.keyboard.press("Enter")
         settle(page)
         page.locator(f"#set-{end}").click()
@@ -57,7 +57,7 @@ def main(labeled: str, plain: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, options in PICTURES.items():
-            with ExploreServer(explorer_of(plain if name == "dark" else labeled, Explore())) as server:
+            with ExploreServer(explorer_of(labeled if name == "phone" else plain, Explore())) as server:
                 shot = picture(browser.new_context(**options).new_page(), server.url, name)
             with whole(IMAGES / f"explore_{name}.png") as unfinished:
                 shot.quantize(COLORS, dither=Image.Dither.NONE).save(unfinished, format="PNG", optimize=True)
