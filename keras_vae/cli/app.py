@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from cyclopts import App, ArgumentCollection, CycloptsError, Group, Parameter, Token
 
 from keras_vae import __version__
-from keras_vae.cli.checks import check_demo, check_evaluate, check_images, check_model, check_train
+from keras_vae.cli.checks import check_demo, check_evaluate, check_explore, check_images, check_model, check_train
 from keras_vae.cli.errors import UsageError, in_flags, one_line
-from keras_vae.cli.options import Bundle, Demo, Evaluate, Export, Generate, Images, Train
+from keras_vae.cli.options import Bundle, Demo, Evaluate, Explore, Export, Generate, Images, Train
 from keras_vae.models.catalog import CATALOG
 from keras_vae.training.run_config import RunConfig
 from keras_vae.utils.arguments import known_name
@@ -179,6 +179,17 @@ def serve(*flags: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
     """Serve an export over gRPC on this machine."""
     # The server parses the flags, which are those of TensorFlow Serving.
     return importlib.import_module("serving.main").main(flags, prog="keras-vae serve")
+
+
+@app.command(help_epilogue="Example: keras-vae explore runs/first", sort_key=9)
+def explore(
+    target: Annotated[str, Parameter(help="A run directory, a .keras file, an export, or HOST:PORT of a server.")],
+    /,
+    options: Annotated[Explore, _FLAGS] = Explore(),
+) -> None:
+    """Serve a page to explore the latents in a browser: sliders, a map, interpolation, your own images."""
+    check_explore(target, options)
+    _run("explore", target, options)
 
 
 @app.command(

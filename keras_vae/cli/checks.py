@@ -1,11 +1,12 @@
 """Wrong calls that are found before TensorFlow is imported, and before any work is done."""
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from keras_vae.cli.errors import UsageError
-from keras_vae.cli.options import Evaluate, Images, Train
+from keras_vae.cli.options import Evaluate, Explore, Images, Train
 
 # In a folder of `keras-vae demo`, which the next demo may replace.
 DEMO_MARKER = ".keras-vae-demo"
@@ -65,6 +66,24 @@ def check_model(path: str) -> None:
     """
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: expected a run directory or a .keras file, received none. Check the path.")
+
+
+def check_explore(target: str, options: Explore) -> None:
+    """Check what `keras-vae explore` is to show.
+
+    Raises:
+        UsageError: If --model is missing for a server, or given for anything else.
+        FileNotFoundError: If there is no such file or directory.
+    """
+    exists, address = Path(target).exists(), re.fullmatch(r"[^/\\]+:\d{1,5}", target) is not None
+    if not exists and not address:
+        raise FileNotFoundError(
+            f"{target}: expected a run directory, a .keras file, an export or HOST:PORT, received none. Check the path."
+        )
+    if exists and options.model is not None:
+        raise UsageError(f"--model: expected none for a path, received {options.model}")
+    if not exists and options.model is None:
+        raise UsageError(f"--model: expected the name of the model that {target} serves, received none")
 
 
 def check_demo(out: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from keras_vae.training.run_config import RunConfig
-from keras_vae.utils.flag_types import Index, Integer, Numbers, Positive, PositiveNumber, Seed, choice
+from keras_vae.utils.flag_types import Index, Integer, Numbers, Port, Positive, PositiveNumber, Seed, choice
 
 _RUN = Parameter(group=Group("Run", sort_key=0))
 _DEVICES = Parameter(group=Group("Devices and workers", sort_key=4))
@@ -144,6 +144,23 @@ class Bundle:
     image: str | None = None
     storage_uri: str | None = None
     overwrite: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Explore:
+    """Flags of `keras-vae explore`.
+
+    Attributes:
+        port: Port of the page. Default: any free port.
+        host: Address to listen on. Others than the default let other machines in that know the URL.
+        model: For HOST:PORT: the name of the served model.
+        data_dir: Folder of TFDS data sets. Default: that of TFDS.
+    """
+
+    port: Port = 0
+    host: str = "127.0.0.1"
+    model: str | None = None
+    data_dir: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

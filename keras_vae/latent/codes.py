@@ -161,16 +161,26 @@ def decode(
     if encoded is not None:
         before = order[: order.index(group)]
         given |= {name: np.repeat(encoded[name], each, axis=0) for name in before}
-    points = _mapped(lambda some, **condition: _followed(model, some, owner, **condition), given, condition)
+    points = _mapped(lambda some, **condition: followed(model, some, owner, **condition), given, condition)
     images = _decoded(model, points, condition)
     shaped = {name: value.reshape(*z.shape[:-1], *value.shape[1:]) for name, value in points.items()}
     return Decoded(images.reshape(*z.shape[:-1], *images.shape[1:]), shaped)
 
 
-def _followed(
+def followed(
     model: LatentModel, given: dict[str, np.ndarray], owner: str, condition: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Return all groups, `[n, *latent]`: those given, and the others at the prior's mean given the groups before."""
+    """Return all groups, `[n, *latent]`: those given, and the others at the prior's mean given the groups before.
+
+    Args:
+        model: A model with several groups.
+        given: Groups, `[n, *latent]` each; the first ones in the prior's order.
+        owner: The name in errors.
+        condition: One for each row; None for a model without.
+
+    Raises:
+        ValueError: If the prior of another group has no mean in closed form.
+    """
     rows = len(next(iter(given.values())))
     shapes = model.latents.shapes
     z = {name: given.get(name, np.zeros([rows, *shapes[name]], np.float32)) for name in model.prior.groups}

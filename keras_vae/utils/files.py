@@ -93,6 +93,15 @@ def version_path(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def newest_version(path: str | os.PathLike[str]) -> Path | None:
+    """Return the directory of an export: `path` itself, or the newest version under it; None if it is neither."""
+    folder = Path(path)
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [each for each in folder.glob("*") if each.name.isdecimal() and (each / "saved_model.pb").is_file()]
+    return max(versions, key=lambda each: int(each.name), default=None)
+
+
 def sweep(folder: Path) -> None:
     """Remove the unfinished files that killed processes left in `folder` and below."""
     for left in folder.rglob(f".*{UNFINISHED}*"):

@@ -99,6 +99,7 @@ def _positive(text: str) -> int:
 Integer = Annotated[int, read_with(lambda text: _integer(text, -math.inf, "an integer"))]
 Index = Annotated[int, read_with(lambda text: _integer(text, 0, "an integer from 0"))]
 Positive = Annotated[int, read_with(_positive)]
+Port = Annotated[int, read_with(lambda text: _integer(text, 0, "a port, 0 to 65535", 65535))]
 Seed = Annotated[int, read_with(lambda text: _integer(text, 0, f"an integer from 0 to {LARGEST_SEED}", LARGEST_SEED))]
 PositiveNumber = Annotated[float, read_with(lambda text: _number(text, 0, "a positive number"))]
 Scale = Annotated[float | str, read_with(_scale)]
