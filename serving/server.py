@@ -158,6 +158,7 @@ class Server:
             timeout_in_ms=self.settings.rest_timeout_in_ms,
             prometheus_path=self.settings.prometheus_path,
             render_metrics=self.metrics.render,
+            cors=self.settings.rest_cors,
         )
         self._rest.start()
         self.rest_port = self._rest.port

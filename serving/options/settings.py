@@ -34,6 +34,7 @@ class Settings:
         rest_port: The port for REST; 0 for any free port, None for none.
         rest_threads: The threads that answer REST.
         rest_timeout_in_ms: How long a REST request may take, in milliseconds.
+        rest_cors: Whether pages from other origins may send REST requests.
         prometheus_path: The path of the metrics on the REST port; None for none.
         grace: The seconds that requests in flight have to finish when the server stops.
     """
@@ -52,6 +53,7 @@ class Settings:
     rest_port: int | None = None
     rest_threads: int = 4 * _CPUS
     rest_timeout_in_ms: int = 30_000
+    rest_cors: bool = False
     prometheus_path: str | None = None
     grace: float = 10.0
 

@@ -128,7 +128,7 @@ class RestMethods:
 
     def _status(self, request: get_model_status_pb2.GetModelStatusRequest, _: bytes, deadline: Deadline) -> str:
         response = self._core.get_model_status(request, deadline)
-        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1)
+        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1) + "\n"
 
     def _turn(self, body: bytes) -> contextlib.AbstractContextManager[Any]:
         return self._reading_large if len(body) > _LARGE_BODY else contextlib.nullcontext()
@@ -146,7 +146,7 @@ def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) ->
         "model_spec": _described(response.model_spec),
         "metadata": {SIGNATURE_DEF: _described(signatures)},
     }
-    return json.dumps(described, indent=1)
+    return json.dumps(described, indent=1) + "\n"
 
 
 def _described(message: Message) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class RestServer:
         timeout_in_ms: int,
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
+        cors: bool,
     ) -> None:
         """Prepares the server; `start` starts it.
 
@@ -52,9 +53,12 @@ class RestServer:
             timeout_in_ms: How long an answer may take, in milliseconds, including the wait for a thread.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
+            cors: Whether pages from other origins may ask.
         """
         self.host, self.port = host, port
-        self._application = Application(RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics)
+        self._application = Application(
+            RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics, cors
+        )
         self._num_threads = num_threads
         self._server: Any = None
         self._loop = threading.Thread(target=self._run, name="serving-rest", daemon=True)
