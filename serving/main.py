@@ -71,8 +71,12 @@ def _serve(flags: argparse.Namespace, signals: list[int]) -> int:
 
     from serving.core.errors import ModelLoadError, RequestError
     from serving.options.settings_from_flags import settings_of
+    from serving.request_log import JsonFormatter
     from serving.server import Server
 
+    if flags.log_format == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     with contextlib.suppress(RuntimeError):  # if TensorFlow has already run, its threads are fixed
         tf.config.threading.set_intra_op_parallelism_threads(flags.tensorflow_intra_op_parallelism)
         tf.config.threading.set_inter_op_parallelism_threads(flags.tensorflow_inter_op_parallelism)

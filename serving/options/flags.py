@@ -117,5 +117,11 @@ def parser(prog: str) -> argparse.ArgumentParser:
         default="info",
         help="debug logs one line per request (default: info)",
     )
+    built.add_argument(
+        "--log_format",
+        choices=["text", "json"],
+        default="text",
+        help="json logs JSON, and at level info one line per request with its ID (default: text)",
+    )
     built.add_argument("--version", nargs=0, action=_ShowVersion, help="print the versions of TensorFlow and gRPC")
     return built

@@ -11,7 +11,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
 from serving.core.methods import Methods
-from serving.core.metrics import Observer
+from serving.core.observation import Observer
 from serving.rest.connections import MAX_CONNECTIONS, SILENCE_SECONDS, Connections
 from serving.rest.methods import RestMethods
 from serving.rest.wsgi import Application
@@ -45,7 +45,7 @@ class RestServer:
             methods: The methods that answer the requests.
             host: The address to listen on.
             port: The port to listen on; 0 for any free port.
-            observe: Called after each request that named a model.
+            observe: Called after each request.
             num_threads: How many requests are answered at a time; others wait.
             timeout_in_ms: How long an answer may take, in milliseconds, including the wait for a thread.
             prometheus_path: The path of the metrics; None for none.
@@ -54,7 +54,7 @@ class RestServer:
         """
         self.host, self.port = host, port
         self._application = Application(
-            RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics, cors
+            RestMethods(methods), timeout_in_ms, prometheus_path, render_metrics, cors, observe
         )
         self._num_threads = num_threads
         self._server: Any = None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from serving.core.deadline import Deadline
+from serving.core.observation import REQUEST_ID, Observation, Observer, request_id
 from serving.rest.methods import Answer, RestMethods
 from serving.wire.protocol import MAX_MESSAGE_BYTES
 
@@ -64,6 +65,7 @@ class Application:
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
         cors: bool,
+        observe: Observer,
     ) -> None:
         """Prepares to answer.
 
@@ -73,31 +75,40 @@ class Application:
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
             cors: Whether pages from other origins may ask.
+            observe: Called after each request.
         """
         self._methods = methods
         self._timeout = timeout_in_ms / 1000
         self._prometheus_path = prometheus_path
         self._render_metrics = render_metrics
         self._cors_headers = _CORS_HEADERS if cors else []
+        self._observe = observe
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         """Answers one request by the WSGI protocol."""
+        begun = time.perf_counter()
         path, method = _path(environ["REQUEST_URI"]), environ["REQUEST_METHOD"]
-        headers: list[tuple[str, str]] = []
+        id_ = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        headers = [(REQUEST_ID, id_)]
+        answer = Answer(grpc.StatusCode.OK, "")
         if method not in _METHODS:
+            answer = Answer(grpc.StatusCode.UNIMPLEMENTED, "")
             reply = _page(http.HTTPStatus.NOT_IMPLEMENTED)
         elif self._prometheus_path is not None and path.partition("?")[0] == self._prometheus_path:
             reply = self._metrics(path)
         elif not path.lower().startswith(_API_PREFIX):
+            answer = Answer(grpc.StatusCode.NOT_FOUND, "")
             reply = _page(http.HTTPStatus.NOT_FOUND)
         else:
             answer = self._answer(path, method, environ)
             reply = _Reply(_status_line(answer.code), _JSON, _body(answer))
-            headers = self._cors_headers
+            headers += self._cors_headers
         start_response(
             reply.status,
             [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *headers],
         )
+        seconds = time.perf_counter() - begun
+        self._observe(Observation(answer.api, answer.request, answer.code, seconds, id_, f"{method} {path}"))
         # A client would take a body after HEAD for the next answer.
         return [] if method == "HEAD" else [reply.body]
 

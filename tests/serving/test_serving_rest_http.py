@@ -244,15 +244,17 @@ def test_ipv6(model):
 def test_metrics_and_observation(model):
     metrics = Metrics()
 
-    def observe(api, request, code, seconds):
-        spec = request.model_spec
+    def observe(observed):
+        if not observed.api:
+            return
+        spec = observed.request.model_spec
         metrics.observe_request(
             model=spec.name,
             signature=spec.signature_name,
-            status=code.name,
-            api=api,
+            status=observed.code.name,
+            api=observed.api,
             entrypoint="REST",
-            seconds=seconds,
+            seconds=observed.seconds,
         )
 
     path = "/monitoring/prometheus/metrics"

@@ -1,7 +1,9 @@
-"""Servers that start where one is already, and stop while they are asked; `docs/serving.md`, "Under stress"."""
+"""Servers on one port, stopped while they are asked, and beside a full disk; `docs/serving.md`, "Under stress"."""
 
+import errno
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -13,6 +15,9 @@ import pytest
 from fuzzing_process import model_config, outcome, server_process
 from serving_rest_testing import PREDICT, ask
 from serving_testing import free_port, predict_request, wait_for
+
+import keras_vae as kv
+import serving
 
 pytestmark = pytest.mark.stress
 
@@ -40,7 +45,7 @@ def test_two_servers_on_a_port(server, exports, tmp_path):
             f"--model_base_path={tmp_path / 'vae'}",
         ]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr.splitlines()[-1] == f"serving: {words}"
         assert "Traceback" not in second.stderr
@@ -78,6 +83,33 @@ def test_sigterm_with_requests_in_flight(server, tmp_path):
         assert [answer.result().status for answer in over_rest] == [200] * count
     assert server.process.wait(60) == 0
     assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize("size", [0, 1000, 100_000], ids=["nothing", "no variables", "no graph"])
+def test_a_disk_that_fills_under_an_export(tmp_path, size):
+    """No half a version is left or served; the system's answer here is EFBIG, as ENOSPC in the middle of a file."""
+    vae = kv.models.vae((4,), latent_size=2, hidden=[64], seed=1)
+    vae.export(tmp_path / "1")
+    with (
+        serving.Server(
+            model_name="vae", model_base_path=tmp_path, port=0, file_system_poll_wait_seconds=0.05
+        ) as server,
+        serving.Client(f"127.0.0.1:{server.port}", model="vae", timeout=60) as client,
+    ):
+        before = client.generate([1, 2]).mean
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            with pytest.raises(OSError, match=rf"File too large: {tmp_path / '2'} was not written") as caught:
+                vae.export(tmp_path / "2")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.errno == errno.EFBIG
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["1"]
+        np.testing.assert_array_equal(client.generate([1, 2]).mean, before)
+        assert [status.version for status in server.models.statuses("vae")] == [1]
+        vae.export(tmp_path / "2")
+        wait_for(lambda: server.models.get("vae").servable().version == 2)
 
 
 def _is_closed(port: int) -> bool:
