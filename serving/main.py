@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -19,6 +20,8 @@ _LOOK = 0.1
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE = 1024 * 1024
 _ARENAS = 2
+# Each connection is a file to the system, whose usual limit, 1024, is near the number of connections of REST alone.
+_FILES = 16_384
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "python -m serving") -> int:
@@ -62,13 +65,18 @@ def _serve(flags: argparse.Namespace, signals: list[int]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would report a port in use with a message of its own
     give_back_freed_memory()
+    _allow_files()
 
     import tensorflow as tf  # takes seconds, which --help should not wait for
 
     from serving.core.errors import ModelLoadError, RequestError
     from serving.options.settings_from_flags import settings_of
+    from serving.request_log import JsonFormatter
     from serving.server import Server
 
+    if flags.log_format == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonFormatter())
     with contextlib.suppress(RuntimeError):  # if TensorFlow has already run, its threads are fixed
         tf.config.threading.set_intra_op_parallelism_threads(flags.tensorflow_intra_op_parallelism)
         tf.config.threading.set_inter_op_parallelism_threads(flags.tensorflow_inter_op_parallelism)
@@ -98,6 +106,13 @@ def _addresses(host: str, flags: argparse.Namespace) -> list[str]:
     addresses = [f"{host}:{flags.port} (gRPC)"] if flags.port else []
     addresses += [f"{flags.grpc_socket_path} (gRPC)"] if flags.grpc_socket_path else []
     return addresses + ([f"{host}:{flags.rest_api_port} (REST)"] if flags.rest_api_port else [])
+
+
+def _allow_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def give_back_freed_memory() -> None:

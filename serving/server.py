@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.core import warmup
@@ -16,11 +15,13 @@ from serving.core.errors import RequestError
 from serving.core.methods import Methods
 from serving.core.metrics import Metrics
 from serving.core.models import Models
+from serving.core.observation import Observation
 from serving.core.servable import Servable
 from serving.core.watch import Watch
 from serving.grpc_api.endpoint import GrpcEndpoint
 from serving.options.config_files import ConfigError, read_model_server_config
 from serving.options.settings import Settings
+from serving.request_log import log_request
 
 _log = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ class Server:
             timeout_in_ms=self.settings.rest_timeout_in_ms,
             prometheus_path=self.settings.prometheus_path,
             render_metrics=self.metrics.render,
+            cors=self.settings.rest_cors,
         )
         self._rest.start()
         self.rest_port = self._rest.port
@@ -192,24 +194,23 @@ class Server:
         if self._grpc is not None:
             self._grpc.set_healthy(self.models.all_available())
 
-    def _observe(self, entrypoint: str, api: str, request: Any, code: grpc.StatusCode, seconds: float) -> None:
+    def _observe(self, entrypoint: str, observation: Observation) -> None:
+        request = observation.request
         spec = getattr(request, "model_spec", None)
         if spec is None and getattr(request, "tasks", None):
             spec = request.tasks[0].model_spec
         model, signature = (spec.name, spec.signature_name) if spec is not None else ("", "")
-        self.metrics.observe_request(
-            model=model, signature=signature, status=code.name, api=api, entrypoint=entrypoint, seconds=seconds
-        )
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug(
-                "request entrypoint=%s api=%s model=%r signature=%r status=%s milliseconds=%.3f",
-                entrypoint,
-                api,
-                model,
-                signature,
-                code.name,
-                1000 * seconds,
+        if observation.api:
+            self.metrics.observe_request(
+                model=model,
+                signature=signature,
+                status=observation.code.name,
+                api=observation.api,
+                entrypoint=entrypoint,
+                seconds=observation.seconds,
             )
+        level = logging.INFO if self.settings.log_requests else logging.DEBUG
+        log_request(level, entrypoint, observation, model, signature)
 
 
 def _single_model(name: str, base_path: str | os.PathLike[str]) -> model_server_config_pb2.ModelServerConfig:

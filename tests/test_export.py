@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -155,6 +156,25 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         fail()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("No space left on device", errno.ENOSPC), ("File too large [Op:SaveV2]", errno.EFBIG), ("Odd", errno.EIO)],
+)
+def test_a_disk_that_is_full_is_told_as_such(tmp_path, words, code):
+    """`test_serving_stress_process.py` fills one."""
+    target, message = tmp_path / "1", f"{{{{function_node x}}}} {tmp_path}/.exporting-1/saved_model.pb; {words}"
+    with (
+        pytest.raises(OSError, match=rf"{words[:3]}.*: {target} was not written.* Check the free disk space") as caught,
+        saved_model.clear_write_errors(tmp_path / ".exporting-1", target),
+    ):
+        raise tf.errors.OutOfRangeError(None, None, message)
+    assert caught.value.errno == code
+    assert "Op:" not in str(caught.value)
+    other = tf.errors.OutOfRangeError(None, None, "of another file")
+    with pytest.raises(tf.errors.OutOfRangeError), saved_model.clear_write_errors(tmp_path, target):
+        raise other
 
 
 def test_two_exports_at_once_give_one_whole_version(tmp_path):

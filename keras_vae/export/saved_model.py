@@ -1,8 +1,10 @@
 """Exports a VAE as a SavedModel for TensorFlow Serving, with warm-up requests, and verifies it against the model."""
 
 import contextlib
+import errno
 import logging
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,15 @@ from keras_vae.utils.arguments import positive_integer
 _TOLERANCE = {"float64": 1e-5, "float32": 1e-4}
 _LOW_PRECISION_TOLERANCE = 0.1
 
+_ERRNOS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)}
+
 _ADVICE = "Check that custom layers are deterministic functions of their inputs."
 
 
 def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: int) -> Path:
     """Write `model` to `path`, `<base path>/<version>`; see `keras_vae.VAE.export`."""
     live = signatures(model, positive_integer(score_samples, "export: score_samples"))
-    with whole_version(path) as directory, _without_chatter():
+    with whole_version(path) as directory, _without_chatter(), clear_write_errors(directory, Path(path)):
         archive = keras.export.ExportArchive()
         for name, signature in live.items():
             archive.add_endpoint(name, signature.function, input_signature=list(signature.inputs))
@@ -35,6 +39,30 @@ def export_saved_model(model: Any, path: str | os.PathLike[str], score_samples: 
         tolerance = _TOLERANCE.get(model.compute_dtype, _LOW_PRECISION_TOLERANCE)
         verify(directory, live, example_requests(model, 3), tolerance)
     return Path(path)
+
+
+@contextlib.contextmanager
+def clear_write_errors(directory: Path, target: Path) -> Iterator[None]:
+    """Convert TensorFlow's error about a file that cannot be written to an OSError that says what to do.
+
+    Args:
+        directory: Where it writes; other errors are raised unchanged.
+        target: The version that is not written then.
+
+    Raises:
+        OSError: In place of such an error.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if str(directory) not in str(error):
+            raise
+        reason = re.sub(r"\s*\[Op:.*", "", str(error.message), flags=re.DOTALL).rpartition("; ")[2]
+        raise OSError(
+            _ERRNOS.get(reason, errno.EIO),
+            f"{reason}: {target} was not written, and the other versions are unchanged. Check the free disk space and"
+            f" the permissions of {target.parent}, then export again.",
+        ) from error
 
 
 @contextlib.contextmanager

@@ -3,9 +3,7 @@
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
-import grpc
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -16,9 +14,6 @@ from serving.wire.protocol import DEFAULT_SIGNATURE
 # TensorFlow Serving's: 33 buckets from 10 microseconds to about 25 minutes, each 1.8 times the one before.
 _BOUNDS = [10.0 * 1.8**index for index in range(33)]
 _BOUND_LABELS = [f"{bound:g}" for bound in _BOUNDS] + ["+Inf"]
-
-# Called after each request with its method, the request, its status code and the seconds it took.
-Observer = Callable[[str, Any, grpc.StatusCode, float], None]
 
 _UNKNOWN = "unknown"
 

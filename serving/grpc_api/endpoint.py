@@ -12,7 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from serving.core.methods import Methods
-from serving.core.metrics import Observer
+from serving.core.observation import Observer
 from serving.grpc_api.handlers import CallThreads
 from serving.grpc_api.services import MODEL_SERVICE, PREDICTION_SERVICE, model_service, prediction_service
 from serving.grpc_api.standard_services import HEALTH_SERVICE, HealthService, reflection_handler

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from serving.core.deadline import Deadline
 from serving.core.errors import RequestError, status_of
-from serving.core.metrics import Observer
+from serving.core.observation import REQUEST_ID, Observation, Observer, request_id
 from serving.grpc_api.elastic_pool import ElasticPool
 
 # The message travels in a header, percent-encoded, and gRPC refuses headers above 8 KiB.
@@ -52,7 +52,7 @@ class CallThreads(ElasticPool):
             _current.handled = False
             fn(*args, **kwargs)
             if not _current.handled:
-                self._observe("unknown", None, _reason(args), time.perf_counter() - begun)
+                self._observe(Observation("unknown", None, _reason(args), time.perf_counter() - begun, ""))
 
         return super().submit(run)
 
@@ -92,6 +92,7 @@ def unary(
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         mark_handled()
         begun = time.perf_counter()
+        id_ = _assign_id(context)
         code, details, response = grpc.StatusCode.OK, "", None
         try:
             if request is UNPARSED:
@@ -99,7 +100,7 @@ def unary(
             response = method(request, _deadline(context))
         except Exception as error:
             code, details = status_of(error)
-        observe(name, request, code, time.perf_counter() - begun)
+        observe(Observation(name, request, code, time.perf_counter() - begun, id_))
         if response is None:
             context.abort(code, _shortened(details))
         return response
@@ -129,6 +130,13 @@ def unparsed(request_type: Any) -> RequestError:
     return RequestError(
         grpc.StatusCode.INTERNAL, f"The request cannot be parsed as {request_type.DESCRIPTOR.full_name}"
     )
+
+
+def _assign_id(context: grpc.ServicerContext) -> str:
+    """Returns the call's ID, which goes back to the client in the trailing metadata."""
+    id_ = request_id(next((value for key, value in context.invocation_metadata() if key == REQUEST_ID), ""))
+    context.set_trailing_metadata(((REQUEST_ID, id_),))
+    return id_
 
 
 def _deadline(context: grpc.ServicerContext) -> Deadline:

@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.core.methods import Methods
-from serving.core.metrics import Observer
+from serving.core.observation import Observer
 from serving.grpc_api.handlers import unary
 
 PREDICTION_SERVICE = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name

@@ -55,6 +55,7 @@ _FLAGS = [
     _Flag("rest_api_port", _port, 0, "port for REST; 0 for none"),
     _Flag("rest_api_num_threads", _count, 0, "threads for REST; 0 for four per processor"),
     _Flag("rest_api_timeout_in_ms", _positive, 30_000, "how long a REST request may take"),
+    _Flag("rest_api_enable_cors_support", _boolean, False, "let web pages from other origins use REST"),
     _Flag("model_name", str, "default", "the model's name in requests, unless a file lists the models"),
     _Flag("model_base_path", str, "", "directory that holds one directory per version, named 1, 2, ..."),
     _Flag("model_config_file", str, "", "file with a ModelServerConfig, which lists the models"),
@@ -121,6 +122,12 @@ def parser(prog: str) -> argparse.ArgumentParser:
         choices=["debug", "info", "warning", "error"],
         default="info",
         help="debug logs one line per request (default: info)",
+    )
+    built.add_argument(
+        "--log_format",
+        choices=["text", "json"],
+        default="text",
+        help="json logs JSON, and at level info one line per request with its ID (default: text)",
     )
     built.add_argument("--version", nargs=0, action=_ShowVersion, help="print the versions of TensorFlow and gRPC")
     return built

@@ -36,7 +36,9 @@ class Settings:
         rest_port: The port for REST; 0 for any free port, None for none.
         rest_threads: The threads that answer REST.
         rest_timeout_in_ms: How long a REST request may take, in milliseconds.
+        rest_cors: Whether pages from other origins may send REST requests.
         prometheus_path: The path of the metrics on the REST port; None for none.
+        log_requests: Whether to log one line per request at level `info`, and not only at `debug`.
         grace: The seconds that requests in flight have to finish when the server stops.
     """
 
@@ -55,7 +57,9 @@ class Settings:
     rest_port: int | None = None
     rest_threads: int = 4 * _CPUS
     rest_timeout_in_ms: int = 30_000
+    rest_cors: bool = False
     prometheus_path: str | None = None
+    log_requests: bool = False
     grace: float = 10.0
 
     def __post_init__(self) -> None:

@@ -49,6 +49,8 @@ def settings_of(flags: argparse.Namespace) -> Settings:
         credentials=_credentials(flags.ssl_config_file) if flags.ssl_config_file else None,
         rest_port=flags.rest_api_port or None,
         rest_timeout_in_ms=flags.rest_api_timeout_in_ms,
+        rest_cors=flags.rest_api_enable_cors_support,
+        log_requests=flags.log_format == "json",
         prometheus_path=_prometheus_path(flags.monitoring_config_file) if flags.monitoring_config_file else None,
     )
     if flags.grpc_max_threads:

@@ -7,14 +7,14 @@ import numpy as np
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
-from serving.core.errors import RequestError, invalid_argument
+from serving.core.errors import invalid_argument
 from serving.rest.json_body import encodable, excerpt, kind
-from serving.rest.tensor_reading import check_float_range, is_base64, read_bytes
+from serving.rest.tensor_reading import is_base64, read_bytes, read_doubles
 from serving.rest.tensor_writing import json_text, write_floats
 
 _CONTEXT, _EXAMPLES = "context", "examples"
 _RESULTS = "results"
-_INT64 = np.iinfo(np.int64)
+_INT64, _UINT64 = np.iinfo(np.int64), np.iinfo(np.uint64)
 
 
 def fill_examples(body: Mapping[str, Any], examples: input_pb2.Input) -> None:
@@ -92,26 +92,21 @@ def _fill_feature(name: str, values: list[Any], feature: feature_pb2.Feature) ->
         if _feature_kind(name, value) != expected:
             raise invalid_argument(f"Unexpected element type in feature: {name} expecting type: {expected}")
     if expected == "float":
-        check_float_range(values, np.float32)
-        feature.float_list.value.extend(values)
+        with np.errstate(over="ignore"):
+            feature.float_list.value.extend(read_doubles(values).astype(np.float32).tolist())
     elif expected == "int64":
-        for value in values:
-            if not _INT64.min <= value <= _INT64.max:
-                raise invalid_argument(f"Feature: {name} has uint64 element. Only int64 is supported.")
         feature.int64_list.value.extend(map(int, values))
     else:
         feature.bytes_list.value.extend(read_bytes(value) for value in values)
 
 
 def _feature_kind(name: str, value: Any) -> str:
+    if isinstance(value, int):
+        if _INT64.max < value <= _UINT64.max:
+            raise invalid_argument(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
+        return "int64" if _INT64.min <= value <= _INT64.max else "float"
     if isinstance(value, float):
         return "float"
-    if isinstance(value, int):
-        return "int64"
     if isinstance(value, str) or is_base64(value):
         return "bytes"
-    raise _wrong_type(name, value)
-
-
-def _wrong_type(name: str, value: Any) -> RequestError:
-    return invalid_argument(f"Feature: {name} has element with unexpected JSON type: {kind(value)}")
+    raise invalid_argument(f"Feature: {name} has element with unexpected JSON type: {kind(value)}")

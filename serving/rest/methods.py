@@ -3,7 +3,6 @@
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,7 +20,6 @@ from tensorflow_serving.apis import (
 from serving.core.deadline import Deadline
 from serving.core.errors import RequestError, status_of
 from serving.core.methods import Methods
-from serving.core.metrics import Observer
 from serving.rest.example_json import classification_json, fill_examples, regression_json
 from serving.rest.json_body import read_object, signature_name
 from serving.rest.predict_json import fill_inputs, input_dtypes, is_row_form, response_json
@@ -39,24 +37,26 @@ class Answer(NamedTuple):
     Attributes:
         code: The status.
         text: JSON, or the error message if the status is not OK.
+        api: The method, such as `predict`; empty if the request names none.
+        request: The request's message; None if it names no method.
     """
 
     code: grpc.StatusCode
     text: str
+    api: str = ""
+    request: Any = None
 
 
 class RestMethods:
     """Answers requests; any thread may call it."""
 
-    def __init__(self, methods: Methods, observe: Observer) -> None:
+    def __init__(self, methods: Methods) -> None:
         """Prepares to answer.
 
         Args:
             methods: The methods that answer the requests.
-            observe: Called after each request that named a model.
         """
         self._core = methods
-        self._observe = observe
         self._reading_large = threading.Lock()
         self._methods: dict[str, tuple[Callable[[], Any], Callable[[Any, bytes, Deadline], str]]] = {
             "predict": (predict_pb2.PredictRequest, self._predict),
@@ -78,7 +78,6 @@ class RestMethods:
         Returns:
             The answer.
         """
-        begun = time.perf_counter()
         try:
             route = find_route(http_method, path)
         except RequestError as error:
@@ -91,13 +90,11 @@ class RestMethods:
             deadline.check()
             text = method(request, body, deadline)
             deadline.check()
-            answer = Answer(grpc.StatusCode.OK, text)
+            return Answer(grpc.StatusCode.OK, text, route.method, request)
         except Exception as error:
-            answer = Answer(*status_of(error))
+            return Answer(*status_of(error), route.method, request)
         finally:
             deadline.unwatch()
-        self._observe(route.method, request, answer.code, time.perf_counter() - begun)
-        return answer
 
     def _predict(self, request: predict_pb2.PredictRequest, body: bytes, deadline: Deadline) -> str:
         """Runs a signature. The version whose dtypes the JSON was read by is the one that answers."""
@@ -128,7 +125,7 @@ class RestMethods:
 
     def _status(self, request: get_model_status_pb2.GetModelStatusRequest, _: bytes, deadline: Deadline) -> str:
         response = self._core.get_model_status(request, deadline)
-        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1)
+        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1) + "\n"
 
     def _turn(self, body: bytes) -> contextlib.AbstractContextManager[Any]:
         return self._reading_large if len(body) > _LARGE_BODY else contextlib.nullcontext()
@@ -146,7 +143,7 @@ def _metadata_json(response: get_model_metadata_pb2.GetModelMetadataResponse) ->
         "model_spec": _described(response.model_spec),
         "metadata": {SIGNATURE_DEF: _described(signatures)},
     }
-    return json.dumps(described, indent=1)
+    return json.dumps(described, indent=1) + "\n"
 
 
 def _described(message: Message) -> dict[str, Any]:

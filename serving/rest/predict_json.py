@@ -4,6 +4,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
@@ -68,7 +69,7 @@ def fill_inputs(body: Mapping[str, Any], dtypes: Mapping[str, int], request: pre
         try:
             array = read_tensor(value, dtypes[name])
         except RequestError as error:
-            raise _located(error, body, name, dtypes[name]) from error
+            raise (_located(error, body[_ROWS], name, dtypes[name]) if _ROWS in body else error) from error
         tensors.to_proto(array, request.inputs[name])
 
 
@@ -103,29 +104,26 @@ def _columns(value: Any, dtypes: Mapping[str, int]) -> dict[str, Any]:
         if len(dtypes) > 1:
             raise invalid_argument(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors required as per"
-                f" tensorinfo_map: {', '.join(sorted(dtypes))}"
+                " tensorinfo_map"
             )
         return {next(iter(dtypes)): value}
     for name in sorted(dtypes):
         if name not in value:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
-    for name in value:
-        if name not in dtypes:
-            raise _unknown_input(name, dtypes)
-    return value
+    return {name: value[name] for name in dtypes}  # as in TensorFlow Serving, other keys are ignored
 
 
 def _rows_to_columns(body: Mapping[str, Any], dtypes: Mapping[str, int]) -> dict[str, Any]:
     rows = body[_ROWS]
     if not isinstance(rows, list):
-        raise invalid_argument(f"JSON Value: {excerpt(body)} Excepting '{_ROWS}' to be an list/array")
+        raise invalid_argument(f"JSON Value: {excerpt(body)} Expecting '{_ROWS}' to be an list/array")
     if not rows:
         raise invalid_argument(f"JSON Value: {excerpt(body)} No values in '{_ROWS}' array")
     named = isinstance(rows[0], dict) and not is_base64(rows[0])
-    if not named and len(dtypes) > 1:
+    if not isinstance(rows[0], dict) and len(dtypes) > 1:
         raise invalid_argument(
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per"
-            f" tensorinfo_map: {', '.join(sorted(dtypes))}"
+            " tensorinfo_map"
         )
     for index, row in enumerate(rows):
         if (isinstance(row, dict) and not is_base64(row)) != named:
@@ -141,39 +139,44 @@ def _rows_to_columns(body: Mapping[str, Any], dtypes: Mapping[str, int]) -> dict
 def _wrong_keys(index: int, row: Mapping[str, Any], dtypes: Mapping[str, int]) -> RequestError:
     for name in row:
         if name not in dtypes:
-            return invalid_argument(
-                f"Failed to process element: {index} key: {name} of '{_ROWS}' list."
-                f" Error: {_unknown_input(name, dtypes).details}"
-            )
+            unknown = invalid_argument(f"JSON object: does not have named input: {name}")
+            return _element_error(index, name, unknown)
     return invalid_argument(
         f"Failed to process element: {index} of '{_ROWS}' list. JSON object: {excerpt(row)} keys must be equal to:"
         f" {','.join(sorted(dtypes))}"
     )
 
 
-def _unknown_input(name: str, dtypes: Mapping[str, int]) -> RequestError:
+def _element_error(index: int, name: str | None, error: RequestError) -> RequestError:
+    key = "" if name is None else f" key: {name}"
     return invalid_argument(
-        f"JSON object: does not have named input: {name}. The signature's inputs are: {', '.join(sorted(dtypes))}"
+        f"Failed to process element: {index}{key} of '{_ROWS}' list. Error: {error.code.name}: {error.details}"
     )
 
 
-def _located(error: RequestError, body: Mapping[str, Any], name: str, dtype: int) -> RequestError:
+def _located(error: RequestError, rows: Sequence[Any], name: str, dtype: int) -> RequestError:
     """Finds the invalid row, which reading all rows together does not."""
-    if _ROWS not in body:
-        return RequestError(error.code, f"Failed to process input: {name}. Error: {error.details}")
-    first: tuple[int, ...] | None = None
-    for index, row in enumerate(body[_ROWS]):
+    first: np.ndarray | None = None
+    for index, row in enumerate(rows):
         named = isinstance(row, dict) and not is_base64(row)
-        where = f"Failed to process element: {index}{f' key: {name}' if named else ''} of '{_ROWS}' list. Error: "
         try:
             array = read_tensor(row[name] if named else row, dtype)
+            first = array if first is None else first
+            _check_same(first, array)
         except RequestError as found:
-            return RequestError(found.code, where + found.details)
-        if first is None:
-            first = array.shape
-        if array.shape != first:
-            return invalid_argument(f"{where}Expecting shape {list(first)} but got: {list(array.shape)}")
+            return _element_error(index, name if named else None, found)
     return error
+
+
+def _check_same(first: np.ndarray, other: np.ndarray) -> None:
+    if other.size != first.size:
+        raise invalid_argument(f"Expecting tensor size: {first.size} but got: {other.size}")
+    if other.shape != first.shape:
+        raise invalid_argument(f"Expecting shape {_listed(first.shape)} but got: {_listed(other.shape)}")
+
+
+def _listed(shape: Sequence[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"
 
 
 def _check_rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> None:
@@ -181,7 +184,7 @@ def _check_rows(outputs: Mapping[str, tensor_pb2.TensorProto]) -> None:
     for name in sorted(outputs):
         dims = outputs[name].tensor_shape.dim
         if not dims:
-            raise invalid_argument(f"Tensor name: {name} has no shape information: it is a scalar. Use '{_COLUMNS}'.")
+            raise invalid_argument(f"Tensor name: {name} has no shape information ")
         sizes[name] = dims[0].size
         first = next(iter(sizes.values()))
         if dims[0].size != first:

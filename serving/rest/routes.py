@@ -13,7 +13,7 @@ _PATTERNS = {
     "POST": re.compile(_SPEC + r":(?P<method>classify|regress|predict)", re.IGNORECASE),
     "GET": re.compile(_SPEC + r"(?:/(?P<method>metadata))?", re.IGNORECASE),
 }
-_STATUS = "status"
+_STATUS, _METADATA = "status", "metadata"
 _LARGEST_VERSION = 2**63 - 1
 
 
@@ -44,9 +44,12 @@ def find_route(http_method: str, path: str) -> Route:
     """
     pattern = _PATTERNS.get(http_method)
     match = pattern.fullmatch(path) if pattern else None
-    method = (match["method"] or _STATUS) if match else ""
-    # As in TensorFlow Serving, the patterns ignore case, but the methods exist in lower case only.
-    if match is None or not method.islower() or (http_method == "POST" and not match["name"]):
+    method = match["method"] if match else None
+    # As in TensorFlow Serving, the patterns ignore case, but the methods exist in lower case only; what GET names in
+    # another case is the status.
+    if http_method == "GET" and method != _METADATA:
+        method = _STATUS
+    if match is None or method is None or not method.islower() or (http_method == "POST" and not match["name"]):
         raise invalid_argument(f"Malformed request: {http_method} {path}")
     if not match["name"]:
         raise invalid_argument("Missing model name in request.")

@@ -7,19 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import waitress
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
+from waitress.adjustments import Adjustments
 
 from serving.core.methods import Methods
-from serving.core.metrics import Observer
+from serving.core.observation import Observer
+from serving.rest.connections import MAX_CONNECTIONS, SILENCE_SECONDS, Connections
 from serving.rest.methods import RestMethods
-from serving.rest.wsgi import RECEIVED, Application
+from serving.rest.wsgi import Application
 from serving.wire.protocol import MAX_MESSAGE_BYTES
 
-# Connections beyond this many wait until others close.
-_MAX_CONNECTIONS = 1000
 _MAX_HEADER_BYTES = 64 * 1024
 _RECEIVE_BYTES = 128 * 1024
 # Seconds between checks of a draining server for unanswered requests.
@@ -40,6 +37,7 @@ class RestServer:
         timeout_in_ms: int,
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
+        cors: bool,
     ) -> None:
         """Prepares the server; `start` starts it.
 
@@ -47,14 +45,17 @@ class RestServer:
             methods: The methods that answer the requests.
             host: The address to listen on.
             port: The port to listen on; 0 for any free port.
-            observe: Called after each request that named a model.
+            observe: Called after each request.
             num_threads: How many requests are answered at a time; others wait.
             timeout_in_ms: How long an answer may take, in milliseconds, including the wait for a thread.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
+            cors: Whether pages from other origins may ask.
         """
         self.host, self.port = host, port
-        self._application = Application(RestMethods(methods, observe), timeout_in_ms, prometheus_path, render_metrics)
+        self._application = Application(
+            RestMethods(methods), timeout_in_ms, prometheus_path, render_metrics, cors, observe
+        )
         self._num_threads = num_threads
         self._server: Any = None
         self._loop = threading.Thread(target=self._run, name="serving-rest", daemon=True)
@@ -67,19 +68,18 @@ class RestServer:
             OSError: If it cannot listen on the port.
         """
         listener = _listener(self.host, self.port)
-        self._server = waitress.create_server(
-            self._application,
+        adjustments = Adjustments(
             sockets=[listener],
             threads=self._num_threads,
-            connection_limit=_MAX_CONNECTIONS,
             max_request_body_size=MAX_MESSAGE_BYTES + 1,  # this size is refused
             max_request_header_size=_MAX_HEADER_BYTES,
             recv_bytes=_RECEIVE_BYTES,
-            asyncore_use_poll=True,
+            channel_timeout=SILENCE_SECONDS,
+            cleanup_interval=1,
             log_socket_errors=False,
             ident=None,
         )
-        self._server.channel_class = _Channel
+        self._server = Connections(self._application, listener, adjustments)
         # Waiting requests need no warning each: they are answered in time, or with a status that says they are not.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         self.port = listener.getsockname()[1]
@@ -123,26 +123,9 @@ class RestServer:
         return bool(busy)
 
 
-class _Task(WSGITask):
-    """A request that knows when it arrived."""
-
-    def get_environment(self) -> dict[str, Any]:
-        environ = super().get_environment()
-        # The last bytes arrived when the request was complete; waitress uses wall-clock time.
-        waited = max(time.time() - self.channel.last_activity, 0.0)
-        environ[RECEIVED] = time.monotonic() - waited
-        return environ
-
-
-class _Channel(HTTPChannel):
-    """A connection."""
-
-    task_class = _Task
-
-
 def _listener(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=_MAX_CONNECTIONS)
+        return socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS)
     except OSError as error:
         raise OSError(f"cannot listen on {host}:{port} for REST: {error.strerror}") from error

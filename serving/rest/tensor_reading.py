@@ -7,12 +7,11 @@ from itertools import chain
 from typing import Any
 
 import grpc
-import ml_dtypes
 import numpy as np
 from tensorflow.core.framework import types_pb2
 
 from serving.core.errors import RequestError, invalid_argument
-from serving.rest.json_body import encodable, excerpt, kind
+from serving.rest.json_body import Constant, bad_surrogate, excerpt, kind, too_big
 from serving.wire import tensors
 
 _B64 = "b64"
@@ -34,12 +33,7 @@ def read_tensor(value: Any, dtype: int) -> np.ndarray:
         RequestError: If the lists are ragged, or a value does not fit the dtype.
     """
     shape, values = _flattened(value)
-    read = _READERS.get(dtype)
-    if read is None:
-        raise RequestError(
-            grpc.StatusCode.UNIMPLEMENTED,
-            f"Conversion of JSON Value: {excerpt(value)} to type: {tensors.dtype_name(dtype)}",
-        )
+    read = _READERS.get(dtype, _read_none)
     try:
         return read(values, dtype).reshape(shape)
     except ValueError as error:
@@ -58,31 +52,32 @@ def read_bytes(value: Any) -> bytes:
         RequestError: If it is neither.
     """
     if isinstance(value, str):
-        return encodable(value).encode()
+        try:
+            return value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise bad_surrogate() from error
     if not is_base64(value):
         raise invalid_argument(f"JSON Value: {excerpt(value)} not formatted correctly for base64 data")
-    text = value[_B64]
+    text = "".join(value[_B64].split())
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid_argument("Unable to base64 decode") from error
 
 
-def check_float_range(values: list[int | float], float_type: Any) -> None:
-    """Refuses numbers that a float cannot hold: too large, or integers too large to be exact.
+def read_doubles(values: list[Any]) -> np.ndarray:
+    """Reads numbers as doubles.
 
     Raises:
-        RequestError: If there is one.
+        RequestError: If one is too large. An infinity is not: the JSON read here has tokens for it.
     """
-    limits = ml_dtypes.finfo(float_type)
-    whole = 2 ** (limits.nmant + 1) - 1
-    for value in values:
-        if abs(value) <= whole:
-            continue
-        # A float may be infinite or NaN: the JSON read here has tokens for both.
-        if isinstance(value, int) or (abs(value) > float(limits.max) and abs(value) != float("inf")):
-            name = {8: "double", 4: "float"}.get(np.dtype(float_type).itemsize, np.dtype(float_type).name)
-            raise invalid_argument(f"Cannot convert JSON value: {excerpt(value)} to {name} without loss of precision.")
+    try:
+        doubles = np.array(values, np.float64)
+    except OverflowError as error:
+        raise too_big() from error
+    if np.isinf(doubles).any() and any(type(value) is float and abs(value) == np.inf for value in values):
+        raise too_big()
+    return doubles
 
 
 def _flattened(value: Any) -> tuple[list[int], list[Any]]:
@@ -120,37 +115,32 @@ def _depth(value: Any) -> int:
 def _check_types(values: list[Any], dtype: int, *allowed: type) -> None:
     if set(map(type, values)) <= set(allowed):
         return
-    value = next(value for value in values if type(value) not in allowed)
-    raise invalid_argument(
+    raise _wrong_type(next(value for value in values if type(value) not in allowed), dtype)
+
+
+def _wrong_type(value: Any, dtype: int) -> RequestError:
+    return invalid_argument(
         f"JSON Value: {excerpt(value)} Type: {kind(value)} is not of expected type: {tensors.dtype_name(dtype)}"
     )
 
 
 def _read_floats(values: list[Any], dtype: int) -> np.ndarray:
-    _check_types(values, dtype, float, int)
-    float_type = tensors.numpy_dtype(dtype)
-    whole = 2 ** (ml_dtypes.finfo(float_type).nmant + 1) - 1
-    try:
-        wide = np.array(values, np.float64)
-        suspect = bool((np.abs(wide) > whole).any())
-    except OverflowError:
-        suspect = True
-    if suspect:
-        check_float_range(values, float_type)
-    return wide.astype(float_type)
+    """Rounds, also to infinity, as C++'s conversion does."""
+    _check_types(values, dtype, float, int, Constant)
+    with np.errstate(over="ignore"):
+        return read_doubles(values).astype(tensors.numpy_dtype(dtype))
 
 
 def _read_integers(values: list[Any], dtype: int) -> np.ndarray:
+    """Reads 8 and 16 bits from any integer of 32: TensorFlow Serving keeps the lowest bits."""
     _check_types(values, dtype, int)
     integer_type = tensors.numpy_dtype(dtype)
+    limits = np.iinfo(np.int32 if dtype in _SMALL else integer_type)
     try:
-        return np.array(values, integer_type)
+        return np.array(values, limits.dtype).astype(integer_type)
     except OverflowError as error:
-        limits = np.iinfo(integer_type)
         value = next(value for value in values if not limits.min <= value <= limits.max)
-        raise invalid_argument(
-            f"JSON Value: {excerpt(value)} Type: Number is not of expected type: {tensors.dtype_name(dtype)}"
-        ) from error
+        raise _wrong_type(value, dtype) from error
 
 
 def _read_bools(values: list[Any], dtype: int) -> np.ndarray:
@@ -165,11 +155,21 @@ def _read_strings(values: list[Any], dtype: int) -> np.ndarray:
     return array
 
 
+def _read_none(values: list[Any], dtype: int) -> np.ndarray:
+    if values:
+        raise RequestError(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"Conversion of JSON Value: {excerpt(values[0])} to type: {tensors.dtype_name(dtype)}",
+        )
+    return np.empty(0, tensors.numpy_dtype(dtype))
+
+
+_SMALL = (types_pb2.DT_INT8, types_pb2.DT_INT16, types_pb2.DT_UINT8)
+# As in TensorFlow Serving, half, bfloat16 and uint16 have no JSON form.
 _READERS: dict[int, Callable[[list[Any], int], np.ndarray]] = {
-    **dict.fromkeys((types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16), _read_floats),
-    **dict.fromkeys((types_pb2.DT_INT8, types_pb2.DT_INT16, types_pb2.DT_INT32, types_pb2.DT_INT64), _read_integers),
-    **dict.fromkeys((types_pb2.DT_UINT8, types_pb2.DT_UINT16, types_pb2.DT_UINT32), _read_integers),
-    types_pb2.DT_UINT64: _read_integers,
+    **dict.fromkeys((types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE), _read_floats),
+    **dict.fromkeys((*_SMALL, types_pb2.DT_INT32, types_pb2.DT_INT64), _read_integers),
+    **dict.fromkeys((types_pb2.DT_UINT32, types_pb2.DT_UINT64), _read_integers),
     types_pb2.DT_BOOL: _read_bools,
     types_pb2.DT_STRING: _read_strings,
 }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,15 +12,16 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.core.errors import invalid_argument
 from serving.wire import tensors
 
-_FLOATS = {types_pb2.DT_FLOAT, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16}
-_OTHERS = {
-    *(types_pb2.DT_DOUBLE, types_pb2.DT_BOOL, types_pb2.DT_STRING),
+# As in TensorFlow Serving, half, bfloat16 and uint16 have no JSON form.
+_DTYPES = {
+    *(types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_BOOL, types_pb2.DT_STRING),
     *(types_pb2.DT_INT8, types_pb2.DT_INT16, types_pb2.DT_INT32, types_pb2.DT_INT64),
-    *(types_pb2.DT_UINT8, types_pb2.DT_UINT16, types_pb2.DT_UINT32, types_pb2.DT_UINT64),
+    *(types_pb2.DT_UINT8, types_pb2.DT_UINT32, types_pb2.DT_UINT64),
 }
 _BYTES_SUFFIX = "_bytes"
 # The decimal powers that a double holds exactly.
 _POWERS = 10.0 ** np.arange(23)
+_DIGITS = 6
 
 
 def write_rows(name: str, proto: tensor_pb2.TensorProto) -> list[str]:
@@ -30,18 +32,20 @@ def write_rows(name: str, proto: tensor_pb2.TensorProto) -> list[str]:
         proto: The tensor, at least of rank 1.
 
     Returns:
-        One JSON text for each index of the first dimension.
+        One JSON text for each index of the first dimension. As in TensorFlow Serving, bytes that are not UTF-8 go as
+        they are (as surrogate escapes, here) unless the output's name says that it holds bytes.
 
     Raises:
         RequestError: If the dtype cannot be written as JSON.
     """
-    if proto.dtype not in _FLOATS | _OTHERS:
-        raise invalid_argument(
-            f"Failed to write JSON value for tensor type: {tensors.dtype_name(proto.dtype)} (output {name})"
-        )
     array = tensors.to_array(proto)
-    if proto.dtype in _FLOATS and array.size:
-        return _float_rows(array.astype(np.float32))
+    if proto.dtype not in _DTYPES and array.size:
+        raise invalid_argument(f"Failed to write JSON value for tensor type: {tensors.dtype_name(proto.dtype)}")
+    if proto.dtype == types_pb2.DT_FLOAT and array.size:
+        return _float_rows(array)
+    if proto.dtype == types_pb2.DT_DOUBLE:
+        array = _mapped(_double_text, array)
+        return [json_text(row).replace('"', "") for row in array.tolist()]
     if proto.dtype == types_pb2.DT_STRING:
         array = _mapped(_base64 if name.endswith(_BYTES_SUFFIX) else _text, array)
     return [json_text(row) for row in array.tolist()]
@@ -58,7 +62,7 @@ def write_tensor(name: str, proto: tensor_pb2.TensorProto) -> str:
 
 
 def write_floats(values: Any) -> list[str]:
-    """Writes float32 numbers with as few digits as identify them."""
+    """Writes float32 numbers as TensorFlow Serving does: with six digits if these identify them, or else with nine."""
     return _float_rows(np.asarray(values, np.float32)) if len(values) else []
 
 
@@ -69,7 +73,7 @@ def json_text(value: Any) -> str:
 
 def _float_rows(array: np.ndarray) -> list[str]:
     """Formats all numbers in one operation, with a format string nested like the lists."""
-    values = _shortened(array.ravel())
+    values = array.ravel()
     parts = _formats(values).tolist()
     for size in reversed(array.shape[1:]):
         parts = [f"[{','.join(parts[start : start + size])}]" for start in range(0, len(parts), size)]
@@ -77,9 +81,10 @@ def _float_rows(array: np.ndarray) -> list[str]:
 
 
 def _formats(values: np.ndarray) -> np.ndarray:
-    # Nine digits identify every float32 number, and %g writes no trailing zeros. Whole numbers get a decimal point, as
-    # in TensorFlow Serving, for readers that rely on it.
-    formats = np.where((values == np.rint(values)) & (np.abs(values) < 1e9), "%.1f", "%.9g").astype(np.object_)
+    """Returns a format for each; those that write whole numbers without an exponent add a decimal point."""
+    short, whole, size = _fit_six_digits(values), values == np.rint(values), np.abs(values)
+    formats = np.where(short, "%g", "%.9g").astype(np.object_)
+    formats[whole & np.where(short, size < 1e6, size < 1e9)] += ".0"
     finite = np.isfinite(values)
     if not finite.all():
         formats[np.isnan(values)] = "%.0sNaN"  # writes nothing of the value
@@ -88,26 +93,31 @@ def _formats(values: np.ndarray) -> np.ndarray:
     return formats
 
 
-def _shortened(array: np.ndarray) -> np.ndarray:
-    """Rounds to the fewest decimal digits that still round to the same float32; returns doubles.
-
-    Seven digits suffice whenever fewer do: the others are zeros then.
-    """
+def _fit_six_digits(values: np.ndarray) -> np.ndarray:
+    """Returns which float32 numbers six decimal digits identify."""
+    exact = values.astype(np.float64)
     with np.errstate(all="ignore"):
-        exact = array.astype(np.float64)
-        shortened = exact.copy()
-        open_ = np.isfinite(exact) & (exact != 0)
-        exponents = np.floor(np.log10(np.abs(exact), where=open_, out=np.zeros_like(exact))).astype(np.int64)
-        for digits in (7, 8):
-            scale = _POWERS[np.clip(digits - 1 - exponents, 0, len(_POWERS) - 1)]
-            rounded = np.rint(exact * scale) / scale
-            found = open_ & (rounded.astype(np.float32) == array)
-            shortened[found] = rounded[found]
-            open_ &= ~found
-    return shortened
+        exponents = np.floor(np.log10(np.abs(exact)))
+        shift = np.nan_to_num(_DIGITS - 1 - exponents, nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64)
+        power = _POWERS[np.clip(np.abs(shift), 0, len(_POWERS) - 1)]
+        rounded = np.where(shift < 0, np.rint(exact / power) * power, np.rint(exact * power) / power)
+        fit = rounded.astype(np.float32) == values
+    for index in np.flatnonzero(np.abs(shift) >= len(_POWERS)):  # no double holds their power of ten
+        fit[index] = np.float32(float(f"{exact[index]:g}")) == values[index]
+    return fit
 
 
-def _mapped(convert: Callable[[bytes], Any], array: np.ndarray) -> np.ndarray:
+def _double_text(value: float) -> str:
+    """Writes a double with six digits if these identify it, or else with seventeen."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    text = f"{value:g}"
+    if float(text) != value:
+        text = f"{value:.17g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def _mapped(convert: Callable[[Any], Any], array: np.ndarray) -> np.ndarray:
     converted = np.empty(array.size, np.object_)
     converted[:] = [convert(value) for value in array.ravel()]
     return converted.reshape(array.shape)
@@ -117,8 +127,5 @@ def _base64(value: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(value).decode()}
 
 
-def _text(value: bytes) -> str | dict[str, str]:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:  # TensorFlow Serving writes such bytes unchanged, which is not JSON
-        return _base64(value)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

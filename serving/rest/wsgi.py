@@ -5,13 +5,13 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import grpc
 
 from serving.core.deadline import Deadline
-from serving.core.errors import RequestError, invalid_argument
+from serving.core.observation import REQUEST_ID, Observation, Observer, request_id
 from serving.rest.methods import Answer, RestMethods
 from serving.wire.protocol import MAX_MESSAGE_BYTES
 
@@ -19,8 +19,16 @@ from serving.wire.protocol import MAX_MESSAGE_BYTES
 RECEIVED = "serving.received"
 
 _API_PREFIX = "/v1/"
+_METHODS = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"}
 _GZIP_WINDOW = 31
 _CLIENT_CLOSED_REQUEST = "499 Client Closed Request"
+_CORS_HEADERS = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "POST, GET"),
+    ("Access-Control-Allow-Headers", "Content-Type"),
+]
+# What TensorFlow Serving's HTTP library, libevent, sends for requests outside the API.
+_PAGE = "<HTML><HEAD>\n<TITLE>{0.value} {0.phrase}</TITLE>\n</HEAD><BODY>\n<H1>{0.phrase}</H1>\n</BODY></HTML>\n"
 _STATUSES = {
     grpc.StatusCode.OK: http.HTTPStatus.OK,
     grpc.StatusCode.INVALID_ARGUMENT: http.HTTPStatus.BAD_REQUEST,
@@ -36,9 +44,15 @@ _STATUSES = {
     grpc.StatusCode.UNAVAILABLE: http.HTTPStatus.SERVICE_UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: http.HTTPStatus.GATEWAY_TIMEOUT,
 }
-_JSON = "application/json"
+_JSON, _HTML, _PLAIN = "application/json", "text/html", "text/plain"
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+
+
+class _Reply(NamedTuple):
+    status: str
+    content_type: str
+    body: bytes
 
 
 class Application:
@@ -50,6 +64,8 @@ class Application:
         timeout_in_ms: int,
         prometheus_path: str | None,
         render_metrics: Callable[[], tuple[bytes, str]],
+        cors: bool,
+        observe: Observer,
     ) -> None:
         """Prepares to answer.
 
@@ -58,35 +74,61 @@ class Application:
             timeout_in_ms: How long an answer may take, in milliseconds, from the arrival of the request.
             prometheus_path: The path of the metrics; None for none.
             render_metrics: Returns the metrics' text and its content type.
+            cors: Whether pages from other origins may ask.
+            observe: Called after each request.
         """
         self._methods = methods
         self._timeout = timeout_in_ms / 1000
         self._prometheus_path = prometheus_path
         self._render_metrics = render_metrics
+        self._cors_headers = _CORS_HEADERS if cors else []
+        self._observe = observe
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         """Answers one request by the WSGI protocol."""
-        path = _path(environ["REQUEST_URI"])
-        if self._prometheus_path is not None and path.partition("?")[0] == self._prometheus_path:
-            body, content_type = self._render_metrics()
-            status = _status_line(grpc.StatusCode.OK)
+        begun = time.perf_counter()
+        path, method = _path(environ["REQUEST_URI"]), environ["REQUEST_METHOD"]
+        id_ = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        headers = [(REQUEST_ID, id_)]
+        answer = Answer(grpc.StatusCode.OK, "")
+        if method not in _METHODS:
+            answer = Answer(grpc.StatusCode.UNIMPLEMENTED, "")
+            reply = _page(http.HTTPStatus.NOT_IMPLEMENTED)
+        elif self._prometheus_path is not None and path.partition("?")[0] == self._prometheus_path:
+            reply = self._metrics(path)
+        elif not path.lower().startswith(_API_PREFIX):
+            answer = Answer(grpc.StatusCode.NOT_FOUND, "")
+            reply = _page(http.HTTPStatus.NOT_FOUND)
         else:
-            answer = self._answer(path, environ)
-            body, content_type, status = _body(answer), _JSON, _status_line(answer.code)
-        start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+            answer = self._answer(path, method, environ)
+            reply = _Reply(_status_line(answer.code), _JSON, _body(answer))
+            headers += self._cors_headers
+        start_response(
+            reply.status,
+            [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *headers],
+        )
+        seconds = time.perf_counter() - begun
+        self._observe(Observation(answer.api, answer.request, answer.code, seconds, id_, f"{method} {path}"))
         # A client would take a body after HEAD for the next answer.
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return [] if method == "HEAD" else [reply.body]
 
-    def _answer(self, path: str, environ: dict[str, Any]) -> Answer:
-        if not path.lower().startswith(_API_PREFIX):
-            return Answer(grpc.StatusCode.NOT_FOUND, f"Not found: {path}. Use a path under {_API_PREFIX}models/.")
+    def _answer(self, path: str, method: str, environ: dict[str, Any]) -> Answer:
+        if method == "OPTIONS" and self._cors_headers:
+            if "://" in environ.get("HTTP_ORIGIN", ""):
+                return Answer(grpc.StatusCode.OK, "")
+            return Answer(grpc.StatusCode.FAILED_PRECONDITION, "Origin header is missing in CORS preflight")
         deadline = Deadline(environ.get(RECEIVED, time.monotonic()) + self._timeout)
-        method = environ["REQUEST_METHOD"]
-        try:
-            body = _inflated(environ["wsgi.input"].read(), environ.get("HTTP_CONTENT_ENCODING", ""))
-        except RequestError as error:
-            return Answer(error.code, error.details)
-        return self._methods.answer("GET" if method == "HEAD" else method, path, body, deadline)
+        body = environ["wsgi.input"].read()
+        if "gzip" in environ.get("HTTP_CONTENT_ENCODING", ""):
+            body = _inflated(body)
+        return self._methods.answer(method, path, body, deadline)
+
+    def _metrics(self, path: str) -> _Reply:
+        if path != self._prometheus_path:
+            words = f"Unexpected path: {path}. Should be {self._prometheus_path}"
+            return _Reply(_status_line(grpc.StatusCode.INVALID_ARGUMENT), _PLAIN, words.encode("latin-1", "replace"))
+        body, content_type = self._render_metrics()
+        return _Reply(_status_line(grpc.StatusCode.OK), content_type, body)
 
 
 def _path(uri: str) -> str:
@@ -97,21 +139,19 @@ def _path(uri: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _inflated(body: bytes, encoding: str) -> bytes:
-    if encoding.strip().lower() in ("", "identity"):
-        return body
-    if encoding.strip().lower() != "gzip":
-        raise invalid_argument(f"Content-Encoding: expected gzip or none, received {encoding}.")
+def _inflated(body: bytes) -> bytes:
+    """Inflates gzip; returns nothing if it is damaged or inflates to too much, as TensorFlow Serving does."""
     inflater = zlib.decompressobj(_GZIP_WINDOW)
     try:
         inflated = inflater.decompress(body, MAX_MESSAGE_BYTES + 1)
-    except zlib.error as error:
-        raise invalid_argument(f"Body: expected gzip, received other bytes: {error}.") from error
-    if len(inflated) > MAX_MESSAGE_BYTES:
-        raise invalid_argument(f"Body: expected at most {MAX_MESSAGE_BYTES} bytes, received more.")
-    if not inflater.eof or inflater.unused_data:
-        raise invalid_argument("Body: expected gzip, received bytes that end too early or too late.")
-    return inflated
+    except zlib.error:
+        return b""
+    whole = inflater.eof and not inflater.unused_data
+    return inflated if whole and len(inflated) <= MAX_MESSAGE_BYTES else b""
+
+
+def _page(status: http.HTTPStatus) -> _Reply:
+    return _Reply(f"{status.value} {status.phrase}", _HTML, _PAGE.format(status).encode())
 
 
 def _status_line(code: grpc.StatusCode) -> str:
@@ -123,5 +163,6 @@ def _status_line(code: grpc.StatusCode) -> str:
 
 def _body(answer: Answer) -> bytes:
     if answer.code is grpc.StatusCode.OK:
-        return answer.text.encode()
-    return json.dumps({"error": answer.text}, indent=4).encode()
+        return answer.text.encode("utf-8", "surrogateescape")
+    text = json.dumps({"error": answer.text}, indent=4, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")  # what cannot be encoded is written as JSON's escape

@@ -113,6 +113,7 @@ def serve(methods: Any, **changed: Any) -> Iterator[RestServer]:
         "timeout_in_ms": 60_000,
         "prometheus_path": None,
         "render_metrics": lambda: (b"", "text/plain"),
+        "cors": False,
     }
     server = RestServer(methods, **(arguments | changed))
     server.start()

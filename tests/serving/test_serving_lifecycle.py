@@ -121,7 +121,7 @@ def test_every_call_is_counted_though_it_expires_before_its_handler_begins(base_
 
 def test_threads_count_the_calls_that_no_handler_has_seen():
     seen = []
-    threads = CallThreads(core=1, most=1, observe=lambda name, request, code, seconds: seen.append((name, code)))
+    threads = CallThreads(core=1, most=1, observe=lambda seen_: seen.append((seen_.api, seen_.code)))
 
     def event(seconds):
         return SimpleNamespace(call_details=SimpleNamespace(deadline=time.time() + seconds))
