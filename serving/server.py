@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -119,12 +120,13 @@ class Server:
 
     def stop(self) -> None:
         """Stops accepting requests, and waits up to `settings.grace` seconds for those in flight."""
-        grace = self.settings.grace
-        self._watch.stop(grace)
-        if self._rest is not None:
-            self._rest.stop(grace)
-        if self._grpc is not None:
-            self._grpc.stop(grace)
+        # At the same time: while one drains, the other must not accept more.
+        ends = [part.stop for part in (self._watch, self._rest, self._grpc) if part is not None]
+        threads = [threading.Thread(target=end, args=(self.settings.grace,)) for end in ends]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         """Starts the server."""

@@ -128,4 +128,5 @@ def _listener(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS)
     except OSError as error:
-        raise OSError(f"cannot listen on {host}:{port} for REST: {error.strerror}") from error
+        reason = str(error.strerror).partition(" (")[0]  # Python adds the address in brackets
+        raise OSError(f"cannot listen on {host}:{port} for REST: {reason}") from error

@@ -21,13 +21,18 @@ import serving
 
 pytestmark = pytest.mark.stress
 
+FLAGS = ("--log_format=json", "--rest_api_timeout_in_ms=600000")
+
 
 @pytest.fixture
 def server(exports, tmp_path):
     (tmp_path / "vae").mkdir()
     (tmp_path / "vae" / "1").symlink_to(exports[1])
-    with server_process(tmp_path, model_config(vae=tmp_path / "vae")) as server:
+    with server_process(tmp_path, model_config(vae=tmp_path / "vae"), *FLAGS) as server:
         yield server
+        # What TensorFlow's C++ writes is text.
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        assert {line["status"] for line in lines if line["message"] == "request"} == {"OK"}
 
 
 def test_two_servers_on_a_port(server, exports, tmp_path):
@@ -57,7 +62,7 @@ def test_two_servers_on_a_port(server, exports, tmp_path):
 
 def test_sigterm_with_requests_in_flight(server, tmp_path):
     """More over REST than it has threads: those that have arrived are answered, too."""
-    go, count = tmp_path / "go", 24
+    go, count = tmp_path / "go", 12  # the waiting graphs keep the processors busy
     begun = [tmp_path / f"begun{index}" for index in range(2 * count)]
     with futures.ThreadPoolExecutor(count) as pool:
         try:
@@ -70,7 +75,7 @@ def test_sigterm_with_requests_in_flight(server, tmp_path):
             bodies = [
                 {"signature_name": "wait", "inputs": {"begun": str(path), "go": str(go)}} for path in begun[count:]
             ]
-            over_rest = [pool.submit(ask, server.rest_port, PREDICT, json.loads(json.dumps(body))) for body in bodies]
+            over_rest = [pool.submit(ask, server.rest_port, PREDICT, body) for body in bodies]
             wait_for(lambda: sum(path.exists() for path in begun[:count]) == count)
             wait_for(lambda: any(path.exists() for path in begun[count:]))
             wait_for(lambda: _connections(server.rest_port) >= count)
@@ -85,7 +90,7 @@ def test_sigterm_with_requests_in_flight(server, tmp_path):
     assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("size", [0, 1000, 100_000], ids=["nothing", "no variables", "no graph"])
+@pytest.mark.parametrize("size", [1000, 100_000], ids=["no variables", "no graph"])
 def test_a_disk_that_fills_under_an_export(tmp_path, size):
     """No half a version is left or served; the system's answer here is EFBIG, as ENOSPC in the middle of a file."""
     vae = kv.models.vae((4,), latent_size=2, hidden=[64], seed=1)
