@@ -10,7 +10,6 @@ from keras_vae.conditions import Condition
 from keras_vae.families.base import Family
 from keras_vae.trainer.array_checks import checked_arrays
 from keras_vae.trainer.value_checks import WEIGHTS, assert_text, check_inside, check_shape, check_values, refuse
-from keras_vae.utils.arguments import one_line
 from keras_vae.utils.arrays import is_number, show_shape
 
 _FORMS = "x, (x, y) or (x, y, sample_weight)"
@@ -27,7 +26,7 @@ def guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition 
     if not 1 <= len(specs) <= 3 or not isinstance(specs[0], tf.TensorSpec):
         sparse = len(specs) > 0 and isinstance(specs[0], tf.SparseTensorSpec | tf.RaggedTensorSpec)
         advice = "Map it to dense tensors" if sparse else "Map it to one of these"
-        raise refuse(f"dataset: expected elements {_FORMS} of dense tensors, received {one_line(spec)}. {advice}.")
+        raise refuse(f"dataset: expected elements {_FORMS} of dense tensors, received {spec!r}. {advice}.")
     check_shape(specs[0].shape, specs[0].dtype, family, "Batch the dataset with dataset.batch(100)")
     if int(data.cardinality()) == 0:
         raise refuse("dataset: expected at least one batch, received none. Check the filters of the pipeline.")
@@ -35,8 +34,7 @@ def guarded_dataset(data: tf.data.Dataset, family: Family, condition: Condition 
         _check_condition_spec(specs, condition)
     if len(specs) == 3 and not _is_numeric(specs[2], 1):
         raise refuse(
-            f"sample_weight: expected numbers of shape (batch,), received {one_line(specs[2])}. "
-            "Map it to one weight per row."
+            f"sample_weight: expected numbers of shape (batch,), received {specs[2]!r}. Map it to one weight per row."
         )
 
     @tf.autograph.experimental.do_not_convert
@@ -60,7 +58,7 @@ def _check_condition_spec(specs: tuple[Any, ...], condition: Condition) -> None:
     if y is None or not _is_numeric(y, 1 + len(shape)) or not y.shape.is_compatible_with([None, *shape]):
         raise refuse(
             f"dataset: expected batches of (x, y) for a conditional model, y numbers of shape "
-            f"{show_shape(('batch', *shape))}, received {one_line(specs)}. Use data.load(..., with_labels=True)."
+            f"{show_shape(('batch', *shape))}, received {specs!r}. Use data.load(..., with_labels=True)."
         )
 
 
