@@ -72,7 +72,9 @@ def stages(server: Server, rows: int) -> dict[str, float]:
         "count and log": median_us(lambda: server._observe("GRPC", "Predict", request, grpc.StatusCode.OK, 0.001)),
     }
     whole = median_us(lambda: server.methods.predict(request, Deadline()))
-    inner = sum(taken[name] for name in ("tensor from its bytes", "TensorFlow runs the graph", "bytes from the answer"))
+    inner = sum(
+        taken[name] for name in ("array from the request", "TensorFlow runs the graph", "bytes from the answer")
+    )
     taken["look up, check, deadline"] = max(whole - inner, 0.0)
     return taken
 
