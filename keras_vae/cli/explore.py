@@ -48,8 +48,11 @@ def explorer_of(target: str, options: Explore) -> Explorer:
         source = ExportSource(path)
     else:
         model, config = load(target)
-        name = path.resolve().stem
-        source = ModelSource(model, name, f"the run {target}" if path.is_dir() else f"the model {target}")
+        place = path.resolve()
+        if path.is_dir():
+            source = ModelSource(model, place.name, f"the run {target}")
+        else:
+            source = ModelSource(model, place.stem, f"the model {target}")
     examples, why_none = _examples(source, config, options.data_dir)
     return Explorer(source, examples, why_none)
 

@@ -199,11 +199,11 @@ class Explorer:
             condition = drawn.get("condition")
             x, codes = held_out.accepted(self._source, drawn.get("draw", drawn["mean"]).astype(np.float32), condition)
         known = self._source.kl(x, condition)
-        parts = [
+        draws, means, scales = (
             {group: found[_output(name, group, self._groups)] for group in self._groups}
             for found, name in ((drawn, "z"), (codes, "mean"), (codes, "scale"))
-        ]
-        return describe(*parts, known)
+        )
+        return describe(draws, means, scales, known)
 
     def _unseen(self) -> dict[str, bool]:
         """Return the groups that the decoder does not see, and whether other groups follow them."""

@@ -90,14 +90,14 @@ def condition(value: Any, spec: InputSpec | None, classes: int | None) -> np.nda
 
 
 def _unpacked(value: dict[str, Any], expected: str) -> np.ndarray:
-    shape, text = value.get("shape"), value.get("float32")
+    shape = value.get("shape")
     try:
         if not isinstance(shape, list) or not all(isinstance(size, int) and size >= 0 for size in shape):
             raise ValueError("a shape")
-        array = np.frombuffer(base64.b64decode(text, validate=True), "<f4")
+        array = np.frombuffer(base64.b64decode(value["float32"], validate=True), "<f4")
         if array.size != math.prod(shape):
             raise ValueError("a size")
-    except (TypeError, ValueError, binascii.Error):
+    except (KeyError, TypeError, ValueError, binascii.Error):
         raise ValueError(
             f"{expected}, received an object that is not base64 of little-endian float32 with its shape. Pass "
             '{"shape": [2], "float32": "AAAAAAAAgD8="}, or lists.'
