@@ -84,7 +84,8 @@ class Models:
         with self._changing:
             check_list(config, self._config)
             labels = {entry.name: self._labels(entry) for entry in config.model_config_list.config}
-            models, problems = {}, []
+            models: dict[str, ServedModel] = {}
+            problems: list[ModelLoadError] = []
             for entry in config.model_config_list.config:
                 model = self._models.get(entry.name)
                 if model is None or model.base_path != Path(entry.base_path):
