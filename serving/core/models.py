@@ -85,7 +85,7 @@ class Models:
             check_list(config, self._config)
             labels = {entry.name: self._labels(entry) for entry in config.model_config_list.config}
             models: dict[str, ServedModel] = {}
-            problems = []
+            problems: list[ModelLoadError] = []
             for entry in config.model_config_list.config:
                 model = self._models.get(entry.name)
                 if model is None or model.base_path != Path(entry.base_path):
