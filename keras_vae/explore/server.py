@@ -28,7 +28,7 @@ _SCHEME = "token "
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
-class Refusal(Exception):
+class _Refusal(Exception):
     """Ends a request with a status and one line."""
 
     def __init__(self, status: HTTPStatus, line: str) -> None:
@@ -73,7 +73,7 @@ class Application:
     def _admit(self, environ: dict[str, Any]) -> None:
         name = _host_name(environ.get("HTTP_HOST", ""))
         if not (name in ("localhost", self._host) or _is_address(name)):
-            raise Refusal(
+            raise _Refusal(
                 HTTPStatus.FORBIDDEN,
                 f"Host: expected localhost or an address, received {name!r:.80}. Use the URL that was printed.",
             )
@@ -84,14 +84,14 @@ class Application:
             given = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
         if not hmac.compare_digest(given.encode(errors="surrogateescape"), self._token):
             received = "another one" if given else "none"
-            raise Refusal(
+            raise _Refusal(
                 HTTPStatus.FORBIDDEN,
                 f"token: expected that of the URL, received {received}. Use the URL that was printed.",
             )
 
     def _page(self, environ: dict[str, Any]) -> tuple[str, bytes]:
         if environ["PATH_INFO"] != "/":
-            raise Refusal(HTTPStatus.NOT_FOUND, f"path: expected /, received {environ['PATH_INFO']!r:.80}. Use /.")
+            raise _Refusal(HTTPStatus.NOT_FOUND, f"path: expected /, received {environ['PATH_INFO']!r:.80}. Use /.")
         _expect_method(environ, "GET")
         return "text/html; charset=utf-8", self._document.body
 
@@ -109,7 +109,7 @@ class Application:
             answer = explorer.data(_index(environ))
         else:
             known = ", ".join(["model", "data", *posts])
-            raise Refusal(
+            raise _Refusal(
                 HTTPStatus.NOT_FOUND,
                 f"path: expected /api/ and one of {known}, received {name!r:.80}. Use one of these.",
             )
@@ -173,7 +173,7 @@ class ExploreServer:
 
 
 def _status_of(error: Exception) -> tuple[HTTPStatus, str]:
-    if isinstance(error, Refusal):
+    if isinstance(error, _Refusal):
         return error.status, str(error)
     if isinstance(error, ValueError):
         return HTTPStatus.BAD_REQUEST, str(error)
@@ -212,7 +212,7 @@ def _is_address(name: str) -> bool:
 def _expect_method(environ: dict[str, Any], method: str) -> None:
     received = environ["REQUEST_METHOD"]
     if received != method and (method, received) != ("GET", "HEAD"):
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"method: expected {method}, received {received}. Use {method}.")
+        raise _Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"method: expected {method}, received {received}. Use {method}.")
 
 
 def _body(environ: dict[str, Any]) -> dict[str, Any]:
