@@ -29,7 +29,10 @@ def _compare(found, stored, tolerance=CLOSE):
         np.testing.assert_allclose(found[name], value, rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# The first of each two here, the others in `make stress`.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.stress] if i % 2 else []) for i, name in enumerate(MODELS)]
+)
 def test_a_stored_model_gives_the_figures_it_gave(name):
     vae = keras.saving.load_model(figures.HERE / f"{name}.keras")
     stored = figures.read(figures.HERE / f"{name}.npz")

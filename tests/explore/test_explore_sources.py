@@ -66,7 +66,7 @@ def test_a_vector_is_a_control():
     assert "shape [2]" in refused(app, "/api/generate", {"seed": 3, "condition": [1]})
 
 
-@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("served", [pytest.param(False, marks=pytest.mark.stress), True])
 def test_an_export_and_a_server_answer_as_the_model_does(labeled, export, served, request):
     model, examples = labeled
     if served:
