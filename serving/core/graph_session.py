@@ -121,9 +121,11 @@ class GraphExecutable:
 
     def _run(self, options: Any, feeds: dict[Any, np.ndarray], fetches: list[Any]) -> list[np.ndarray]:
         try:
-            return pywrap_tf_session.TF_SessionRun_wrapper(self._session._session, options, feeds, fetches, [], None)
+            found = pywrap_tf_session.TF_SessionRun_wrapper(self._session._session, options, feeds, fetches, [], None)
         except UnicodeDecodeError as error:
             raise undecodable(error) from None
+        # A scalar comes as a number of NumPy's, or as bytes.
+        return [np.array(value, object) if isinstance(value, bytes) else np.asarray(value) for value in found]
 
     def traceable(self, *operands: tf.Tensor) -> Sequence[tf.Tensor]:
         """Runs the signature from a `tf.function`."""

@@ -132,3 +132,13 @@ def test_predict_answers_with_content_on_demand(server):
     assert outputs["joined"].tensor_content == b"\x03\x01a-a-"
     assert outputs["count"].tensor_content == np.int32(2).tobytes()
     assert not predict_pb2.PredictResponse(outputs=outputs).outputs["joined"].string_val
+
+
+def test_scalars_of_every_kind_are_answered(stubs):
+    """A session returns them as NumPy's numbers and as bytes."""
+    request = predict_request("join", words=np.array(b"a", object))
+    request.output_filter.append("joined")
+    joined = stubs.predict(request, timeout=30).outputs["joined"]
+    assert (list(joined.string_val), list(joined.tensor_shape.dim)) == ([b"a-a"], [])
+    total = stubs.predict(predict_request("total", table=np.ones([2, 3], np.float32)), timeout=30).outputs["total"]
+    assert (list(total.float_val), list(total.tensor_shape.dim)) == ([6.0], [])
