@@ -21,7 +21,8 @@ import serving
 
 pytestmark = pytest.mark.stress
 
-FLAGS = ("--log_format=json", "--rest_api_timeout_in_ms=600000")
+# Each graph that waits keeps one of TensorFlow's threads busy.
+FLAGS = ("--log_format=json", "--rest_api_timeout_in_ms=600000", "--tensorflow_inter_op_parallelism=32")
 
 
 @pytest.fixture
@@ -62,29 +63,27 @@ def test_two_servers_on_a_port(server, exports, tmp_path):
 
 def test_sigterm_with_requests_in_flight(server, tmp_path):
     """More over REST than it has threads: those that have arrived are answered, too."""
-    go, count = tmp_path / "go", 12  # the waiting graphs keep the processors busy
-    begun = [tmp_path / f"begun{index}" for index in range(2 * count)]
+    go, count = tmp_path / "go", 12
+    begun = [tmp_path / f"begun{index}" for index in range(4 + count)]
     with futures.ThreadPoolExecutor(count) as pool:
         try:
             over_grpc = [
                 server.stubs.predict.future(
                     predict_request("wait", begun=np.array(str(path)), go=np.array(str(go))), timeout=120
                 )
-                for path in begun[:count]
+                for path in begun[:4]
             ]
-            bodies = [
-                {"signature_name": "wait", "inputs": {"begun": str(path), "go": str(go)}} for path in begun[count:]
-            ]
+            bodies = [{"signature_name": "wait", "inputs": {"begun": str(path), "go": str(go)}} for path in begun[4:]]
             over_rest = [pool.submit(ask, server.rest_port, PREDICT, body) for body in bodies]
-            wait_for(lambda: sum(path.exists() for path in begun[:count]) == count)
-            wait_for(lambda: any(path.exists() for path in begun[count:]))
+            wait_for(lambda: all(path.exists() for path in begun[:4]))
+            wait_for(lambda: any(path.exists() for path in begun[4:]))
             wait_for(lambda: _connections(server.rest_port) >= count)
             server.process.send_signal(signal.SIGTERM)
             wait_for(lambda: _is_closed(server.port) and _is_closed(server.rest_port))
             assert server.process.poll() is None
         finally:
             go.touch()
-        assert [outcome(future)[0].name for future in over_grpc] == ["OK"] * count
+        assert [outcome(future)[0].name for future in over_grpc] == ["OK"] * 4
         assert [answer.result().status for answer in over_rest] == [200] * count
     assert server.process.wait(60) == 0
     assert "Traceback" not in server.log.read_text()
