@@ -72,9 +72,14 @@ export class Client {
     const deadline = Date.now() + this.timeout;
     for (let longest = FIRST_PAUSE; ; longest = Math.min(2 * longest, LONGEST_PAUSE)) {
       const signal = AbortSignal.timeout(Math.max(deadline - Date.now(), 1));
-      const response = await fetch(this.url + path, { ...request, signal });
-      const text = await response.text();
-      if (response.ok) return JSON.parse(text);
+      let response, text;
+      try {
+        response = await fetch(this.url + path, { ...request, signal });
+        text = await response.text();
+      } catch (error) {
+        throw new ServingError(asked, 0, `${this.url} does not answer (${error.cause?.message ?? error.message})`);
+      }
+      if (response.ok) return parse(text);
       // Callers that were refused together should not all return at the same moment.
       const pause = (longest * (1 + Math.random())) / 2;
       if (!PASSING.has(response.status) || Date.now() + pause >= deadline) {
@@ -83,6 +88,12 @@ export class Client {
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
+}
+
+/** Parses JSON with NaN, Infinity and -Infinity, which the server sends and JSON.parse refuses. */
+function parse(text) {
+  const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)/g, (part) => (part[0] === '"' ? part : `"\\u0000${part}"`));
+  return JSON.parse(quoted, (_, value) => (typeof value === "string" && value[0] === "\0" ? Number(value.slice(1)) : value));
 }
 
 function errorText(text) {

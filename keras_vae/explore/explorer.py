@@ -118,7 +118,7 @@ class Explorer:
         z = self._by_group(flat)
         moved = request.get("moved")
         if moved is not None:
-            if moved not in self._groups:
+            if not isinstance(moved, str) or moved not in self._groups:
                 names = ", ".join(self._groups)
                 raise ValueError(f"moved: expected one of {names}, received {moved!r}. Use one of these.")
             z = self._source.followed(z, moved, condition)

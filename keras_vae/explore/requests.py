@@ -50,7 +50,8 @@ def latents(value: Any, size: int, event_size: int) -> np.ndarray:
     z = numbers(value, "z", (None, size))
     most = max(_MOST_VALUES // event_size, 1)
     if not 1 <= len(z) <= most:
-        raise ValueError(f"z: expected 1 to {most} rows, received {len(z)}. Divide the request.")
+        advice = "Divide the request" if len(z) else "Send at least one"
+        raise ValueError(f"z: expected 1 to {most} rows, received {len(z)}. {advice}.")
     return z
 
 

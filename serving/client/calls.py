@@ -169,7 +169,7 @@ class Calls:
                 plan = plan._replace(parts=_ALL_ROWS)
                 return _joined([answer async for answer in self._answers(signature, plan, progress)])
             except ServingError as error:
-                if not self._learn_max_rows(error):
+                if not self._learn_max_rows(error, plan):
                     raise
 
     async def stream(
@@ -193,7 +193,7 @@ class Calls:
                 return
             except ServingError as error:
                 # Parts of strings differ in rows: a later one may be the first with more than the server takes.
-                if not self._learn_max_rows(error):
+                if not self._learn_max_rows(error, plan):
                     raise
 
     async def metadata(self) -> dict[str, SignatureSpec]:
@@ -265,13 +265,16 @@ class Calls:
                 self._known = None  # the request may have been refused because the model has changed
                 raise
 
-    def _learn_max_rows(self, error: ServingError) -> bool:
-        """Returns whether a server that batches refused a request for its number of rows, and stores its limit."""
+    def _learn_max_rows(self, error: ServingError, plan: _Plan) -> bool:
+        """Returns whether a server that batches refused a part for its number of rows, and stores its limit."""
         refused = _TOO_MANY_ROWS.search(error.details)
-        if refused is None or (self._max_rows is not None and int(refused[1]) >= self._max_rows):
+        if refused is None:
             return False
-        self._max_rows = int(refused[1])
-        return True
+        limit = int(refused[1])
+        self._max_rows = limit if self._max_rows is None else min(limit, self._max_rows)
+        # Not whether the limit is news: another call, begun at the same time, may have learned it first.
+        rows = len(np.atleast_1d(next(iter(plan.arrays.values())))) if plan.arrays else 0
+        return any(len(range(rows)[part]) > limit for part in plan.parts)
 
     def _compare_version(self, answer: Answer) -> None:
         known = self._known
@@ -305,6 +308,8 @@ def seeds_to_send(seeds: npt.ArrayLike | None, n: int | None, seed: int | None) 
     Raises:
         ValueError: If not exactly one of `seeds` and `n` is given, or `seed` is not an integer from 0 to 2³¹ − 1.
     """
+    if isinstance(seeds, str | bytes | float | complex):
+        raise ValueError(f"generate: seeds: expected integers, one per row, received {seeds!r}. Use [16], for example.")
     if seeds is not None and np.ndim(seeds) == 0 and n is None:
         warnings.warn("generate(16) is deprecated. Pass n=16, or seeds=[16].", DeprecationWarning, stacklevel=3)
         n, seeds = operator.index(seeds), None  # type: ignore[arg-type]

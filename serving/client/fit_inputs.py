@@ -107,10 +107,13 @@ def _cast(array: np.ndarray, spec: TensorSpec, asked: str) -> np.ndarray:
         return array
     if spec.dtype.hasobject:
         return _as_bytes(array, asked)
+    if not array.size and array.dtype == np.asarray([]).dtype:
+        return array.astype(spec.dtype)  # an empty list has no dtype of its own
     if not _fits(array, spec.dtype):
-        raise ValueError(
-            f"{asked}: expected {spec.dtype}, received {array.dtype} that cannot be cast without loss. Cast it first."
-        )
+        received = f"{array.dtype} that cannot be cast without loss"
+        if array.dtype.kind in "iu" and spec.dtype.kind in "iu":
+            received = f"values from {int(array.min())} to {int(array.max())} that cannot be cast without loss"
+        raise ValueError(f"{asked}: expected {spec.dtype}, received {received}. Pass values of that dtype.")
     return array.astype(spec.dtype)
 
 

@@ -14,6 +14,9 @@ DEFAULT_CALLERS = 64
 # What identifies a bundle: any other folder is never overwritten.
 _MARKS = ("models.config", "kustomization.yaml", "models")
 
+# Each has a thread of its own.
+_MOST_CALLERS = 10_000
+
 
 def bundle(
     base_path: str | os.PathLike[str],
@@ -53,8 +56,10 @@ def bundle(
     base_path, to = Path(base_path), Path(to)
     if max_batch_size < 1:
         raise ValueError(f"max_batch_size: expected 1 or more rows, received {max_batch_size}. Use 256, for example.")
-    if callers < 1:
-        raise ValueError(f"callers: expected 1 or more requests in flight, received {callers}. Use 64, for example.")
+    if not 1 <= callers <= _MOST_CALLERS:
+        raise ValueError(
+            f"callers: expected 1 to {_MOST_CALLERS:,} requests in flight, received {callers}. Use 64, for example."
+        )
     _check_apart(base_path, to)
     _check_free(to, overwrite)
     name = naming.check_model_name(base_path.resolve().name if name is None else name)

@@ -191,6 +191,7 @@ def test_data_of_another_shape_is_named_on_the_page(vae):
         ("/api/decode", {"z": {"shape": [300000, 3], "float32": base64.b64encode(bytes(3600000)).decode()}}, "Divide"),
         ("/api/decode", {"z": [[0, 0, 0]], "condition": 1}, "condition: expected none"),
         ("/api/decode", {"z": [[0, 0, 0]], "moved": "y"}, "moved: expected one of z"),
+        ("/api/decode", {"z": [[0, 0, 0]], "moved": []}, "moved: expected one of z"),
         ("/api/encode", {"x": [[0]]}, "x: expected finite numbers of shape [8, 8, 1]"),
         ("/api/generate", {"seed": 1.5}, "seed: expected an integer of up to 64 bits, received 1.5"),
         ("/api/generate", {"seed": True}, "received True"),

@@ -129,9 +129,11 @@ def test_clients_send_no_more_rows_than_a_batch_takes(server):
 
     async def generate():
         async with serving.AsyncClient(target, model="vae", timeout=60) as client:
-            return await client.generate(seeds)
+            # Begun at the same time, before any of them knows the limit.
+            return await asyncio.gather(*(client.generate(seeds) for _ in range(4)))
 
-    np.testing.assert_allclose(asyncio.run(generate()).mean, alone, rtol=1e-6)
+    for answer in asyncio.run(generate()):
+        np.testing.assert_allclose(answer.mean, alone, rtol=1e-6)
 
 
 def test_what_is_no_batch_runs_alone(stubs):

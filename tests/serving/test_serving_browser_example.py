@@ -29,7 +29,13 @@ const found = {
   signatures: Object.keys(await client.signatures()),
   pinned: await new Client(address + "/", "vae", { version: 5, timeout: 60000 }).encode(x),
   pixels: toPixels(image),
+  odd: (await client.predict("encode", { x: [[1e39, 0, 0], [0, 0, 0]] })).mean.map((row) => row.map(String)),
 };
+try {
+  await new Client("http://127.0.0.1:1", "vae", { timeout: 1000 }).decode(z);
+} catch (error) {
+  found.unreachable = [error instanceof ServingError, error.message];
+}
 try {
   await new Client(address, "vae", { label: "nope", timeout: 60000 }).decode(z);
 } catch (error) {
@@ -70,6 +76,10 @@ def test_answers_are_those_of_the_grpc_client(exports, tmp_path):
         else:
             np.testing.assert_allclose(found[name], value, rtol=1e-5)
     assert signatures <= set(found["signatures"])
+    assert {"Infinity", "-Infinity", "NaN"} & set(found["odd"][0])  # which JSON has no words for
+    is_serving_error, message = found["unreachable"]
+    assert is_serving_error
+    assert "does not answer" in message
     is_serving_error, status, message = found["error"]
     assert is_serving_error
     assert 400 <= status < 500

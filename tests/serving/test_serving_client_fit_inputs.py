@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from serving_testing import EVENT, X
 
+from serving.client.fit_inputs import fit_inputs
+from serving.client.specs import SignatureSpec, TensorSpec
+
 
 @pytest.mark.parametrize("kind", [np.float64, np.float16, np.int64, np.uint8, np.bool_, list])
 def test_casts_what_loses_nothing(client, kind):
@@ -72,3 +75,15 @@ def test_what_is_no_array_is_refused(client):
 def test_wrong_names_are_refused(client):
     with pytest.raises(ValueError, match=r"'score': expected the inputs \['seed', 'x'\], received \['x'\]"):
         client.predict("score", {"x": X})
+
+
+def test_what_is_no_list_of_seeds(client):
+    assert client.generate([]).mean.shape == (0, EVENT)
+    for seeds in ("abc", 1.5, b"1"):
+        with pytest.raises(ValueError, match=r"^generate: seeds: expected integers, one per row, received"):
+            client.generate(seeds)
+    with pytest.raises(
+        ValueError, match="expected int8, received values from 300 to 300 that cannot be cast"
+    ) as caught:
+        fit_inputs({"x": [300]}, None, SignatureSpec({"x": TensorSpec(np.dtype(np.int8), (None,))}, {}), "asked")
+    assert "\n" not in str(caught.value)

@@ -91,7 +91,7 @@ def test_threads_and_queue_are_as_many_as_the_callers(base_path, tmp_path, calle
 
 
 def test_callers_are_needed(base_path, tmp_path):
-    with pytest.raises(ValueError, match=r"callers: expected 1 or more requests in flight, received 0\. Use 64"):
+    with pytest.raises(ValueError, match=r"callers: expected 1 to 10,000 requests in flight, received 0\. Use 64"):
         bundle(base_path, tmp_path / "b", callers=0)
 
 
