@@ -12,7 +12,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 FILE = Path(__file__).parents[1] / "serving" / "wire" / "descriptors.py"
 
-# What a client sends and receives; whatever their fields refer to comes along.
+# What a client sends and receives; the messages that their fields refer to are added.
 _ROOTS = (
     predict_pb2.PredictRequest,
     predict_pb2.PredictResponse,

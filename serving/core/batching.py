@@ -90,7 +90,7 @@ class BatchedExecutable:
         self._counting = threading.Lock()
         self._immediate: Counter[int] = Counter()
         self._counts: tf.Variable | None = None
-        self._together = self._alone
+        self._together: Executable | None = None
         if can_batch(specs, self.output_shapes):
             self._counts = tf.Variable(tf.zeros([self._max + 1], tf.int64), trainable=False)
             self._together = _together(self.traceable, specs, batching, queue, self._counts)
@@ -107,7 +107,7 @@ class BatchedExecutable:
             tf.errors.OpError: If a kernel refuses these rows, or too many batches wait.
         """
         rows = self._check(inputs)
-        if self._together is self._alone or not rows or not fit(self._sizes, inputs):
+        if self._together is None or not rows or not fit(self._sizes, inputs):
             return self._alone(inputs, wanted, deadline)
         if (not self._allowed or rows in self._allowed) and self._idle.acquire(blocking=False):
             try:

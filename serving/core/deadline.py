@@ -1,10 +1,8 @@
-"""`Deadline`: when a request's work must end, and how another thread ends it."""
+"""`Deadline`: when a request's work must end."""
 
-import threading
 import time
 
 import grpc
-from tensorflow.python.eager.cancellation import CancellationManager
 
 from serving.core.errors import RequestError
 
@@ -13,9 +11,13 @@ _CLOCK_SLACK = 0.02
 
 
 class Deadline:
-    """Ends a request's work when its time is up or its client has gone.
+    """The end of a request's time, or the departure of its client.
 
-    TensorFlow's own cancellation, which has no public name, stops a graph between two operations.
+    What runs a graph hands the time to TensorFlow, which stops there. A client that leaves ends what has not begun.
+
+    Attributes:
+        at: The time, in seconds of `time.monotonic`; None for never.
+        cancelled: Whether the client has gone.
     """
 
     def __init__(self, at: float | None = None) -> None:
@@ -25,24 +27,11 @@ class Deadline:
             at: The time, in seconds of `time.monotonic`; None for never.
         """
         self.at = at
-        self.manager = CancellationManager()
-        self._timer: threading.Timer | None = None
+        self.cancelled = False
 
     def cancel(self) -> None:
-        """Stops the work; no effect if it is done."""
-        self.manager.start_cancel()
-
-    def watch(self) -> None:
-        """Starts a timer that cancels at the deadline, for a transport that does not do so itself."""
-        if self.at is not None:
-            self._timer = threading.Timer(max(self.at - time.monotonic(), 0.0), self.cancel)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def unwatch(self) -> None:
-        """Stops the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Notes that the client has gone."""
+        self.cancelled = True
 
     def error(self) -> RequestError:
         """Returns the error for work that was stopped."""
@@ -56,5 +45,5 @@ class Deadline:
         Raises:
             RequestError: If the time is up or the work was cancelled.
         """
-        if self.manager.is_cancelled or (self.at is not None and time.monotonic() >= self.at):
+        if self.cancelled or (self.at is not None and time.monotonic() >= self.at):
             raise self.error()

@@ -4,7 +4,6 @@ Otherwise a graph gives other last bits in this thread than in TensorFlow's, and
 """
 
 import ctypes
-import ctypes.util
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ _FLUSH_RESULTS, _READ_AS_ZERO = 0x8000, 0x0040
 def _library() -> ctypes.CDLL | None:
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return None
-    name = ctypes.util.find_library("m")
-    # Keeps the interpreter's lock: giving it away takes longer than the call.
-    return ctypes.PyDLL(name) if name else None
+    # The interpreter is linked with C's mathematics. This keeps its lock: giving it away takes longer than a call.
+    library = ctypes.PyDLL(None)
+    return library if hasattr(library, "fesetenv") else None
 
 
 _math = _library()

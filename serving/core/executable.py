@@ -1,9 +1,8 @@
-"""`Executable`: a signature's function, called with as little Python overhead as possible."""
+"""`Runner`, which runs a signature, and `Executable`, a function called with as little Python overhead as possible."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from itertools import chain
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -42,11 +41,11 @@ class Runner(Protocol):
 
 
 class Executable:
-    """A graph function from a list of tensors to a list of tensors, as a `Runner`.
+    """A graph function, called with arrays.
 
     A `ConcreteFunction` binds names and checks types on each call, which takes as long as a small model's own work;
     this executes the function by its name instead. TensorFlow has no public way to do so: the private names needed
-    for it are in this file and in `deadline`.
+    for it are in this file.
     """
 
     def __init__(
@@ -60,44 +59,31 @@ class Executable:
             keep: An object that must stay alive in addition to what the graph captures.
         """
         self._keep = keep
-        self.traceable = function
-        self._specs = specs
-        self._sizes = [known_sizes(spec.shape) for spec in specs]
         # Kept alive, because the graph reads its variables.
         self._concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
         self._name = self._concrete.function_def.signature.name
         self._captured = list(self._concrete.captured_inputs)
         self._outputs = len(self._concrete.outputs)
-        self.output_shapes = [output.shape for output in self._concrete.outputs]
         self._context = context.context()
         # As TensorFlow itself does: without them the graph is optimized differently, and rounds differently.
         self._attributes = tuple(chain.from_iterable(self._context.function_call_options.as_attrs().items()))
 
-    def __call__(
-        self, inputs: Sequence[np.ndarray], wanted: Sequence[int], deadline: Deadline | None = None
-    ) -> list[np.ndarray]:
-        """Runs the function; see `Runner`.
+    def __call__(self, inputs: Sequence[np.ndarray], wanted: Sequence[int]) -> list[np.ndarray]:
+        """Runs the function.
 
-        Shapes other than those it was traced for reach the kernels, too, as in TensorFlow Serving.
+        Args:
+            inputs: Arrays of the dtypes and shapes it was traced for.
+            wanted: The places of the outputs to return.
+
+        Raises:
+            tf.errors.OpError: If a kernel refuses what it is given.
         """
-        if not fit(self._sizes, inputs):
-            return self._for_other_shapes(inputs, wanted, deadline)
         operands = [tf.constant(array) for array in inputs] + self._captured
         try:
-            if deadline is None:
-                outputs = execute.execute(self._name, self._outputs, operands, self._attributes, self._context)
-            else:
-                outputs = execute.execute_with_cancellation(
-                    self._name, self._outputs, operands, self._attributes, self._context, deadline.manager
-                )
+            outputs = execute.execute(self._name, self._outputs, operands, self._attributes, self._context)
         except UnicodeDecodeError as error:
             raise undecodable(error) from None
         return [outputs[index].numpy() for index in wanted]
-
-    @cached_property
-    def _for_other_shapes(self) -> Self:
-        # TensorFlow optimizes the graph for the shapes it was traced for, and would answer others wrongly.
-        return type(self)(self.traceable, [tf.TensorSpec(None, spec.dtype) for spec in self._specs], self._keep)
 
 
 def known_sizes(shape: tf.TensorShape) -> list[int | None] | None:

@@ -19,6 +19,7 @@ _v1 = tf.compat.v1
 _MILLISECONDS = 1000
 # Seconds. Work that takes as long may leave the calling thread, which costs some 50 microseconds.
 _LONG = 0.02
+_LONG_CALLS = 3
 # Seconds. gRPC's number for no deadline is more than TensorFlow's field holds.
 _FOREVER = 1e9
 _LOOPS = {"While", "StatelessWhile", "For", "Enter", "RefEnter"}
@@ -73,13 +74,6 @@ class GraphExecutable:
             KeyError, ValueError: If the graph lacks a tensor, or two inputs are the same tensor.
         """
         self._session = session
-        # Where the user asks for threads, independent operations run at the same time.
-        self._here = (
-            denormals.AVAILABLE
-            and tf.config.threading.get_inter_op_parallelism_threads() <= 1
-            and not _loops(session.graph, [info.name for info in definition.outputs.values()])
-        )
-        self._long_calls = 0
         feeds, fetches = (_tensors(session.graph, part) for part in (definition.inputs, definition.outputs))
         self._feeds = [tensor._as_tf_output() for tensor in feeds]
         self._fetches = [tensor._as_tf_output() for tensor in fetches]
@@ -90,6 +84,13 @@ class GraphExecutable:
             if tensor.name in seen:
                 raise ValueError(f'Endpoint "{tensor.name}" fed more than once.')
             seen.add(tensor.name)
+        # Where the user asks for threads, independent operations run at the same time.
+        self._may_run_here = (
+            denormals.AVAILABLE
+            and tf.config.threading.get_inter_op_parallelism_threads() <= 1
+            and not _loops(session.graph, [tensor.name for tensor in fetches])
+        )
+        self._long_in_a_row = 0
 
     def __call__(
         self, inputs: Sequence[np.ndarray], wanted: Sequence[int], deadline: Deadline | None = None
@@ -101,15 +102,20 @@ class GraphExecutable:
         """
         feeds = dict(zip(self._feeds, inputs, strict=True))
         fetches = [self._fetches[index] for index in wanted]
-        if self._here:
-            begun = time.perf_counter()
-            try:
+        begun = time.perf_counter()
+        try:
+            # One long call alone may have waited for a processor, or for TensorFlow to prepare the graph.
+            if self._may_run_here and self._long_in_a_row < _LONG_CALLS:
                 with denormals.flushed():
                     return self._run(_IN_THIS_THREAD, feeds, fetches)
-            finally:
-                # The first call prepares the graph.
-                self._long_calls += time.perf_counter() - begun > _LONG
-                self._here = self._long_calls < 3
+            return self._run_until(deadline, feeds, fetches)
+        finally:
+            self._long_in_a_row = self._long_in_a_row + 1 if time.perf_counter() - begun > _LONG else 0
+
+    def _run_until(
+        self, deadline: Deadline | None, feeds: dict[Any, np.ndarray], fetches: list[Any]
+    ) -> list[np.ndarray]:
+        """Runs on TensorFlow's threads, until the deadline."""
         left = None if deadline is None or deadline.at is None else deadline.at - time.monotonic()
         if left is None or left > _FOREVER:
             return self._run(None, feeds, fetches)

@@ -74,10 +74,10 @@ class Signature:
             deadline.check()
         try:
             outputs = self._runner(list(arrays.values()), [self._places[alias] for alias in requested], deadline)
-        except tf.errors.CancelledError:
-            if deadline is not None and deadline.manager.is_cancelled:
-                raise deadline.error() from None
-            raise
+        except tf.errors.DeadlineExceededError:
+            if deadline is None:
+                raise
+            raise deadline.error() from None
         return dict(zip(requested, outputs, strict=True))
 
     def batch_sizes(self) -> Counter[int]:

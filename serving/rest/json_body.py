@@ -1,4 +1,4 @@
-"""Reads a request's body as a JSON object; faults are told in the words of RapidJSON, TensorFlow Serving's parser."""
+"""Reads a request's body as a JSON object, with the error messages of RapidJSON, TensorFlow Serving's parser."""
 
 import json
 import re

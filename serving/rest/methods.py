@@ -85,7 +85,6 @@ class RestMethods:
         new_request, method = self._methods[route.method]
         request = new_request()
         request.model_spec.CopyFrom(route.spec)
-        deadline.watch()
         try:
             deadline.check()
             text = method(request, body, deadline)
@@ -93,8 +92,6 @@ class RestMethods:
             return Answer(grpc.StatusCode.OK, text, route.method, request)
         except Exception as error:
             return Answer(*status_of(error), route.method, request)
-        finally:
-            deadline.unwatch()
 
     def _predict(self, request: predict_pb2.PredictRequest, body: bytes, deadline: Deadline) -> str:
         """Runs a signature. The version whose dtypes the JSON was read by is the one that answers."""
