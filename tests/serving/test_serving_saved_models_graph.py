@@ -23,7 +23,7 @@ from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from serving.core.batching import Batching
 from serving.core.deadline import Deadline
-from serving.core.errors import kernel_message
+from serving.core.errors import RequestError, kernel_message
 from serving.core.inference import classify, regress
 from serving.core.servable import Servable
 
@@ -282,5 +282,5 @@ def test_a_deadline_stops_a_graph(tmp_path):
 
     servable = Servable(1, save_graph(tmp_path / "1", endless))
     inputs = {"x": tf.make_tensor_proto(np.int32([1]))}
-    with pytest.raises(RequestError, match="^Deadline Exceeded$"):
+    with pytest.raises(RequestError, match=r"^Deadline Exceeded$"):
         servable.signature("").run(inputs, deadline=Deadline(time.monotonic() + 0.2))
